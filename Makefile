@@ -1,0 +1,70 @@
+# Every target makes what it needs: the virtual environment comes from the committed lock files.
+# `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test slow lint format bench docs lock clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Pricewright needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.uv: | $(BIN)/python
+	@command -v uv >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
+	@touch $@
+
+# The run-time environment is all that the demo needs.
+$(VENV)/.run: requirements.lock pyproject.toml $(VENV)/.uv
+	VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet --require-hashes -r requirements.lock
+	VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Development adds the checkers; its lock is a superset of the run-time lock, with the same versions.
+$(VENV)/.dev: requirements-dev.lock pyproject.toml $(VENV)/.uv
+	VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet --require-hashes -r requirements-dev.lock
+	VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.run
+
+demo: $(VENV)/.run ## the main job end to end, then a live service; ARGS=--once stops by itself
+	$(BIN)/pricewright demo $(ARGS)
+
+test: $(VENV)/.dev ## the default test suite with coverage; ARGS goes to pytest
+	$(BIN)/python -m pytest --cov $(ARGS)
+
+slow: $(VENV)/.dev ## the tests marked slow
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: $(VENV)/.dev ## format check, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## rewrite the sources in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## measure speed; one JSON line a figure; ARGS picks benchmarks by name
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+docs: $(VENV)/.dev ## build the manual into site/
+	$(BIN)/mkdocs build --strict --quiet
+
+lock: $(VENV)/.uv ## resolve the lock files anew from pyproject.toml
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --upgrade pyproject.toml --group build -o requirements.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --upgrade -c requirements.lock pyproject.toml --group dev -o requirements-dev.lock
+
+clean: ## delete the environment, caches and everything generated
+	rm -rf $(VENV) var site build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

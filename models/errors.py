@@ -1,0 +1,27 @@
+"""Errors of the `models` package.
+
+    ModelError
+    ├── InvalidPanel        a sales frame that no estimator can read: names the column and the fix
+    ├── InvalidSpec         a fit asked for with settings that contradict each other
+    └── InvalidDemand       curve parameters that describe no demand curve
+
+A series that cannot be estimated is no error: it gets a status that says why (see `models.fit`).
+"""
+
+from __future__ import annotations
+
+
+class ModelError(Exception):
+    """Anything that `models` refuses."""
+
+
+class InvalidPanel(ModelError, ValueError):
+    """The sales frame lacks a column, or a column holds what it cannot hold."""
+
+
+class InvalidSpec(ModelError, ValueError):
+    """The settings of a fit contradict each other or lie out of range."""
+
+
+class InvalidDemand(ModelError, ValueError):
+    """Arrays that do not describe one demand curve a row."""

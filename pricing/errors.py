@@ -1,0 +1,60 @@
+"""Errors of the `pricing` package.
+
+    PricingError
+    ├── MoneyError              an amount or a currency that cannot be what it claims to be
+    │   ├── UnknownCurrency     not an ISO 4217 code in use
+    │   └── CurrencyMismatch    two currencies met in one sum or comparison
+    ├── InvalidCatalogue        columns of unequal length, a repeated key, a value out of range
+    ├── InvalidLimits           a guardrail or an objective set outside its safe range
+    ├── InfeasibleLimits        joint limits that no set of prices can satisfy together
+    └── PriceNotFound           no price for this (sku, market, tier) in this price book
+
+Each message names the field and what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class PricingError(Exception):
+    """Anything that `pricing` refuses."""
+
+
+class MoneyError(PricingError, ValueError):
+    """An amount that is not exact money in its currency."""
+
+
+class UnknownCurrency(MoneyError):
+    """The code is not an ISO 4217 currency in use; check its spelling."""
+
+
+class CurrencyMismatch(MoneyError):
+    """Two currencies met in one sum or comparison; convert one of them first."""
+
+
+class InvalidCatalogue(PricingError, ValueError):
+    """The columns of a catalogue do not describe a set of (sku, market) pairs."""
+
+
+class InvalidLimits(PricingError, ValueError):
+    """A limit is set outside the range in which it still protects anybody."""
+
+
+class InfeasibleLimits(PricingError):
+    """No set of prices satisfies all joint limits.
+
+    Attributes:
+        conflicting: the names of limits that cannot hold together.
+    """
+
+    def __init__(self, message: str, conflicting: Sequence[str]) -> None:
+        super().__init__(message)
+        self.conflicting = tuple(conflicting)
+
+
+class PriceNotFound(PricingError, KeyError):
+    """The price book has no price for this key."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
