@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import special
 
 from models.arrays import BoolArray, FloatArray, IntArray, StrArray, frozen
@@ -60,6 +61,10 @@ class DemandModel(Protocol):
         self, price: FloatArray, level: float = 0.95, context: DemandContext | None = None
     ) -> tuple[FloatArray, FloatArray]:
         """Low and high end of the confidence interval of *expected* units at these prices."""
+        ...
+
+    def price_elasticity(self, price: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Own-price elasticity at these prices and its standard error, each like `price`."""
         ...
 
     def sample(
@@ -135,7 +140,8 @@ class ConstantElasticityDemand:
 
     def gradient(self, price: FloatArray, context: DemandContext | None = None) -> FloatArray:
         """elasticity · units / price; see `DemandModel.gradient`."""
-        return _column(self.elasticity, price) * self.units(price, context) / price
+        slope: FloatArray = _column(self.elasticity, price) * self.units(price, context) / price
+        return slope
 
     def interval(
         self, price: FloatArray, level: float = 0.95, context: DemandContext | None = None
@@ -150,6 +156,14 @@ class ConstantElasticityDemand:
         half = special.ndtri(0.5 + level / 2.0) * np.sqrt(np.maximum(variance, 0.0))
         centre = self._log_units(price, context)
         return np.exp(centre - half), np.exp(centre + half)
+
+    def price_elasticity(self, price: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The same at every price; see `DemandModel.price_elasticity`."""
+        std_error = np.sqrt(self.covariance[:, 1, 1])
+        return (
+            np.broadcast_to(_column(self.elasticity, price), price.shape).copy(),
+            np.broadcast_to(_column(std_error, price), price.shape).copy(),
+        )
 
     def sample(
         self,
@@ -171,7 +185,8 @@ class ConstantElasticityDemand:
         if price.ndim == 2:
             base_shift, slope_shift = base_shift[..., None], slope_shift[..., None]
         log_units = self._log_units(price, context)
-        return np.exp(log_units + base_shift + slope_shift * self._log_ratio(price))
+        drawn: FloatArray = np.exp(log_units + base_shift + slope_shift * self._log_ratio(price))
+        return drawn
 
     def take(self, rows: IntArray) -> ConstantElasticityDemand:
         """The curves of these rows; -1 makes a row without a curve."""
@@ -267,7 +282,7 @@ class FittedCurves:
     def __post_init__(self) -> None:
         n = len(self.demand)
         for name, kind in _COLUMNS.items():
-            array = np.asarray(getattr(self, name), dtype=kind)
+            array: NDArray[Any] = np.asarray(getattr(self, name), dtype=kind)
             if array.shape != (n,):
                 raise InvalidDemand(f"{name} has shape {array.shape}, not {(n,)}")
             object.__setattr__(self, name, frozen(array))

@@ -120,7 +120,7 @@ class Labels:
         return len(self.codes)
 
     def __getitem__(self, row: int) -> str:
-        return self.names[self.codes[row]]
+        return self.names[int(self.codes[row])]
 
     def values(self) -> StrArray:
         """(n,) the names themselves, one a row."""
@@ -134,7 +134,8 @@ class Labels:
 
     def equal(self, name: str) -> BoolArray:
         """(n,) True where the row carries this name."""
-        return self.codes == (self.names.index(name) if name in self.names else -1)
+        same: BoolArray = self.codes == (self.names.index(name) if name in self.names else -1)
+        return same
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,7 +211,7 @@ class Catalogue:
 
     def currency(self, row: int) -> str:
         """ISO 4217 code of one row's amounts."""
-        return self.markets[self.market.codes[row]].currency
+        return self.markets[int(self.market.codes[row])].currency
 
     def take(self, rows: IntArray) -> Catalogue:
         """These rows only, in this order."""

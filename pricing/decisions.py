@@ -1,0 +1,251 @@
+"""A decision and its reasons: one record to a person, columns to a machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.arrays import BoolArray, FloatArray, IntArray, frozen
+from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
+from pricing.errors import InvalidCatalogue
+from pricing.guardrails import MISSING_INPUT, Limit
+from pricing.list_price import SolveReport
+from pricing.money import Money
+
+
+class Action(IntEnum):
+    """What a decision does to the price in force."""
+
+    CHANGE = 1
+    """A new price."""
+    KEEP = 2
+    """The price in force is the best of those allowed."""
+    HOLD = 3
+    """The price in force stays although it may not be the best: a limit forbids the change."""
+
+
+class ReasonCode(StrEnum):
+    """Why a price is what it is. The facts that go with each code are listed beside it."""
+
+    EXPECTED_GAIN = "expected_gain"
+    """profit_before, profit_after (amounts a period)"""
+    BEST_PRICE_KEPT = "best_price_kept"
+    """profit (amount a period)"""
+    LIMIT_BINDS = "limit_binds"
+    """limit, bound (amount): the objective would go further if this limit did not stop it"""
+    HELD = "held"
+    """limit: the limit or the missing input that forbids a change"""
+    LIMITS_EXCLUDE_EACH_OTHER = "limits_exclude_each_other"
+    """at_least, at_most (amounts), floor_limit, cap_limit"""
+    DEMAND = "demand"
+    """elasticity, std_error: the curve that the decision rests on"""
+    COMPETITOR = "competitor"
+    """lowest (amount), offers: what the competition asks"""
+    PRICE_IN_FORCE_BREAKS = "price_in_force_breaks"
+    """limit: a hard limit that the price in force does not meet"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason as data: a code and the facts that a text or a screen is made from."""
+
+    code: ReasonCode
+    facts: Mapping[str, str | float | int] = field(default_factory=dict)
+
+    def wire(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {"code": self.code.value, **self.facts}
+
+
+@dataclass(frozen=True, slots=True)
+class PriceDecision:
+    """The decision for one (sku, market): what, instead of what, why, and what it should bring.
+
+    Expected figures are per period of the demand model, money in major units of `price.currency`.
+    """
+
+    sku: str
+    market: str
+    action: Action
+    price: Money | None
+    previous: Money | None
+    units: float
+    units_low: float
+    units_high: float
+    revenue: float
+    profit: float
+    profit_before: float
+    reasons: tuple[Reason, ...]
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decisions:
+    """The decisions of one run, row i for row i of the catalogue.
+
+    Money columns are int minor units (UNKNOWN = none); expected figures are floats a period, money
+    among them in major units of the row's currency, NaN where there is no demand curve.
+
+    Attributes:
+        catalogue: what the run knew.
+        competitors: the offers that it saw.
+        decided_at: when, in UTC.
+        price: (n,) the price decided; the price in force where nothing changes.
+        action: (n,) `Action` codes.
+        held_by: (n,) `Limit` bits that forbid a change; 0 unless `action` is HOLD.
+        broken_before: (n,) `Limit` bits that the price in force does not meet.
+        lower: (n,) lowest price that the limits allow, minor units.
+        upper: (n,) highest price that they allow; below `lower` where they exclude each other.
+        lower_limit: (n,) `Limit` bit that sets `lower`.
+        upper_limit: (n,) `Limit` bit that sets `upper`.
+        at_lower: (n,) True where a lower price would be better and `lower_limit` forbids it.
+        at_upper: (n,) True where a higher price would be better and `upper_limit` forbids it.
+        units: (n,) expected units at `price`.
+        units_low: (n,) low end of their 95 % confidence interval.
+        units_high: (n,) high end.
+        revenue: (n,) expected revenue net of tax at `price`.
+        profit: (n,) expected profit at `price`.
+        revenue_before: (n,) expected revenue at the price in force.
+        profit_before: (n,) expected profit at the price in force.
+        elasticity: (n,) own-price elasticity at the price in force.
+        elasticity_std_error: (n,) its standard error; NaN where the model gives none.
+        solve: how the joint problem was solved, and how good the answer is.
+    """
+
+    catalogue: Catalogue
+    competitors: CompetitorPrices
+    decided_at: datetime
+    price: IntArray
+    action: IntArray
+    held_by: IntArray
+    broken_before: IntArray
+    lower: IntArray
+    upper: IntArray
+    lower_limit: IntArray
+    upper_limit: IntArray
+    at_lower: BoolArray
+    at_upper: BoolArray
+    units: FloatArray
+    units_low: FloatArray
+    units_high: FloatArray
+    revenue: FloatArray
+    profit: FloatArray
+    revenue_before: FloatArray
+    profit_before: FloatArray
+    elasticity: FloatArray
+    elasticity_std_error: FloatArray
+    solve: SolveReport
+
+    def __post_init__(self) -> None:
+        if self.decided_at.tzinfo is None:
+            raise InvalidCatalogue("decided_at has no time zone; pass an aware UTC datetime")
+        n = len(self.catalogue)
+        for item in fields(self):
+            column = getattr(self, item.name)
+            if not isinstance(column, np.ndarray):
+                continue
+            if column.shape != (n,):
+                raise InvalidCatalogue(f"{item.name} has shape {column.shape}, not {(n,)}")
+            object.__setattr__(self, item.name, frozen(column))
+
+    def __len__(self) -> int:
+        return len(self.catalogue)
+
+    @property
+    def changes(self) -> int:
+        """How many prices change."""
+        return int((self.action == Action.CHANGE).sum())
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The (n,) arrays by name, for storage and for tables."""
+        return {
+            item.name: getattr(self, item.name)
+            for item in fields(self)
+            if isinstance(getattr(self, item.name), np.ndarray)
+        }
+
+    def record(self, row: int) -> PriceDecision:
+        """One row as a record with its reasons."""
+        currency = self.catalogue.currency(row)
+        return PriceDecision(
+            sku=str(self.catalogue.sku[row]),
+            market=self.catalogue.market[row],
+            action=Action(int(self.action[row])),
+            price=_money(self.price[row], currency),
+            previous=_money(self.catalogue.price[row], currency),
+            units=float(self.units[row]),
+            units_low=float(self.units_low[row]),
+            units_high=float(self.units_high[row]),
+            revenue=float(self.revenue[row]),
+            profit=float(self.profit[row]),
+            profit_before=float(self.profit_before[row]),
+            reasons=tuple(self._reasons(row)),
+            decided_at=self.decided_at,
+        )
+
+    def __iter__(self) -> Iterator[PriceDecision]:
+        return (self.record(row) for row in range(len(self)))
+
+    def _reasons(self, row: int) -> Iterator[Reason]:
+        """The reasons of one row, the deciding one first."""
+        currency = self.catalogue.currency(row)
+        action = self.action[row]
+        if action == Action.CHANGE:
+            yield Reason(
+                ReasonCode.EXPECTED_GAIN,
+                {
+                    "profit_before": round(float(self.profit_before[row]), 4),
+                    "profit_after": round(float(self.profit[row]), 4),
+                },
+            )
+        elif action == Action.KEEP:
+            yield Reason(ReasonCode.BEST_PRICE_KEPT, {"profit": round(float(self.profit[row]), 4)})
+        for limit in Limit(int(self.held_by[row])).names:
+            yield Reason(ReasonCode.HELD, {"limit": limit})
+        if self.upper[row] < self.lower[row] and not self.held_by[row] & MISSING_INPUT:
+            yield Reason(
+                ReasonCode.LIMITS_EXCLUDE_EACH_OTHER,
+                {
+                    "at_least": str(Money(int(self.lower[row]), currency)),
+                    "at_most": str(Money(int(self.upper[row]), currency)),
+                    "floor_limit": Limit(int(self.lower_limit[row])).names[0],
+                    "cap_limit": Limit(int(self.upper_limit[row])).names[0],
+                },
+            )
+        for limit in Limit(int(self.broken_before[row])).names:
+            yield Reason(ReasonCode.PRICE_IN_FORCE_BREAKS, {"limit": limit})
+        for binds, which, bound in (
+            (self.at_lower, self.lower_limit, self.lower),
+            (self.at_upper, self.upper_limit, self.upper),
+        ):
+            if binds[row]:
+                yield Reason(
+                    ReasonCode.LIMIT_BINDS,
+                    {
+                        "limit": Limit(int(which[row])).names[0],
+                        "bound": str(Money(int(bound[row]), currency)),
+                    },
+                )
+        if np.isfinite(self.elasticity[row]):
+            facts = {"elasticity": round(float(self.elasticity[row]), 4)}
+            if np.isfinite(self.elasticity_std_error[row]):
+                facts["std_error"] = round(float(self.elasticity_std_error[row]), 4)
+            yield Reason(ReasonCode.DEMAND, facts)
+        if self.competitors.offers[row] > 0:
+            yield Reason(
+                ReasonCode.COMPETITOR,
+                {
+                    "lowest": str(Money(int(self.competitors.lowest[row]), currency)),
+                    "offers": int(self.competitors.offers[row]),
+                },
+            )
+
+
+def _money(minor: np.int64, currency: str) -> Money | None:
+    return None if minor == UNKNOWN else Money(int(minor), currency)
