@@ -1,0 +1,1 @@
+"""The outer shell: the service, its alerts, its jobs and the command line."""

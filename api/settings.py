@@ -1,0 +1,158 @@
+"""Settings of the service, from the environment and `.env`, validated before anything starts.
+
+Every variable is `PRICEWRIGHT_` and the name of the field in capitals; only the database has the
+name that every host uses, `DATABASE_URL`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import (
+    AnyHttpUrl,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from api.errors import SettingsInvalid
+from api.logs import LogFormat, LogLevel
+from storage.settings import StorageSettings
+
+_PREFIX = "PRICEWRIGHT_"
+_SECRET_BYTES = (24, 64)  # what the Standard Webhooks specification allows
+_HOW_TO_MAKE_ONE = "make one with `openssl rand -base64 32` and put `whsec_` in front"
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+
+
+class Settings(BaseSettings):
+    """How this process serves prices and sends alerts.
+
+    Attributes:
+        storage: where the database is (`DATABASE_URL`).
+        host: address to listen on.
+        port: TCP port to listen on; 0 takes a free one.
+        workers: server processes; each has its own copy of the price book.
+        log_format: `human`, `json`, or `auto` (human on a terminal).
+        log_level: least severe log lines written.
+        snapshot_poll_seconds: how often to ask the database for a newer price book; the most that
+            a published price can lag.
+        price_max_age_seconds: how long a client may keep a price (`Cache-Control: max-age`).
+        offer_max_age_hours: competitor offers older than this are not used for a decision.
+        webhook_url: where alerts go; they wait in the outbox while it is unset.
+        webhook_secret: key that signs them (Standard Webhooks: `whsec_` and base64).
+        webhook_timeout_seconds: how long one delivery may take in all.
+        webhook_max_attempts: tries before an alert is given up, loudly.
+        webhook_first_retry_seconds: pause after the first failure; doubled after each further one.
+        webhook_last_retry_seconds: the longest pause between two tries.
+        alert_poll_seconds: how often to look for alerts to send.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+    )
+
+    storage: StorageSettings = Field(default_factory=StorageSettings)
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8000, ge=0, le=65_535)
+    workers: int = Field(default=1, ge=1, le=256)
+    log_format: LogFormat = LogFormat.AUTO
+    log_level: LogLevel = LogLevel.INFO
+    snapshot_poll_seconds: Seconds = 2.0
+    price_max_age_seconds: int = Field(default=5, ge=0, le=86_400)
+    offer_max_age_hours: float = Field(default=72.0, gt=0, le=24 * 365, allow_inf_nan=False)
+    webhook_url: AnyHttpUrl | None = None
+    webhook_secret: SecretStr | None = None
+    webhook_timeout_seconds: float = Field(default=10.0, gt=0, le=60, allow_inf_nan=False)
+    webhook_max_attempts: int = Field(default=12, ge=1, le=100)
+    webhook_first_retry_seconds: Seconds = 5.0
+    webhook_last_retry_seconds: Seconds = 3_600.0
+    alert_poll_seconds: Seconds = 2.0
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _secret_is_a_key(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is None:
+            return None
+        coded = secret.get_secret_value().removeprefix("whsec_")
+        try:
+            key = base64.b64decode(coded + "=" * (-len(coded) % 4), validate=True)
+        except binascii.Error:
+            raise ValueError(f"is not `whsec_` and base64; {_HOW_TO_MAKE_ONE}") from None
+        low, high = _SECRET_BYTES
+        if not low <= len(key) <= high:
+            raise ValueError(
+                f"has a key of {len(key)} bytes, not between {low} and {high}; {_HOW_TO_MAKE_ONE}"
+            )
+        return secret
+
+    @model_validator(mode="after")
+    def _alerts_are_signed(self) -> Self:
+        if self.webhook_url is not None and self.webhook_secret is None:
+            raise ValueError(
+                f"{_PREFIX}WEBHOOK_SECRET is missing: {_PREFIX}WEBHOOK_URL is set and alerts are "
+                f"always signed; {_HOW_TO_MAKE_ONE}"
+            )
+        return self
+
+    @property
+    def database_url(self) -> str:
+        """The URL of the database."""
+        return self.storage.database_url
+
+    @property
+    def offer_max_age(self) -> timedelta:
+        """How old a competitor offer may be to count in a decision."""
+        return timedelta(hours=self.offer_max_age_hours)
+
+
+def load_settings(
+    env_file: Path | None = Path(".env"), *, database_url: str | None = None, **given: object
+) -> Settings:
+    """The settings of this process.
+
+    Args:
+        env_file: file of `NAME=value` lines read below the environment; None reads no file.
+        database_url: wins over `DATABASE_URL`.
+        given: values by field name that win over the environment, as command-line flags do.
+
+    Raises:
+        SettingsInvalid: names each variable at fault, what it was and what it may be.
+    """
+    try:
+        values = {} if database_url is None else {"database_url": database_url}
+        # The base class takes `_env_file`; mypy sees only the fields.
+        storage = StorageSettings(_env_file=env_file, **values)  # type: ignore[call-arg]
+        return Settings(_env_file=env_file, storage=storage, **given)  # type: ignore[call-arg, arg-type]
+    except ValidationError as error:
+        raise SettingsInvalid("; ".join(_readable(error, given))) from None
+    except (SettingsError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"{env_file} cannot be read: {error}; save it as UTF-8") from None
+
+
+def _readable(error: ValidationError, given: dict[str, object]) -> list[str]:
+    """One sentence a fault, with the variable's name and never a secret's value."""
+    sentences = []
+    for fault in error.errors(include_url=False):
+        reason = fault["msg"].removeprefix("Value error, ")
+        field = str(fault["loc"][0]) if fault["loc"] else ""
+        if field in ("", "database_url"):  # such a message names its variable itself
+            sentences.append(reason)
+            continue
+        name = field if field in given else f"{_PREFIX}{field.upper()}"
+        value = "" if "secret" in field else f"={fault['input']}"
+        sentences.append(f"{name}{value}: {reason}")
+    return sentences
