@@ -1,0 +1,120 @@
+"""Many rows at once: the fastest way into and out of a table that each engine has.
+
+The border is columns: Arrow going in, numpy coming out. Dates go in as ISO text, which both
+engines take. In the database a missing number is NULL; in arrays it is NaN, or UNKNOWN for money.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Final, Literal, TypeAlias, TypeVar
+
+import numpy as np
+import psycopg
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from models.arrays import FloatArray, IntArray
+from pricing.catalogue import UNKNOWN
+
+BATCH: Final = 50_000
+"""Rows that are held as Python objects at one time."""
+
+IN_LIST: Final = 500
+"""Keys in one `IN (...)`; SQLite's default limit on parameters is far above it."""
+
+Kind: TypeAlias = Literal["int", "float", "money", "bool", "str", "day"]
+
+_DTYPES: Final[dict[Kind, Any]] = {
+    "int": np.int64,
+    "float": np.float64,
+    "money": np.int64,
+    "bool": np.bool_,
+    "str": np.str_,
+    "day": np.dtype("datetime64[D]"),
+}
+
+_T = TypeVar("_T")
+
+
+def append(conn: Connection, table: sa.Table, rows: pa.Table) -> None:
+    """Insert all rows: executemany on SQLite, COPY on PostgreSQL.
+
+    Args:
+        conn: an open transaction.
+        table: where to.
+        rows: columns named as those of `table`; columns that are left out get their default.
+    """
+    names = ", ".join(rows.column_names)
+    if conn.dialect.name == "postgresql":
+        raw = conn.connection.driver_connection
+        assert isinstance(raw, psycopg.Connection)  # noqa: S101  (narrows the type)
+        with (
+            raw.cursor() as cursor,
+            cursor.copy(f"COPY {table.name} ({names}) FROM STDIN (FORMAT csv)".encode()) as copy,
+        ):
+            for batch in rows.to_batches(max_chunksize=BATCH):
+                text = io.BytesIO()
+                pa_csv.write_csv(batch, text, pa_csv.WriteOptions(include_header=False))
+                copy.write(text.getvalue())
+        return
+    marks = ", ".join("?" * rows.num_columns)
+    statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608
+    for batch in rows.to_batches(max_chunksize=BATCH):
+        columns = [column.to_pylist() for column in batch.columns]
+        conn.exec_driver_sql(statement, list(zip(*columns, strict=True)))
+
+
+def floats_in(values: FloatArray) -> pa.Array:
+    """A column of numbers, NaN as missing."""
+    return pa.array(values, type=pa.float64(), from_pandas=True)
+
+
+def money_in(minor: IntArray) -> pa.Array:
+    """A column of minor units, UNKNOWN as missing."""
+    return pa.array(minor, type=pa.int64(), mask=minor == UNKNOWN)
+
+
+def constant_in(value: int | str | None, n: int) -> pa.Array:
+    """A column of one value."""
+    return pa.repeat(pa.scalar(value), n) if value is not None else pa.nulls(n)
+
+
+def read_columns(
+    conn: Connection, statement: sa.Executable, kinds: Sequence[Kind]
+) -> list[NDArray[Any]]:
+    """The result of a query as one array a column, without all rows as objects at one time.
+
+    Args:
+        conn: an open transaction.
+        statement: the query.
+        kinds: what each column becomes: `int`, `float` (NULL is NaN), `money` (int, NULL is
+            UNKNOWN), `bool`, `str` (no NULL), `day` (datetime64[D]).
+    """
+    chunks: list[list[NDArray[Any]]] = [[] for _ in kinds]
+    result = conn.execute(statement.execution_options(yield_per=BATCH))
+    for rows in result.partitions():
+        for chunk, kind, values in zip(chunks, kinds, zip(*rows, strict=True), strict=True):
+            chunk.append(_array(values, kind))
+    return [
+        np.concatenate(chunk) if chunk else np.empty(0, _DTYPES[kind])
+        for chunk, kind in zip(chunks, kinds, strict=True)
+    ]
+
+
+def _array(values: Sequence[Any], kind: Kind) -> NDArray[Any]:
+    if kind == "money":
+        values = [UNKNOWN if value is None else value for value in values]
+    return np.array(values, dtype=_DTYPES[kind])
+
+
+def pieces(values: Iterable[_T], size: int = IN_LIST) -> Iterator[list[_T]]:
+    """Cut into lists of at most `size`."""
+    source = iter(values)
+    while piece := list(islice(source, size)):
+        yield piece

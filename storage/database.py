@@ -1,0 +1,249 @@
+"""Opening a database, its transactions, and its migrations.
+
+    engine = open_engine("sqlite:///var/pricewright.db")
+    migrate(engine)
+    with writing(engine) as conn: ...   # commits at the end, or rolls back on an exception
+    with reading(engine) as conn: ...   # one consistent state, never blocks a writer
+
+Functions of this package take the connection and leave the transaction to the caller. Those that
+write refuse a transaction that was not opened by `writing`: on SQLite such a transaction could
+fail half-way, when another writer commits between its first read and its first write.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from storage.columns import json_text
+from storage.errors import DatabaseUnavailable, NotMigrated, NotWriting, SettingsInvalid
+
+BUSY_TIMEOUT_MS: Final = 30_000
+"""How long a SQLite writer waits for another one before it gives up."""
+
+_WRITES: Final = "pricewright_writes"
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+def engine_url(url: str) -> URL:
+    """The URL with the driver that this program uses: sqlite3 or psycopg 3.
+
+    Raises:
+        SettingsInvalid: no URL at all, or of a database that is not supported.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError:
+        raise SettingsInvalid(
+            f"DATABASE_URL {url!r} is not a database URL; write it like "
+            "'sqlite:///var/pricewright.db' or 'postgresql://user:password@host/name'"
+        ) from None
+    match parsed.get_backend_name():
+        case "sqlite":
+            return parsed.set(drivername="sqlite")
+        case "postgresql" | "postgres":
+            return parsed.set(drivername="postgresql+psycopg")
+        case other:
+            raise SettingsInvalid(
+                f"DATABASE_URL names a {other!r} database; use sqlite:/// or postgresql://"
+            )
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for this database; connects at first use.
+
+    Args:
+        url: `sqlite:///path`, or `postgresql://...` (`postgres://` too). The folder of a SQLite
+            file is made where it is missing.
+
+    Raises:
+        SettingsInvalid: the URL cannot be used.
+        DatabaseUnavailable: the folder of the SQLite file cannot be made.
+    """
+    parsed = engine_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(parsed)
+    return sa.create_engine(
+        parsed,
+        pool_pre_ping=True,
+        json_serializer=json_text,
+        # Times without a zone in COPY and in literals mean UTC, as they do in SQLite.
+        connect_args={"options": "-c timezone=UTC", "connect_timeout": 10},
+    )
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if url.database and url.database != ":memory:" and not url.database.startswith("file:"):
+        folder = Path(url.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise DatabaseUnavailable(
+                f"cannot make the folder {str(folder)!r} of the database: {problem.strerror}"
+            ) from problem
+    engine = sa.create_engine(url, json_serializer=json_text)
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        assert isinstance(connection, sqlite3.Connection)  # noqa: S101  (narrows the type)
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+        for pragma in (
+            f"busy_timeout = {BUSY_TIMEOUT_MS}",
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            "foreign_keys = ON",
+            "temp_store = FILE",
+            "cache_size = -65536",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(conn: Connection) -> None:
+        conn.exec_driver_sql("BEGIN IMMEDIATE" if _may_write(conn) else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that may write: committed at the end, rolled back on an exception.
+
+    SQLite has one writer at a time: a second one waits here, up to BUSY_TIMEOUT_MS.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be reached, or stays locked.
+    """
+    with _naming_failures(engine), engine.connect() as conn:
+        conn.execution_options(**{_WRITES: True})
+        with conn.begin():
+            yield conn
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that sees one state of the database throughout and writes nothing.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be reached.
+    """
+    with _naming_failures(engine), engine.connect() as conn:
+        if engine.dialect.name == "postgresql":
+            conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with conn.begin():
+            yield conn
+
+
+def require_writer(conn: Connection) -> None:
+    """Refuse a transaction that was not opened to write.
+
+    Raises:
+        NotWriting: see there.
+    """
+    if not _may_write(conn):
+        raise NotWriting(
+            "this transaction was opened to read; open it with storage.database.writing(engine)"
+        )
+
+
+def take_turns(conn: Connection, what: str) -> None:
+    """Wait until no other transaction does the same kind of work; holds to the end of this one.
+
+    On SQLite a writer is alone anyway.
+    """
+    require_writer(conn)
+    if conn.dialect.name == "postgresql":
+        conn.execute(
+            sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"pricewright {what}")))
+        )
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables to this program's version, in one transaction; does nothing if they are.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be reached.
+        NotMigrated: the tables come from a newer program.
+    """
+    with writing(engine) as conn:
+        take_turns(conn, "migrate")
+        current = _revision(conn)
+        scripts = ScriptDirectory.from_config(migration_config())
+        if current is not None and current not in {s.revision for s in scripts.walk_revisions()}:
+            raise NotMigrated(_newer(current))
+        config = migration_config()
+        config.attributes["connection"] = conn
+        command.upgrade(config, "head")
+
+
+def require_migrated(engine: Engine) -> None:
+    """Check that the tables are those of this program.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be reached.
+        NotMigrated: they are missing, older or newer; the message says which command helps.
+    """
+    scripts = ScriptDirectory.from_config(migration_config())
+    with reading(engine) as conn:
+        current = _revision(conn)
+    if current == scripts.get_current_head():
+        return
+    if current is None:
+        raise NotMigrated("the database has no tables yet; run `pricewright migrate`")
+    if current in {script.revision for script in scripts.walk_revisions()}:
+        raise NotMigrated(
+            f"the database is at version {current}, this program needs "
+            f"{scripts.get_current_head()}; run `pricewright migrate`"
+        )
+    raise NotMigrated(_newer(current))
+
+
+def migration_config() -> Config:
+    """Alembic's configuration for the migrations that are shipped with this package."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _revision(conn: Connection) -> str | None:
+    return MigrationContext.configure(conn).get_current_revision()
+
+
+def _newer(revision: str) -> str:
+    return (
+        f"the database is at version {revision}, which this program does not know; "
+        "it was made by a newer one: upgrade the program"
+    )
+
+
+def _may_write(conn: Connection) -> bool:
+    return bool(conn.get_execution_options().get(_WRITES, False))
+
+
+@contextmanager
+def _naming_failures(engine: Engine) -> Iterator[None]:
+    """Turn what a driver says when a server is gone or a file is locked into our own error."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as problem:
+        raise _unavailable(engine, problem.orig) from problem
+    except psycopg.OperationalError as problem:  # from COPY, which goes past SQLAlchemy
+        raise _unavailable(engine, problem) from problem
+
+
+def _unavailable(engine: Engine, problem: BaseException | None) -> DatabaseUnavailable:
+    shown = engine.url.render_as_string(hide_password=True)
+    return DatabaseUnavailable(f"the database {shown} failed: {str(problem).strip()}")

@@ -1,0 +1,135 @@
+"""Competitor sites and the crawls of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from storage.database import require_writer
+from storage.errors import CrawlNotFound, UnknownSite
+from storage.markets import market_id
+from storage.tables import crawls, sites
+
+
+@dataclass(frozen=True, slots=True)
+class Crawl:
+    """One visit to a site.
+
+    Attributes:
+        status: `running`, `finished` or `failed`.
+        pages: pages fetched.
+        offers: offers stored.
+        failures: pages that gave no offer although they should have.
+        report: whatever else the crawler tells of it.
+    """
+
+    crawl_id: int
+    site: str
+    started_at: datetime
+    finished_at: datetime | None
+    status: str
+    pages: int
+    offers: int
+    failures: int
+    report: Mapping[str, Any]
+
+
+def save_site(
+    conn: Connection, name: str, *, start_url: str, kind: str, market: str, currency: str
+) -> int:
+    """Add a site, or bring it up to date; returns its number.
+
+    Raises:
+        UnknownMarket: there is no such market.
+        NotWriting: the transaction was opened to read.
+    """
+    require_writer(conn)
+    values = {
+        "start_url": start_url,
+        "kind": kind,
+        "market_id": market_id(conn, market),
+        "currency": currency,
+    }
+    number: int | None = conn.scalar(sa.select(sites.c.site_id).where(sites.c.name == name))
+    if number is None:
+        statement = sites.insert().values(name=name, **values).returning(sites.c.site_id)
+        added: int = conn.execute(statement).scalar_one()
+        return added
+    conn.execute(sites.update().where(sites.c.site_id == number).values(**values))
+    return number
+
+
+def start_crawl(conn: Connection, site: str, *, at: datetime) -> int:
+    """Note that a crawl of this site begins; returns the crawl's number.
+
+    Raises:
+        UnknownSite: no site has this name; see `save_site`.
+    """
+    require_writer(conn)
+    number = conn.scalar(sa.select(sites.c.site_id).where(sites.c.name == site))
+    if number is None:
+        raise UnknownSite(f"site {site!r} is unknown; save it first")
+    statement = crawls.insert().values(site_id=number, started_at=at, status="running", report={})
+    crawl_id: int = conn.execute(statement.returning(crawls.c.crawl_id)).scalar_one()
+    return crawl_id
+
+
+def finish_crawl(
+    conn: Connection,
+    crawl_id: int,
+    *,
+    at: datetime,
+    status: Literal["finished", "failed"],
+    pages: int = 0,
+    offers: int = 0,
+    failures: int = 0,
+    report: Mapping[str, Any] | None = None,
+) -> None:
+    """Note how a crawl ended.
+
+    Raises:
+        CrawlNotFound: no crawl has this number.
+    """
+    require_writer(conn)
+    done = conn.execute(
+        crawls.update()
+        .where(crawls.c.crawl_id == crawl_id)
+        .values(
+            finished_at=at,
+            status=status,
+            pages=pages,
+            offers=offers,
+            failures=failures,
+            report=report or {},
+        )
+    )
+    if done.rowcount != 1:
+        raise CrawlNotFound(f"there is no crawl {crawl_id}")
+
+
+def crawls_of(conn: Connection, site: str | None = None, *, limit: int = 50) -> tuple[Crawl, ...]:
+    """The newest crawls, of one site or of all, the newest first."""
+    query = (
+        sa.select(
+            crawls.c.crawl_id,
+            sites.c.name,
+            crawls.c.started_at,
+            crawls.c.finished_at,
+            crawls.c.status,
+            crawls.c.pages,
+            crawls.c.offers,
+            crawls.c.failures,
+            crawls.c.report,
+        )
+        .join_from(crawls, sites)
+        .order_by(crawls.c.crawl_id.desc())
+        .limit(limit)
+    )
+    if site is not None:
+        query = query.where(sites.c.name == site)
+    return tuple(Crawl(*row) for row in conn.execute(query))
