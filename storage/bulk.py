@@ -7,9 +7,8 @@ engines take. In the database a missing number is NULL; in arrays it is NaN, or 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import psycopg
@@ -17,16 +16,15 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import sqlalchemy as sa
 from numpy.typing import NDArray
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
 from models.arrays import FloatArray, IntArray
 from pricing.catalogue import UNKNOWN
+from storage.columns import json_text
 
 BATCH: Final = 50_000
 """Rows that are held as Python objects at one time."""
-
-IN_LIST: Final = 500
-"""Keys in one `IN (...)`; SQLite's default limit on parameters is far above it."""
 
 Kind: TypeAlias = Literal["int", "float", "money", "bool", "str", "day"]
 
@@ -38,8 +36,6 @@ _DTYPES: Final[dict[Kind, Any]] = {
     "str": np.str_,
     "day": np.dtype("datetime64[D]"),
 }
-
-_T = TypeVar("_T")
 
 
 def append(conn: Connection, table: sa.Table, rows: pa.Table) -> None:
@@ -113,8 +109,12 @@ def _array(values: Sequence[Any], kind: Kind) -> NDArray[Any]:
     return np.array(values, dtype=_DTYPES[kind])
 
 
-def pieces(values: Iterable[_T], size: int = IN_LIST) -> Iterator[list[_T]]:
-    """Cut into lists of at most `size`."""
-    source = iter(values)
-    while piece := list(islice(source, size)):
-        yield piece
+def listed(conn: Connection, values: Iterable[str]) -> sa.Select[str]:
+    """A sub-select of these texts, for `column.in_(...)`: any number of them in one parameter."""
+    text = sa.literal(json_text(sorted(set(values))), sa.Text)
+    if conn.dialect.name == "postgresql":
+        rows = sa.func.jsonb_array_elements_text(sa.cast(text, postgresql.JSONB))
+    else:
+        rows = sa.func.json_each(text)
+    column: sa.ColumnClause[str] = sa.column("value", sa.Text)
+    return sa.select(rows.table_valued(column).c.value)

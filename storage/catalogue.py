@@ -1,3 +1,131 @@
-"""The catalogue as it stands at a time: prices in force, costs, stock."""
+"""The catalogue as it stood at a time: prices in force, costs, stock."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from models.arrays import IntArray
+from pricing.catalogue import UNKNOWN, Catalogue, Labels
+from storage.bulk import read_columns
+from storage.dated import values_on
+from storage.markets import list_markets, market_id, market_ids
+from storage.price_books import prices_at, version_at
+from storage.products import chosen_products, product_frame
+from storage.tables import costs, sales, stock
+
+
+def read_catalogue(
+    conn: Connection,
+    *,
+    at: datetime,
+    market: str | None = None,
+    category: str | None = None,
+    skus: Collection[str] | None = None,
+) -> Catalogue:
+    """Every (product, market) that had a price at a time, sorted by (sku, market).
+
+    The price is that of the price book in force; before there was one, the newest regular price
+    on record, or what was paid where no regular price is known. Cost and stock are the newest up
+    to the market's local date.
+
+    Args:
+        conn: an open transaction.
+        at: the time, aware.
+        market: only this market.
+        category: only products of this category.
+        skus: only these products.
+
+    Raises:
+        UnknownMarket: there is no such market.
+    """
+    places = {item.code: item for item in list_markets(conn)}
+    codes = {number: code for code, number in market_ids(conn).items()}
+    local_day = {
+        number: np.datetime64(at.astimezone(ZoneInfo(places[code].time_zone)).date(), "D")
+        for number, code in codes.items()
+    }
+    product, place, price = _prices(
+        conn,
+        version=version_at(conn, at),
+        until=max(local_day.values(), default=np.datetime64(at.date(), "D")).item(),
+        market=None if market is None else market_id(conn, market),
+        chosen=chosen_products(conn, category=category, skus=skus),
+    )
+    names = product_frame(conn)
+    rows = names.index.get_indexer(pd.Index(product))
+    market_numbers, market_rows = np.unique(place, return_inverse=True)
+    market_codes = np.array([codes[number] for number in market_numbers.tolist()], dtype=np.str_)
+    order = np.lexsort((market_codes[market_rows], rows)) if len(rows) else rows
+    product, place, price, rows = product[order], place[order], price[order], rows[order]
+    labels = Labels.of(market_codes[market_rows][order] if len(rows) else ())
+    days = np.array([local_day[number] for number in place.tolist()], dtype="datetime64[D]")
+    cost = values_on(conn, costs.c.valid_from, costs.c.cost_minor, product, place, days)
+    return Catalogue(
+        sku=names["sku"].to_numpy(dtype=np.str_)[rows],
+        market=labels,
+        markets=tuple(places[name] for name in labels.names),
+        category=Labels.of(names["category"].to_numpy(dtype=np.str_)[rows]),
+        brand=Labels.of(names["brand"].to_numpy(dtype=np.str_)[rows]),
+        price=price,
+        cost=np.where(np.isnan(cost), UNKNOWN, cost).astype(np.int64),
+        stock=values_on(conn, stock.c.counted_at, stock.c.units, product, place, days),
+    )
+
+
+def _prices(
+    conn: Connection,
+    *,
+    version: int | None,
+    until: date,
+    market: int | None,
+    chosen: sa.Select[int] | None,
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Product, market and price of every pair that has one: the book's first, else from sales."""
+    paid = sa.cast(sa.func.round(sales.c.revenue_minor / sales.c.units), sa.BigInteger)
+    priced = (sales.c.regular_price_minor.is_not(None)) | (
+        (sales.c.units > 0) & (sales.c.revenue_minor > 0)
+    )
+    newest = (
+        sa.select(
+            sales.c.product_id, sales.c.market_id, sa.func.max(sales.c.period_start).label("day")
+        )
+        .where(sales.c.period_start <= until, priced)
+        .group_by(sales.c.product_id, sales.c.market_id)
+    )
+    if market is not None:
+        newest = newest.where(sales.c.market_id == market)
+    if chosen is not None:
+        newest = newest.where(sales.c.product_id.in_(chosen))
+    last = newest.subquery()
+    from_sales = sa.select(
+        sales.c.product_id,
+        sales.c.market_id,
+        sa.func.coalesce(sales.c.regular_price_minor, paid),
+    ).join_from(
+        sales,
+        last,
+        (last.c.product_id == sales.c.product_id)
+        & (last.c.market_id == sales.c.market_id)
+        & (last.c.day == sales.c.period_start),
+    )
+    found = [read_columns(conn, from_sales, ("int", "int", "int"))]
+    if version is not None:
+        book = prices_at(version)
+        in_force = sa.select(book.c.product_id, book.c.market_id, book.c.price_minor)
+        if market is not None:
+            in_force = in_force.where(book.c.market_id == market)
+        if chosen is not None:
+            in_force = in_force.where(book.c.product_id.in_(chosen))
+        found.insert(0, read_columns(conn, in_force, ("int", "int", "int")))
+    product, place, price = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    # The book comes first, so its price is the one that is kept.
+    first = ~pd.MultiIndex.from_arrays([product, place]).duplicated()
+    positive = first & (price > 0)
+    return product[positive], place[positive], price[positive]

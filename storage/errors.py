@@ -13,6 +13,7 @@
     │   ├── CrawlNotFound
     │   ├── FitNotFound
     │   ├── RunNotFound
+    │   ├── DecisionNotFound
     │   └── PriceBookNotFound
     └── ImportRefused           a file that is not brought in; nothing of it was written
         ├── FileUnreadable      not there, a directory, cut short, or in another encoding
@@ -78,6 +79,10 @@ class FitNotFound(NotStored):
 
 class RunNotFound(NotStored):
     """No decision run has this number, or nothing was decided yet."""
+
+
+class DecisionNotFound(NotStored):
+    """No run decided a price for this key."""
 
 
 class PriceBookNotFound(NotStored):

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from models.demand import ConstantElasticityDemand, FittedCurves, Provenance
-from storage.bulk import append, constant_in, floats_in, read_columns
+from storage.bulk import Kind, append, constant_in, floats_in, read_columns
 from storage.database import require_writer
 from storage.errors import FitNotFound
 from storage.keys import key_ids, market_codes_of, skus_of
@@ -30,6 +30,14 @@ _CURVE = (
     "own_elasticity",
     "own_std_error",
 )
+_COLUMNS: dict[str, Kind] = {
+    "product_id": "int",
+    "market_id": "int",
+    **dict.fromkeys(_CURVE, "float"),
+    "n_obs": "int",
+    "method": "str",
+    "status": "str",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,19 +131,10 @@ def load_fit(conn: Connection, fit_id: int | None = None) -> StoredFit:
 
 
 def _curves(conn: Connection, head: sa.Row[Any]) -> FittedCurves:
-    names = ("product_id", "market_id", *_CURVE, "n_obs", "method", "status")
-    query = sa.select(*(fit_curves.c[name] for name in names))
-    columns = dict(
-        zip(
-            names,
-            read_columns(
-                conn,
-                query.where(fit_curves.c.fit_id == head.fit_id),
-                ("int", "int", *("float" for _ in _CURVE), "int", "str", "str"),
-            ),
-            strict=True,
-        )
-    )
+    query = sa.select(*(fit_curves.c[name] for name in _COLUMNS))
+    query = query.where(fit_curves.c.fit_id == head.fit_id)
+    values = read_columns(conn, query, tuple(_COLUMNS.values()))
+    columns = dict(zip(_COLUMNS, values, strict=True))
     sku, market = skus_of(conn, columns["product_id"]), market_codes_of(conn, columns["market_id"])
     order = np.lexsort((market, sku))
     column = {name: values[order] for name, values in columns.items()}

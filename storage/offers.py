@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
 from pricing.money import Money
-from storage.bulk import pieces, read_columns
+from storage.bulk import listed, read_columns
 from storage.database import require_writer
 from storage.errors import CrawlNotFound, InvalidRecord
 from storage.keys import key_ids
@@ -134,13 +134,10 @@ def latest_offers(
         .where(sites.c.name == site)
         .group_by(table.c.url)
     )
-    found: dict[str, StoredOffer] = {}
-    for piece in pieces(urls) if urls is not None else [None]:
-        chosen = newest if piece is None else newest.where(table.c.url.in_(piece))
-        for row in conn.execute(_stored().where(table.c.offer_id.in_(chosen))):
-            stored = _stored_offer(row)
-            found[stored.offer.url] = stored
-    return found
+    if urls is not None:
+        newest = newest.where(table.c.url.in_(listed(conn, urls)))
+    rows = conn.execute(_stored().where(table.c.offer_id.in_(newest)))
+    return {row.url: _stored_offer(row) for row in rows}
 
 
 def offers_of(
@@ -202,7 +199,7 @@ def competitor_prices(
     return CompetitorPrices(lowest_price, offers)
 
 
-def _stored() -> sa.Select[Any]:
+def _stored() -> sa.Select[*tuple[Any, ...]]:
     return (
         sa.select(
             table,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pricing.catalogue import Product
-from storage.bulk import pieces
+from storage.bulk import listed, read_columns
 from storage.errors import UnknownProduct
 from storage.tables import products as table
 
@@ -23,13 +25,9 @@ def all_products(conn: Connection) -> tuple[Product, ...]:
 def product_ids(conn: Connection, skus: Iterable[str] | None = None) -> dict[str, int]:
     """The database's number of each SKU: of all, or of those asked for that exist."""
     query = sa.select(table.c.sku, table.c.product_id)
-    if skus is None:
-        return {row.sku: row.product_id for row in conn.execute(query)}
-    found: dict[str, int] = {}
-    for piece in pieces(set(skus)):
-        rows = conn.execute(query.where(table.c.sku.in_(piece)))
-        found.update({row.sku: row.product_id for row in rows})
-    return found
+    if skus is not None:
+        query = query.where(table.c.sku.in_(listed(conn, skus)))
+    return {row.sku: row.product_id for row in conn.execute(query)}
 
 
 def product_id(conn: Connection, sku: str) -> int:
@@ -42,3 +40,36 @@ def product_id(conn: Connection, sku: str) -> int:
     if number is None:
         raise UnknownProduct(f"product {sku!r} is unknown; import it with `pricewright import`")
     return number
+
+
+def product_frame(conn: Connection) -> pd.DataFrame:
+    """Text columns `sku`, `category`, `brand` (`""` for none) by product number, sorted by SKU."""
+    query = sa.select(
+        table.c.product_id,
+        table.c.sku,
+        table.c.category,
+        sa.func.coalesce(table.c.brand, ""),
+    )
+    number, sku, category, brand = read_columns(conn, query, ("int", "str", "str", "str"))
+    order = np.argsort(sku, kind="stable")
+    return pd.DataFrame(
+        {
+            name: pd.array(values[order].tolist(), dtype="str")
+            for name, values in (("sku", sku), ("category", category), ("brand", brand))
+        },
+        index=pd.Index(number[order]),
+    )
+
+
+def chosen_products(
+    conn: Connection, *, category: str | None = None, skus: Iterable[str] | None = None
+) -> sa.Select[int] | None:
+    """Numbers of the products of a category, or of these SKUs, or both; None for no choice."""
+    if category is None and skus is None:
+        return None
+    query = sa.select(table.c.product_id)
+    if category is not None:
+        query = query.where(table.c.category == category)
+    if skus is not None:
+        query = query.where(table.c.sku.in_(listed(conn, skus)))
+    return query

@@ -10,16 +10,13 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from models.arrays import FloatArray, IntArray
 from pricing.currencies import decimals
 from storage.bulk import read_columns
+from storage.dated import values_on
 from storage.markets import list_markets, market_id, market_ids
-from storage.products import product_ids
-from storage.tables import costs, products
+from storage.products import chosen_products, product_frame
+from storage.tables import costs
 from storage.tables import sales as table
-
-_DAY_BITS = 22
-"""Days since 1970 fit into 22 bits until the year 13453."""
 
 
 def read_sales(
@@ -69,7 +66,7 @@ def read_sales(
         query = query.where(table.c.period_start >= since)
     if until is not None:
         query = query.where(table.c.period_start <= until)
-    chosen = _chosen_products(conn, category, skus)
+    chosen = chosen_products(conn, category=category, skus=skus)
     if chosen is not None:
         query = query.where(table.c.product_id.in_(chosen))
     product, place, day, units, revenue, regular, deal, feature, display, out = read_columns(
@@ -77,7 +74,7 @@ def read_sales(
         query,
         ("int", "int", "day", "float", "float", "float", "float", "float", "float", "bool"),
     )
-    names = _product_names(conn)
+    names = product_frame(conn)
     codes = {number: code for code, number in market_ids(conn).items()}
     scales = {item.code: 10.0 ** decimals(item.currency) for item in list_markets(conn)}
     market_numbers, market_rows = np.unique(place, return_inverse=True)
@@ -86,7 +83,7 @@ def read_sales(
     product_rows = names.index.get_indexer(pd.Index(product))
     with np.errstate(divide="ignore", invalid="ignore"):
         paid = np.where(units > 0, revenue / units, regular) / scale
-    cost = _costs_on(conn, product, place, day) / scale
+    cost = values_on(conn, costs.c.valid_from, costs.c.cost_minor, product, place, day) / scale
     # `names` is sorted by SKU, so its rows sort as SKUs do, and numbers sort faster than text.
     market_rank = np.argsort(np.argsort(market_names))[market_rows] if market_names else market_rows
     order = np.lexsort((day, market_rank, product_rows))
@@ -115,61 +112,3 @@ def sales_window(conn: Connection) -> tuple[date, date] | None:
     query = sa.select(sa.func.min(table.c.period_start), sa.func.max(table.c.period_start))
     first, last = conn.execute(query).one()
     return None if first is None else (first, last)
-
-
-def _chosen_products(
-    conn: Connection, category: str | None, skus: Collection[str] | None
-) -> sa.Select[int] | list[int] | None:
-    if skus is not None:
-        numbers = list(product_ids(conn, skus).values())
-        if category is None:
-            return numbers
-        in_category = sa.select(products.c.product_id).where(products.c.category == category)
-        found = set(conn.scalars(in_category))
-        return [number for number in numbers if number in found]
-    if category is not None:
-        return sa.select(products.c.product_id).where(products.c.category == category)
-    return None
-
-
-def _product_names(conn: Connection) -> pd.DataFrame:
-    """`sku`, `category`, `brand` by product number, sorted by SKU."""
-    query = sa.select(
-        products.c.product_id,
-        products.c.sku,
-        products.c.category,
-        sa.func.coalesce(products.c.brand, ""),
-    )
-    number, sku, category, brand = read_columns(conn, query, ("int", "str", "str", "str"))
-    frame = pd.DataFrame(
-        {
-            name: pd.array(values.tolist(), dtype="str")
-            for name, values in (("sku", sku), ("category", category), ("brand", brand))
-        },
-        index=pd.Index(number),
-    )
-    return frame.iloc[np.argsort(sku, kind="stable")]
-
-
-def _costs_on(
-    conn: Connection,
-    product: IntArray,
-    market: IntArray,
-    day: np.ndarray[tuple[int], np.dtype[np.datetime64]],
-) -> FloatArray:
-    """(n,) cost in minor units valid on each day; NaN before the first one known."""
-    query = sa.select(
-        costs.c.product_id, costs.c.market_id, costs.c.valid_from, costs.c.cost_minor
-    ).order_by(costs.c.product_id, costs.c.market_id, costs.c.valid_from)
-    product_of, market_of, since, minor = read_columns(conn, query, ("int", "int", "day", "float"))
-    if not len(minor) or not len(product):
-        return np.full(len(product), np.nan)
-    series = pd.MultiIndex.from_arrays([product_of, market_of])
-    codes, pairs = pd.factorize(series)
-    wanted = pairs.get_indexer(pd.MultiIndex.from_arrays([product, market]))
-    starts = (codes.astype(np.int64) << _DAY_BITS) + since.astype(np.int64)
-    asked = (wanted.astype(np.int64) << _DAY_BITS) + day.astype(np.int64)
-    last = np.searchsorted(starts, asked, side="right") - 1
-    known = (wanted >= 0) & (last >= 0)
-    known &= np.where(known, codes[np.maximum(last, 0)], -1) == wanted
-    return np.where(known, minor[np.maximum(last, 0)], np.nan)

@@ -1,0 +1,248 @@
+"""Price books: numbered states of all prices, kept as what changed in each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from pricing.money import Money
+from pricing.price_book import PUBLIC, PriceBook
+from storage.bulk import read_columns
+from storage.database import take_turns
+from storage.errors import PriceBookNotFound, RunNotFound
+from storage.keys import market_codes_of, skus_of
+from storage.markets import list_markets, market_id
+from storage.products import product_id
+from storage.tables import decision_runs, decisions, markets
+from storage.tables import price_book_entries as entries
+from storage.tables import price_books as books
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedBook:
+    """A version without its prices.
+
+    Attributes:
+        version: grows with time.
+        published_at: when it went live, UTC.
+        status: `live` or `superseded`.
+        run_id: the decision run that it carries out.
+        note: why, in the words of who published it.
+        changes: how many prices it changed.
+    """
+
+    version: int
+    published_at: datetime
+    status: str
+    run_id: int | None
+    note: str
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    """A price from the version that set it; None took the price off."""
+
+    version: int
+    published_at: datetime
+    price: Money | None
+    run_id: int | None
+
+
+def publish(conn: Connection, run_id: int, *, at: datetime, note: str = "") -> int:
+    """Make the prices of a decision run live; returns the new version.
+
+    Only what differs from the live book is written. Prices that the run says nothing about stay.
+    Publishing the run that is live already changes nothing and returns its version.
+
+    Raises:
+        RunNotFound: no run has this number.
+        NotWriting: the transaction was opened to read.
+    """
+    take_turns(conn, "publish")
+    if (
+        conn.scalar(sa.select(decision_runs.c.run_id).where(decision_runs.c.run_id == run_id))
+        is None
+    ):
+        raise RunNotFound(f"there is no decision run {run_id}")
+    live = conn.execute(
+        sa.select(books.c.version, books.c.run_id).where(books.c.status == "live")
+    ).one_or_none()
+    if live is not None and live.run_id == run_id:
+        number: int = live.version
+        return number
+    conn.execute(books.update().where(books.c.status == "live").values(status="superseded"))
+    version = (conn.scalar(sa.select(sa.func.max(books.c.version))) or 0) + 1
+    conn.execute(
+        books.insert().values(
+            version=version, published_at=at, run_id=run_id, status="live", note=note
+        )
+    )
+    state = _state(version).subquery()
+    changed = (
+        sa.select(
+            decisions.c.product_id,
+            decisions.c.market_id,
+            decisions.c.tier,
+            sa.literal(version),
+            decisions.c.price_minor,
+            decisions.c.run_id,
+        )
+        .outerjoin(
+            state,
+            sa.and_(
+                state.c.product_id == decisions.c.product_id,
+                state.c.market_id == decisions.c.market_id,
+                state.c.tier == decisions.c.tier,
+            ),
+        )
+        .where(
+            decisions.c.run_id == run_id,
+            decisions.c.price_minor.is_not(None),
+            decisions.c.price_minor.is_distinct_from(state.c.price_minor),
+        )
+    )
+    names = ("product_id", "market_id", "tier", "version", "price_minor", "run_id")
+    conn.execute(entries.insert().from_select(names, changed))
+    return version
+
+
+def live_version(conn: Connection) -> int | None:
+    """Number of the book in force; None before the first."""
+    return conn.scalar(sa.select(books.c.version).where(books.c.status == "live"))
+
+
+def version_at(conn: Connection, at: datetime) -> int | None:
+    """Number of the book that was in force at a time; None before the first."""
+    query = sa.select(sa.func.max(books.c.version)).where(books.c.published_at <= at)
+    version: int | None = conn.scalar(query)
+    return version
+
+
+def list_price_books(
+    conn: Connection, *, version: int | None = None, limit: int = 50
+) -> tuple[PublishedBook, ...]:
+    """The newest versions, or the one asked for, without their prices; the newest first."""
+    changes = (
+        sa.select(sa.func.count())
+        .where(entries.c.version == books.c.version)
+        .correlate(books)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(
+            books.c.version,
+            books.c.published_at,
+            books.c.status,
+            books.c.run_id,
+            books.c.note,
+            changes,
+        )
+        .order_by(books.c.version.desc())
+        .limit(limit)
+    )
+    if version is not None:
+        query = query.where(books.c.version == version)
+    return tuple(PublishedBook(*row) for row in conn.execute(query))
+
+
+def load_price_book(conn: Connection, version: int | None = None) -> PriceBook:
+    """All prices of a version, or of the one in force.
+
+    Raises:
+        PriceBookNotFound: no such version, or none was published yet.
+    """
+    query = sa.select(books.c.version, books.c.published_at)
+    query = query.where(books.c.status == "live" if version is None else books.c.version == version)
+    head = conn.execute(query).one_or_none()
+    if head is None:
+        raise PriceBookNotFound(
+            "no price book was published yet; run `pricewright publish`"
+            if version is None
+            else f"there is no price book {version}"
+        )
+    state = _state(head.version).subquery()
+    prices = sa.select(
+        state.c.product_id, state.c.market_id, state.c.tier, state.c.price_minor
+    ).where(state.c.price_minor.is_not(None))
+    product, market, tier, price = read_columns(conn, prices, ("int", "int", "str", "int"))
+    return PriceBook.of(
+        version=head.version,
+        published_at=head.published_at,
+        sku=skus_of(conn, product),
+        market=market_codes_of(conn, market),
+        tier=tier,
+        price=price,
+        currencies={item.code: item.currency for item in list_markets(conn)},
+    )
+
+
+def price_history(
+    conn: Connection, sku: str, market: str, tier: str = PUBLIC
+) -> tuple[PriceChange, ...]:
+    """Every change of one price, the oldest first.
+
+    Raises:
+        UnknownProduct, UnknownMarket: no such product or market.
+    """
+    query = (
+        sa.select(
+            entries.c.version,
+            books.c.published_at,
+            entries.c.price_minor,
+            entries.c.run_id,
+            markets.c.currency,
+        )
+        .join_from(entries, books)
+        .join(markets, entries.c.market_id == markets.c.market_id)
+        .where(
+            entries.c.product_id == product_id(conn, sku),
+            entries.c.market_id == market_id(conn, market),
+            entries.c.tier == tier,
+        )
+        .order_by(entries.c.version)
+    )
+    return tuple(
+        PriceChange(
+            version=row.version,
+            published_at=row.published_at,
+            price=None if row.price_minor is None else Money(row.price_minor, row.currency),
+            run_id=row.run_id,
+        )
+        for row in conn.execute(query)
+    )
+
+
+def _state(version: int) -> sa.Select[*tuple[Any, ...]]:
+    """`product_id`, `market_id`, `tier`, `price_minor` of all keys as of a version."""
+    key = (entries.c.product_id, entries.c.market_id, entries.c.tier)
+    newest = (
+        sa.select(*key, sa.func.max(entries.c.version).label("version"))
+        .where(entries.c.version <= version)
+        .group_by(*key)
+        .subquery()
+    )
+    return sa.select(*key, entries.c.price_minor).join_from(
+        entries,
+        newest,
+        sa.and_(
+            newest.c.product_id == entries.c.product_id,
+            newest.c.market_id == entries.c.market_id,
+            newest.c.tier == entries.c.tier,
+            newest.c.version == entries.c.version,
+        ),
+    )
+
+
+def prices_at(version: int) -> sa.Subquery:
+    """The public prices of a version, as a part of a query: product_id, market_id, price_minor."""
+    state = _state(version).subquery()
+    return (
+        sa.select(state.c.product_id, state.c.market_id, state.c.price_minor)
+        .where(state.c.tier == PUBLIC, state.c.price_minor.is_not(None))
+        .subquery("prices_in_force")
+    )
