@@ -247,7 +247,7 @@ class Catalogue:
         if wrong.any():
             row = int(np.argmax(wrong))
             raise InvalidCatalogue(
-                f"{column} of {self.sku[row]!r} in {self.market[row]!r} {what} "
+                f"{column} of {str(self.sku[row])!r} in {self.market[row]!r} {what} "
                 f"({int(wrong.sum())} such rows)"
             )
 
@@ -258,7 +258,7 @@ class Catalogue:
         if again.any():
             row = int(order[1:][again][0])
             raise InvalidCatalogue(
-                f"{self.sku[row]!r} in {self.market[row]!r} stands in the catalogue more than once"
+                f"{str(self.sku[row])!r} in {self.market[row]!r} stands in the catalogue more than once"
             )
 
 

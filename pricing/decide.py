@@ -98,8 +98,9 @@ def decide(
     gives each candidate a value; joint limits couple the rows (OR-Tools); the hard limits are
     checked once more on what came out, and what fails keeps the price in force.
 
-    A row with no cost, no price or no curve is held and says so. A row whose price in force breaks
-    a hard limit is moved if any allowed price exists, before any row that merely could earn more.
+    A row with no cost, no price or no plausible curve is held and says so. A row whose price in
+    force breaks a hard limit is moved if any allowed price exists, before any row that merely could
+    earn more.
 
     Args:
         catalogue: n rows.
@@ -120,7 +121,9 @@ def decide(
             "align them first"
         )
     bounds = price_bounds(catalogue, competitors, policy.limits)
+    in_force, _ = demand.price_elasticity(_major(catalogue.price, catalogue))
     bounds.hold[~demand.known] |= int(Limit.MISSING_DEMAND)
+    bounds.hold[in_force >= 0.0] |= int(Limit.IMPLAUSIBLE_DEMAND)
     broken = violations(catalogue.price, catalogue, competitors, policy.limits)
     prices, valid = _candidates(catalogue, bounds, policy)
     worth = _worth(prices, catalogue, demand, policy, context)

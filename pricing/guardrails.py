@@ -33,6 +33,7 @@ class Limit(IntFlag):
     MISSING_COST = auto()
     MISSING_PRICE = auto()
     MISSING_DEMAND = auto()
+    IMPLAUSIBLE_DEMAND = auto()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -40,8 +41,11 @@ class Limit(IntFlag):
         return tuple(flag.name.lower() for flag in type(self) if flag & self and flag.name)
 
 
-MISSING_INPUT: Final = Limit.MISSING_COST | Limit.MISSING_PRICE | Limit.MISSING_DEMAND
-"""Without these there is nothing to decide by."""
+MISSING_INPUT: Final = (
+    Limit.MISSING_COST | Limit.MISSING_PRICE | Limit.MISSING_DEMAND | Limit.IMPLAUSIBLE_DEMAND
+)
+"""Without these there is nothing to decide by. Demand is implausible where it does not fall as the
+price rises: such a curve would drive any price to its cap."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 Without a joint limit that bites, each row takes its own best candidate and nothing is left to
 solve. With one, the rows are coupled: a multiple-choice knapsack (Kellerer, Pferschy and Pisinger,
-*Knapsack Problems*, 2004, chapter 11), which CP-SAT of OR-Tools solves after dominated candidates
-are removed.
+*Knapsack Problems*, 2004, chapter 11). The Lagrangian dual settles most rows and bounds the rest;
+CP-SAT of OR-Tools solves the small core that is left.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ from ortools.sat.python import cp_model
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from pricing.errors import InfeasibleLimits, InvalidLimits
+from pricing.lagrangian import lagrangian_dual
 
-_WORTH_DIGITS: Final = 10**9
+_WORTH_STEPS: Final = 10**9
 """Integer steps between nothing and the largest gain: fine enough to rank any two prices, small
 enough that a million such gains add up inside CP-SAT's 63 bits."""
+
+_TOLERANCE: Final = 1e-9
+"""Share of the bound below which a difference in value is rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +52,7 @@ class SolveReport:
         objective: value of the answer, in the objective's unit.
         bound: proven upper bound on the value of any answer.
         gap: (bound - objective) / max(|bound|, 1e-9), 0 where proven optimal.
-        seconds: the solver's wall time.
+        seconds: wall time of the exact solver.
     """
 
     status: str
@@ -66,6 +70,7 @@ def choose(
     *,
     time_limit: float = 30.0,
     workers: int = 1,
+    core: int = 2_000,
 ) -> tuple[IntArray, SolveReport]:
     """Choose one candidate a row so that total value is greatest within all joint limits.
 
@@ -75,6 +80,7 @@ def choose(
         limits: joint limits over the same candidates.
         time_limit: seconds after which the best answer so far is returned with its gap.
         workers: solver threads; with 1, equal input gives an equal answer.
+        core: rows that the exact solver gets at first; it gets more where the proof needs them.
 
     Returns:
         column (n,) of the candidate chosen in each row, and how good the answer is.
@@ -91,10 +97,10 @@ def choose(
         raise InvalidLimits("the value of a candidate is not finite; give the row a known curve")
     masked = np.where(valid, value, -np.inf)
     best = np.argmax(masked, axis=1)
-    if all(_used(limit, best) <= limit.at_most for limit in limits):
+    if all(_used(limit.usage, best) <= limit.at_most for limit in limits):
         worth = float(_picked(value, best).sum())
         return best, SolveReport("optimal", "separable", worth, worth, 0.0, 0.0)
-    return _solve(masked, valid, limits, time_limit, workers)
+    return _solve(masked, valid, limits, time_limit, workers, max(core, 1))
 
 
 def _solve(
@@ -103,29 +109,80 @@ def _solve(
     limits: Sequence[JointLimit],
     time_limit: float,
     workers: int,
+    core: int,
 ) -> tuple[IntArray, SolveReport]:
-    """CP-SAT over the candidates that survive dominance; a row's fallback needs no variable."""
-    n = len(masked)
-    alive = valid & ~_dominated(masked, valid, limits)
-    # The least demanding candidate of a row is its fallback, taken when no other is. Measuring
-    # the others against it keeps the coefficients small and rows without alternatives out.
-    demand = np.stack([limit.usage for limit in limits]).sum(axis=0)
-    fallback = np.argmin(np.where(alive, demand, np.iinfo(np.int64).max), axis=1)
-    alive[np.arange(n), fallback] = False
+    """Price the limits, settle the rows that are clear at those prices, solve the rest exactly.
+
+    A row is clear when its second-best candidate, charged for what it uses, lies further below its
+    best than the bound lies above a known answer: no better answer changes it (reduced-cost
+    fixing). Once every row that is not clear is in the core, the core's optimum is proven.
+    """
+    value = np.where(valid & ~_dominated(masked, valid, limits), masked, -np.inf)
+    dual = lagrangian_dual(value, [limit.usage for limit in limits], [x.at_most for x in limits])
+    settled = np.argmax(dual.charged, axis=1)
+    losses = np.take_along_axis(dual.charged, settled[:, None], axis=1) - dual.charged
+    losses[np.arange(len(losses)), settled] = np.inf
+    loss = losses.min(axis=1)
+    doubtful_first = np.argsort(loss, kind="stable")
+    slack = _TOLERANCE * max(abs(dual.bound), 1.0)
+
+    n, size, seconds = len(value), core, 0.0
+    best: IntArray | None = None
+    objective, proven = -np.inf, False
+    while not proven and (left := time_limit - seconds) > 0:
+        rows = np.sort(doubtful_first[:size])
+        status, column, took = _solve_core(value, limits, rows, settled, left, workers)
+        seconds += took
+        if column is not None and (worth := float(_picked(value, column).sum())) > objective:
+            best, objective = column, worth
+        complete = status in (cp_model.OPTIMAL, cp_model.INFEASIBLE)
+        doubtful = int((loss <= dual.bound - objective + slack).sum())
+        proven = complete and (size >= n or (best is not None and doubtful <= size))
+        if not complete:
+            break
+        size = max(doubtful, 4 * size) if best is not None else 8 * size
+
+    if best is None:
+        raise _no_answer(limits, proven=proven, time_limit=time_limit)
+    bound = objective if proven else max(objective, dual.bound)
+    gap = (bound - objective) / max(abs(bound), 1e-9)
+    found = "optimal" if proven or gap <= _TOLERANCE else "feasible"
+    return best, SolveReport(found, "cp_sat", objective, bound, gap, seconds)
+
+
+def _solve_core(
+    value: FloatArray,
+    limits: Sequence[JointLimit],
+    core: IntArray,
+    settled: IntArray,
+    time_limit: float,
+    workers: int,
+) -> tuple[int, IntArray | None, float]:
+    """CP-SAT over the core rows, every other row at its settled column: status, answer, seconds."""
+    part = value[core]
+    usages = [limit.usage[core] for limit in limits]
+    fixed = np.ones(len(value), dtype=np.bool_)
+    fixed[core] = False
+    # The least demanding candidate of a row is its fallback, taken when no other is: it needs no
+    # variable, and the others, measured against it, have small coefficients.
+    alive = np.isfinite(part)
+    demand = np.where(alive, np.stack(usages).sum(axis=0), np.iinfo(np.int64).max)
+    fallback = np.argmin(demand, axis=1)
+    alive[np.arange(len(core)), fallback] = False
     rows, columns = np.nonzero(alive)
-    gain = masked[rows, columns] - masked[rows, fallback[rows]]
-    unit = max(float(np.abs(gain).max(initial=0.0)), 1e-12) / _WORTH_DIGITS
+    gain = part[rows, columns] - part[rows, fallback[rows]]
+    step = max(float(np.abs(gain).max(initial=0.0)), 1e-12) / _WORTH_STEPS
 
     model = cp_model.CpModel()
     chosen = [model.new_bool_var("") for _ in range(len(rows))]
-    ends = np.searchsorted(rows, np.arange(n + 1))
+    ends = np.searchsorted(rows, np.arange(len(core) + 1))
     for row in np.flatnonzero(np.diff(ends) > 1):
         model.add_at_most_one(chosen[ends[row] : ends[row + 1]])
-    for limit in limits:
-        extra = limit.usage[rows, columns] - limit.usage[rows, fallback[rows]]
-        room = limit.at_most - _used(limit, fallback)
-        model.add(cp_model.LinearExpr.weighted_sum(chosen, extra.tolist()) <= int(room))
-    steps = np.rint(gain / unit).astype(np.int64)
+    for limit, usage in zip(limits, usages, strict=True):
+        extra = usage[rows, columns] - usage[rows, fallback[rows]]
+        spent = _used(limit.usage[fixed], settled[fixed]) + _used(usage, fallback)
+        model.add(cp_model.LinearExpr.weighted_sum(chosen, extra.tolist()) <= limit.at_most - spent)
+    steps = np.rint(gain / step).astype(np.int64)
     model.maximize(cp_model.LinearExpr.weighted_sum(chosen, steps.tolist()))
 
     solver = cp_model.CpSolver()
@@ -133,32 +190,30 @@ def _solve(
     solver.parameters.num_workers = workers
     solver.parameters.random_seed = 0
     status = solver.solve(model)
-    if status == cp_model.INFEASIBLE:
-        names = [limit.name for limit in limits]
-        raise InfeasibleLimits(
+    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return int(status), None, solver.wall_time
+    answer = settled.copy()
+    answer[core] = fallback
+    taken = np.array([solver.boolean_value(variable) for variable in chosen], dtype=np.bool_)
+    answer[core[rows[taken]]] = columns[taken]
+    return int(status), answer, solver.wall_time
+
+
+def _no_answer(
+    limits: Sequence[JointLimit], *, proven: bool, time_limit: float
+) -> InfeasibleLimits:
+    names = [limit.name for limit in limits]
+    if proven:
+        return InfeasibleLimits(
             f"no set of prices satisfies these joint limits together: {', '.join(names)}; "
             "relax one of them",
             names,
         )
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        raise InfeasibleLimits(
-            f"no set of prices was found within {time_limit:g} s; raise the time limit",
-            ["time_limit"],
-        )
-    answer = fallback.copy()
-    taken = np.array([solver.boolean_value(variable) for variable in chosen], dtype=np.bool_)
-    answer[rows[taken]] = columns[taken]
-    objective = float(_picked(masked, answer).sum())
-    # Rounding each gain to a step can hide at most half a step a row.
-    base = float(_picked(masked, fallback).sum())
-    proven = base + unit * (solver.best_objective_bound + 0.5 * n)
-    optimal = status == cp_model.OPTIMAL
-    bound = max(objective, proven) if not optimal else objective
-    gap = (bound - objective) / max(abs(bound), 1e-9)
-    report = SolveReport(
-        "optimal" if optimal else "feasible", "cp_sat", objective, bound, gap, solver.wall_time
+    return InfeasibleLimits(
+        f"no set of prices within {', '.join(names)} was found in {time_limit:g} s; "
+        "raise the time limit or relax one of them",
+        names,
     )
-    return answer, report
 
 
 def _dominated(masked: FloatArray, valid: BoolArray, limits: Sequence[JointLimit]) -> BoolArray:
@@ -183,5 +238,5 @@ def _picked(values: FloatArray, column: IntArray) -> FloatArray:
     return picked
 
 
-def _used(limit: JointLimit, column: IntArray) -> int:
-    return int(np.take_along_axis(limit.usage, column[:, None], axis=1).sum())
+def _used(usage: IntArray, column: IntArray) -> int:
+    return int(np.take_along_axis(usage, column[:, None], axis=1).sum())

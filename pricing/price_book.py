@@ -94,7 +94,7 @@ class PriceBook:
         if not len(names) == len(amounts) == len(markets) == len(tiers):
             raise InvalidCatalogue("sku, market, tier and price must have the same number of rows")
         if (amounts <= 0).any():
-            raise InvalidCatalogue(f"price of {names[np.argmax(amounts <= 0)]!r} is not above zero")
+            raise InvalidCatalogue(f"price of {str(names[np.argmax(amounts <= 0)])!r} is not above zero")
         unpriced = sorted(set(markets.names) - set(currencies))
         if unpriced:
             raise InvalidCatalogue(f"no currency is given for market {unpriced[0]!r}")
@@ -105,7 +105,7 @@ class PriceBook:
         again = (names[1:] == names[:-1]) & (segment[1:] == segment[:-1])
         if again.any():
             raise InvalidCatalogue(
-                f"{names[1:][again][0]!r} has more than one price in one market and tier"
+                f"{str(names[1:][again][0])!r} has more than one price in one market and tier"
             )
         for code in markets.names:
             decimals(currencies[code])
@@ -170,7 +170,8 @@ class PriceBook:
         old = np.full(len(self), -1, dtype=np.int64)
         for (market, tier), (start, stop) in self._segments.items():
             found = older.rows(self.sku[start:stop], market, tier)
-            old[start:stop] = np.where(found >= 0, older.price[found], -1)
+            there = np.flatnonzero(found >= 0)
+            old[start + there] = older.price[found[there]]
         return np.flatnonzero(old != self.price)
 
     def __iter__(self) -> Iterator[PriceEntry]:
@@ -189,7 +190,7 @@ def _segments(
 ) -> dict[tuple[str, str], tuple[int, int]]:
     """First and last-plus-one row of each (market, tier), of rows sorted by segment."""
     starts = np.flatnonzero(np.diff(segment, prepend=-1))
-    stops = np.append(starts[1:], len(segment))
+    stops = np.append(starts, len(segment))[1:]
     return {
         (markets[int(start)], tiers[int(start)]): (int(start), int(stop))
         for start, stop in zip(starts, stops, strict=True)

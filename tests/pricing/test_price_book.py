@@ -1,0 +1,104 @@
+"""A price book finds every key it holds, no other, and says what is unknown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pricing.errors import InvalidCatalogue, PriceNotFound
+from pricing.money import Money
+from pricing.price_book import PriceBook
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+CURRENCIES = {"online": "EUR", "tokyo": "JPY", "store-1": "EUR"}
+Key = tuple[str, str, str]
+keys = st.tuples(
+    st.text(min_size=1, max_size=6).filter(lambda sku: not sku.endswith("\0")),
+    st.sampled_from(sorted(CURRENCIES)),
+    st.sampled_from(["public", "gold"]),
+)
+
+
+def book(prices: dict[Key, int], version: int = 1) -> PriceBook:
+    return PriceBook.of(
+        version=version,
+        published_at=AT,
+        sku=[key[0] for key in prices],
+        market=[key[1] for key in prices],
+        tier=[key[2] for key in prices],
+        price=list(prices.values()),
+        currencies=CURRENCIES,
+    )
+
+
+@given(st.dictionaries(keys, st.integers(1, 10**9), max_size=30), keys)
+def test_what_is_in_the_book_is_found_and_nothing_else(prices: dict[Key, int], other: Key) -> None:
+    prices_book = book(prices)
+    for (sku, market, tier), minor in prices.items():
+        assert prices_book.find(sku, market, tier).price == Money(minor, CURRENCIES[market])
+    assert (prices_book.row(*other) >= 0) == (other in prices)
+    for market in CURRENCIES:
+        skus = [key[0] for key in prices] + [other[0]]
+        rows = prices_book.rows(skus, market)
+        assert rows.tolist() == [prices_book.row(sku, market) for sku in skus]
+
+
+@given(
+    st.dictionaries(keys, st.integers(1, 3), max_size=12),
+    st.dictionaries(keys, st.integers(1, 3), max_size=12),
+)
+def test_changes_since_an_older_book_are_the_new_and_the_different(
+    old: dict[Key, int], new: dict[Key, int]
+) -> None:
+    older, newer = book(old), book(new, version=2)
+    changed = {
+        (e.sku, e.market, e.tier) for e in map(newer.entry, newer.changes_since(older).tolist())
+    }
+    assert changed == {key for key, minor in new.items() if old.get(key) != minor}
+
+
+def test_a_missing_price_says_which_part_of_the_key_is_unknown() -> None:
+    prices = book({("P1", "online", "public"): 1299})
+    for key, message in (
+        (("P1", "moon", "public"), "market 'moon' has no prices; .*online"),
+        (("P1", "online", "gold"), "tier 'gold'"),
+        (("P2", "online", "public"), "sku 'P2' has no price in market 'online'"),
+    ):
+        with pytest.raises(PriceNotFound, match=message):
+            prices.find(*key)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"price": [1]}, "same number"),
+        ({"price": [1, 0]}, "not above zero"),
+        ({"sku": ["P1", "P1"]}, "more than one price"),
+        ({"currencies": {}}, "no currency is given for market 'online'"),
+        ({"published_at": AT.replace(tzinfo=None)}, "time zone"),
+    ],
+)
+def test_columns_that_are_no_price_book_are_refused(
+    change: dict[str, object], message: str
+) -> None:
+    columns: dict[str, object] = {
+        "version": 1,
+        "published_at": AT,
+        "sku": ["P1", "P2"],
+        "market": ["online", "online"],
+        "tier": ["public", "public"],
+        "price": [1, 2],
+        "currencies": CURRENCIES,
+    }
+    with pytest.raises(InvalidCatalogue, match=message):
+        PriceBook.of(**{**columns, **change})  # type: ignore[arg-type]
+
+
+def test_a_book_cannot_be_written() -> None:
+    prices = book({("P1", "online", "public"): 1299})
+    with pytest.raises(ValueError, match="read-only"):
+        prices.price[0] = np.int64(1)
