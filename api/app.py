@@ -1,0 +1,139 @@
+"""The service as one ASGI application: prices in front, everything else behind them."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+import structlog
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.alerts.delivery import deliver_due
+from api.dependencies import Service
+from api.docs_page import add_docs_page
+from api.errors import ProblemDocument
+from api.periodic import Periodic
+from api.problem_answers import install_problem_answers
+from api.request_log import RequestLog
+from api.routes import decisions, health, offers, price_books, problems
+from api.routes.prices import PREFIX, PriceServing
+from api.routes.prices_openapi import price_paths, price_schemas
+from api.settings import load_settings
+from api.snapshot import LivePrices
+from storage.database import open_engine, require_migrated
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from api.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+_STOP_WAIT: Final = timedelta(seconds=15)
+_DESCRIPTION: Final = """\
+Live prices and why they are what they are.
+
+Money is a decimal string with its currency, times are UTC. Every error is a problem document
+(RFC 9457, `application/problem+json`) whose `type` links to an explanation and whose `request_id`
+is in the log.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application, not yet started; uvicorn may call this as a factory.
+
+    Starting it (its lifespan) checks the migrations, loads the live price book and begins to poll
+    for newer ones and, where a receiver is set, to deliver alerts.
+
+    Args:
+        settings: read from the environment and `.env` when None.
+
+    Raises:
+        SettingsInvalid: a setting is missing or out of range.
+    """
+    chosen = load_settings() if settings is None else settings
+    engine = open_engine(chosen.database_url)
+    live = LivePrices(engine, timedelta(seconds=chosen.snapshot_poll_seconds))
+    app = FastAPI(
+        title="Pricewright",
+        description=_DESCRIPTION,
+        version=version("pricewright"),
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    app.state.service = Service(settings=chosen, engine=engine, live=live)
+    for router in (
+        price_books.router,
+        decisions.router,
+        offers.router,
+        health.router,
+        problems.router,
+    ):
+        app.include_router(router)
+    add_docs_page(app)
+    install_problem_answers(app)
+    # The last one added is the outermost.
+    app.add_middleware(PriceServing, live=live, max_age=chosen.price_max_age_seconds)
+    app.add_middleware(RequestLog, quiet_prefix=PREFIX)
+    app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    await anyio.to_thread.run_sync(require_migrated, service.engine)
+    await anyio.to_thread.run_sync(service.live.refresh)
+    workers = _background_work(service)
+    for worker in workers:
+        worker.start()
+    try:
+        yield
+    finally:
+        for worker in workers:
+            if not await anyio.to_thread.run_sync(worker.stop, _STOP_WAIT):
+                _log.warning("background work was left unfinished", wait=str(_STOP_WAIT))
+        service.engine.dispose()
+
+
+def _background_work(service: Service) -> list[Periodic]:
+    settings = service.settings
+    poll = timedelta(seconds=settings.snapshot_poll_seconds)
+    workers = [Periodic("price book refresh", service.live.refresh, poll)]
+    if settings.webhook_url is None:
+        _log.info("alerts stay in the outbox: PRICEWRIGHT_WEBHOOK_URL is not set")
+    else:
+        pause = timedelta(seconds=settings.alert_poll_seconds)
+        workers.append(Periodic("alert delivery", partial(_deliver, service), pause))
+    return workers
+
+
+def _deliver(service: Service) -> None:
+    deliver_due(service.engine, service.settings, datetime.now(UTC))
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The schema of FastAPI's routes and of the price paths in front of them, made once."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            license_info=app.license_info,
+        )
+        schema["paths"] = {**price_paths(), **schema["paths"]}
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(problem.pop("$defs"))
+        schemas["ProblemDocument"] = problem
+        schemas.update(price_schemas())
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,131 @@
+"""Starting the service: one call that serves until stopped, and one that serves beside a caller."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+
+from api.app import create_app
+from api.errors import ServerNotStarted
+from api.logs import configure_logs
+from api.settings import load_settings
+from storage.database import open_engine, require_migrated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+
+    from api.settings import Settings
+
+_START_SECONDS: Final = 30.0
+_STOP_SECONDS: Final = 30.0
+_GRACE_SECONDS: Final = 10
+_FACTORY: Final = "api.server:worker_app"
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    With several workers each one reads its settings from the environment and `.env`, as it is a
+    process of its own; what was given on a command line must be there too.
+
+    Raises:
+        ServerNotStarted: the address is taken, or the service failed while starting.
+        StorageError: the database does not answer or is not migrated.
+    """
+    configure_logs(settings.log_format, settings.log_level)
+    engine = open_engine(settings.database_url)
+    try:
+        require_migrated(engine)
+    finally:
+        engine.dispose()
+    listening = _listen(settings)
+    if settings.workers > 1:
+        listening.close()
+        uvicorn.run(_FACTORY, factory=True, workers=settings.workers, **_options(settings))
+        return
+    with listening:
+        server = uvicorn.Server(uvicorn.Config(create_app(settings), **_options(settings)))
+        server.run(sockets=[listening])
+    if not server.started:
+        raise ServerNotStarted("the service failed while starting; the log says why")
+
+
+def worker_app() -> FastAPI:
+    """The application of one of several worker processes, with its logs set up."""
+    settings = load_settings()
+    configure_logs(settings.log_format, settings.log_level)
+    return create_app(settings)
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[str]:
+    """Serve in a thread of this process while the block runs; gives the base URL.
+
+    Raises:
+        ServerNotStarted: the address is taken, or the service failed while starting.
+    """
+    with _listen(settings) as listening:
+        server = uvicorn.Server(uvicorn.Config(create_app(settings), **_options(settings)))
+        thread = _ServerThread(server, listening)
+        thread.start()
+        thread.wait_until_started()
+        try:
+            yield base_url(listening)
+        finally:
+            server.should_exit = True
+            thread.join(_STOP_SECONDS)
+
+
+def base_url(listening: socket.socket) -> str:
+    """The URL under which a listening socket is reached."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _ServerThread(threading.Thread):
+    """Runs a server and knows when it began to answer or failed."""
+
+    def __init__(self, server: uvicorn.Server, listening: socket.socket) -> None:
+        super().__init__(name="pricewright service", daemon=True)
+        self._server = server
+        self._listening = listening
+
+    def run(self) -> None:
+        self._server.run(sockets=[self._listening])
+
+    def wait_until_started(self) -> None:
+        waited = 0.0
+        while not self._server.started:
+            if not self.is_alive() or waited > _START_SECONDS:
+                raise ServerNotStarted("the service failed while starting; the log says why")
+            self.join(0.02)
+            waited += 0.02
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """A socket on the address of the settings; opened here so that a failure can be explained."""
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise ServerNotStarted(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; "
+            "set PRICEWRIGHT_HOST or PRICEWRIGHT_PORT to a free address"
+        ) from error
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "log_config": None,  # the logs of this process are already set up
+        "access_log": False,  # each request has its own line, with its id
+        "server_header": False,
+        "timeout_graceful_shutdown": _GRACE_SECONDS,
+    }

@@ -1,0 +1,81 @@
+"""A database, the service on a real socket, and a client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from api.server import serving
+from api.settings import Settings, load_settings
+from storage.database import migrate, open_engine
+from tests.api.shop import open_shop
+
+QUICK = 0.05
+"""Seconds between polls in tests."""
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """A migrated database with nothing in it."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'pricewright.db'}")
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def settings(engine: Engine) -> Settings:
+    """Settings of a service on a free port that polls quickly."""
+    return quick_settings(engine)
+
+
+@pytest.fixture
+def shop(engine: Engine) -> Engine:
+    """A database with the small shop."""
+    open_shop(engine)
+    return engine
+
+
+@pytest.fixture
+def client(shop: Engine, settings: Settings) -> Iterator[httpx.Client]:
+    """A client of the service that serves the small shop."""
+    with serving(settings) as url, httpx.Client(base_url=url) as client:
+        yield client
+
+
+def quick_settings(engine: Engine, **given: object) -> Settings:
+    """Settings of a service on a free port over this database, polling quickly."""
+    return load_settings(
+        None,
+        database_url=engine.url.render_as_string(hide_password=False),
+        **{"port": 0, "snapshot_poll_seconds": QUICK, "alert_poll_seconds": QUICK, **given},
+    )
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
+    """Wait until it holds; False when it does not in time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(QUICK / 5)
+    return True
+
+
+@contextmanager
+def database_away(engine: Engine) -> Iterator[None]:
+    """The database answers no question about price books, as after an accident."""
+    with engine.begin() as conn:
+        conn.execute(sa.text("ALTER TABLE price_books RENAME TO gone"))
+    try:
+        yield
+    finally:
+        with engine.begin() as conn:
+            conn.execute(sa.text("ALTER TABLE gone RENAME TO price_books"))
