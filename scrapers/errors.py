@@ -1,0 +1,32 @@
+"""Errors of the `scrapers` package.
+
+    ScraperError
+    ├── InvalidSites        sites.yaml can not be read as a list of sites: names the site and field
+    ├── UnknownSite         no site of that name
+    ├── ForbiddenAddress    a request to an address that a crawler may not touch
+    └── CrawlFailed         the shop could not be crawled; nothing but the crawl's record changed
+
+A page that yields no price is no error: extraction answers with a `Refusal` that says why.
+"""
+
+from __future__ import annotations
+
+
+class ScraperError(Exception):
+    """Anything that `scrapers` refuses."""
+
+
+class InvalidSites(ScraperError, ValueError):
+    """A field of sites.yaml holds what it can not hold; the message names site, field and fix."""
+
+
+class UnknownSite(ScraperError, LookupError):
+    """No site of that name is known; the message lists the names that are."""
+
+
+class ForbiddenAddress(ScraperError):
+    """The request would leave the public web: a private address, another scheme, an odd port."""
+
+
+class CrawlFailed(ScraperError):
+    """The crawl brought nothing: the shop is away, forbids us, or the worker died."""

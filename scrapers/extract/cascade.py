@@ -1,0 +1,144 @@
+"""Page in, offer out: the cascade over every source a page has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Final
+
+from scrapers.extract.currency_signs import currency_of_country
+from scrapers.extract.markup import markup_candidate
+from scrapers.extract.meta_tags import meta_candidate
+from scrapers.extract.microdata import microdata_nodes
+from scrapers.extract.page import Page
+from scrapers.extract.record import (
+    Candidate,
+    Condition,
+    Evidence,
+    Offer,
+    ProductFacts,
+    Reason,
+    Refusal,
+    Source,
+)
+from scrapers.extract.schema_product import candidates
+
+_TRUST: Final = {Source.JSON_LD: 0.93, Source.MICRODATA: 0.9}
+_ACCEPTED: Final = 0.55
+"""Confidence below which a price is not handed on."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageHints:
+    """What is known of a page before it is read.
+
+    Attributes:
+        currency: ISO 4217 code in which this site sells; decides `$` and `kr`, and fills in where
+            a page names no currency at all. A page that names another one wins.
+        content_type: the HTTP header, for the character set.
+    """
+
+    currency: str | None = None
+    content_type: str = ""
+
+
+def extract_offer(body: bytes, url: str, hints: PageHints | None = None) -> Offer | Refusal:
+    """The offer on a product page, or the reason why none is stood for.
+
+    Sources are heard in the order JSON-LD, microdata, meta tags, markup. The first that names one
+    price is taken; the others raise or lower the confidence. Where a source names several prices,
+    another that names one of them decides; where nothing decides, the page is refused.
+
+    Args:
+        body: the page as fetched, decompressed.
+        url: its address; absolute.
+        hints: currency of the site and HTTP content type.
+
+    Returns:
+        An `Offer` with a price above zero, or a `Refusal`. Nothing is raised for a bad page.
+    """
+    hints = hints or PageHints()
+    page = Page.parse(body, url, hints.content_type)
+    if page is None:
+        return Refusal(url, Reason.NOT_HTML, f"{len(body)} bytes that are no HTML page")
+    prefer = hints.currency or currency_of_country(url)
+    heard = [
+        *candidates(page.json_ld, page, Source.JSON_LD, _TRUST[Source.JSON_LD], prefer),
+        *candidates(
+            microdata_nodes(page), page, Source.MICRODATA, _TRUST[Source.MICRODATA], prefer
+        ),
+    ]
+    if (meta := meta_candidate(page, prefer)) is not None:
+        heard.append(meta)
+    heard.append(markup_candidate(page, prefer))
+    return _decide(url, heard, prefer=hints.currency)
+
+
+def _decide(url: str, heard: Sequence[Candidate], prefer: str | None) -> Offer | Refusal:
+    """Weigh what was heard."""
+    facts = _merged(heard)
+    if facts.condition in {Condition.USED, Condition.REFURBISHED}:
+        return Refusal(url, Reason.NOT_NEW, f"condition is {facts.condition}", facts)
+    priced = [c for c in heard if c.price is not None]
+    undecided = next((c for c in heard if c.prices and c.source is not Source.MARKUP), None)
+    chosen = priced[0] if priced else None
+    if undecided is not None and (chosen is None or chosen.source is Source.MARKUP):
+        if chosen is None or chosen.price not in undecided.prices:
+            return _several(url, undecided, facts)
+        chosen = replace(chosen, confidence=max(chosen.confidence, 0.8))
+    if chosen is None or chosen.price is None:
+        return _refused(url, heard, facts)
+    confidence = _confidence(chosen, priced)
+    if confidence < _ACCEPTED:
+        detail = f"{chosen.price} from {chosen.source} at confidence {confidence:.2f}"
+        return Refusal(url, Reason.SEVERAL_PRICES, detail, facts)
+    currency = chosen.currency or next((c.currency for c in priced if c.currency), None) or prefer
+    agreeing = [c for c in priced if c.price == chosen.price]
+    evidence = tuple(Evidence(c.source, c.snippet, c.confidence) for c in [*agreeing] or [chosen])
+    return Offer(
+        url=url,
+        price=chosen.price,
+        currency=currency,
+        list_price=next((c.list_price for c in agreeing if c.list_price), None),
+        confidence=confidence,
+        source=chosen.source,
+        facts=facts,
+        evidence=evidence,
+    )
+
+
+def _confidence(chosen: Candidate, priced: Sequence[Candidate]) -> float:
+    """Agreement of independent sources raises it, contradiction lowers it."""
+    doubt = 1.0 - chosen.confidence
+    for other in priced:
+        if other.source is chosen.source:
+            continue
+        doubt *= 0.4 if other.price == chosen.price else 1.0 + other.confidence
+    return max(0.0, 1.0 - doubt)
+
+
+def _several(url: str, candidate: Candidate, facts: ProductFacts) -> Refusal:
+    listed = ", ".join(str(price) for price in candidate.prices[:6])
+    return Refusal(url, Reason.SEVERAL_PRICES, f"{candidate.source} names {listed}", facts)
+
+
+def _refused(url: str, heard: Sequence[Candidate], facts: ProductFacts) -> Refusal:
+    """The most telling of the sources' problems."""
+    order = (Reason.NOT_NEW, Reason.AMBIGUOUS_PRICE, Reason.SEVERAL_PRICES)
+    for reason in order:
+        for candidate in heard:
+            if candidate.problem is reason:
+                seen = ", ".join(str(p) for p in candidate.prices[:6]) or candidate.snippet
+                return Refusal(url, reason, f"{candidate.source}: {seen}", facts)
+    named = any(c.source is not Source.MARKUP and c.facts.title for c in heard)
+    reason = Reason.NO_PRICE if named else Reason.NO_PRODUCT
+    return Refusal(url, reason, "no source names a price", facts)
+
+
+def _merged(heard: Sequence[Candidate]) -> ProductFacts:
+    """Field by field what the most trusted source says."""
+    values = {}
+    for name in (f.name for f in fields(ProductFacts)):
+        said = (getattr(c.facts, name) for c in heard)
+        values[name] = next((value for value in said if value is not None), None)
+    return ProductFacts(**values)

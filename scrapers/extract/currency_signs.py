@@ -1,0 +1,121 @@
+"""From the sign beside a price to an ISO 4217 code."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from pricing.currencies import DECIMALS
+
+_SIGNS: Final[dict[str, tuple[str, ...]]] = {
+    "€": ("EUR",),
+    "euro": ("EUR",),
+    "eur": ("EUR",),
+    "£": ("GBP", "EGP", "LBP"),
+    "$": (
+        "USD", "CAD", "AUD", "NZD", "MXN", "ARS", "CLP", "COP", "SGD", "HKD", "TWD", "UYU",
+    ),
+    "us$": ("USD",),
+    "ca$": ("CAD",),
+    "c$": ("CAD",),
+    "au$": ("AUD",),
+    "a$": ("AUD",),
+    "nz$": ("NZD",),
+    "mx$": ("MXN",),
+    "ar$": ("ARS",),
+    "cl$": ("CLP",),
+    "hk$": ("HKD",),
+    "nt$": ("TWD",),
+    "nt": ("TWD",),
+    "s$": ("SGD",),
+    "r$": ("BRL",),
+    "¥": ("CNY", "JPY"),
+    "￥": ("CNY", "JPY"),
+    "元": ("CNY", "TWD"),
+    "円": ("JPY",),
+    "₩": ("KRW",),
+    "원": ("KRW",),
+    "₹": ("INR",),
+    "rs": ("INR", "PKR", "LKR"),
+    "rs.": ("INR", "PKR", "LKR"),
+    "₽": ("RUB",),
+    "руб": ("RUB",),
+    "руб.": ("RUB",),
+    "р.": ("RUB",),
+    "₴": ("UAH",),
+    "грн": ("UAH",),
+    "грн.": ("UAH",),
+    "тг": ("KZT",),
+    "тг.": ("KZT",),
+    "₸": ("KZT",),
+    "zł": ("PLN",),
+    "kč": ("CZK",),
+    "ft": ("HUF",),
+    "lei": ("RON",),
+    "kr": ("SEK", "NOK", "DKK", "ISK"),
+    "kr.": ("DKK", "SEK", "NOK", "ISK"),
+    "fr.": ("CHF",),
+    "sfr.": ("CHF",),
+    "₺": ("TRY",),
+    "tl": ("TRY",),
+    "₪": ("ILS",),
+    "₫": ("VND",),
+    "฿": ("THB",),
+    "₱": ("PHP",),
+    "₦": ("NGN",),
+    "rp": ("IDR",),
+    "rm": ("MYR",),
+    "ر.س": ("SAR",),
+    "ر.س.": ("SAR",),
+    "ريال": ("SAR",),
+    "د.إ": ("AED",),
+    "درهم": ("AED",),
+    "د.ك": ("KWD",),
+    "ج.م": ("EGP",),
+    "جنيه": ("EGP",),
+}  # fmt: skip
+"""Codes that a sign may stand for; where there are several only the page's country decides."""
+
+_BY_COUNTRY: Final = {
+    "ae": "AED", "ar": "ARS", "at": "EUR", "au": "AUD", "be": "EUR", "br": "BRL", "by": "BYN",
+    "ca": "CAD", "ch": "CHF", "cl": "CLP", "cn": "CNY", "co": "COP", "cz": "CZK", "de": "EUR",
+    "dk": "DKK", "ee": "EUR", "eg": "EGP", "es": "EUR", "fi": "EUR", "fr": "EUR", "gr": "EUR",
+    "hk": "HKD", "hu": "HUF", "id": "IDR", "ie": "EUR", "il": "ILS", "in": "INR", "is": "ISK",
+    "it": "EUR", "jp": "JPY", "kr": "KRW", "kw": "KWD", "kz": "KZT", "lk": "LKR", "lt": "EUR",
+    "lv": "EUR", "mx": "MXN", "my": "MYR", "nl": "EUR", "no": "NOK", "nz": "NZD", "ph": "PHP",
+    "pk": "PKR", "pl": "PLN", "pt": "EUR", "ro": "RON", "ru": "RUB", "sa": "SAR", "se": "SEK",
+    "sg": "SGD", "si": "EUR", "sk": "EUR", "th": "THB", "tr": "TRY", "tw": "TWD", "ua": "UAH",
+    "uk": "GBP", "us": "USD", "uy": "UYU", "vn": "VND", "za": "ZAR",
+}  # fmt: skip
+"""The currency of a country's domain names."""
+
+
+def currency_of_country(url: str) -> str | None:
+    """The currency of the country in the page's host name (`.ca`, `.com.au`), if it has one."""
+    host = urlsplit(url).hostname or ""
+    return _BY_COUNTRY.get(host.rsplit(".", 1)[-1])
+
+
+def currency_code(sign: str | None, *, prefer: str | None = None) -> str | None:
+    """The ISO 4217 code for a currency sign, name or code as a page writes it.
+
+    Args:
+        sign: `"€"`, `"EUR"`, `"kr"`, `"US$"`; None and unknown signs give None.
+        prefer: the currency expected here; decides between the codes of a shared sign.
+
+    Returns:
+        A code in use, or None. A shared sign with no `prefer` that fits gives None.
+    """
+    if sign is None:
+        return None
+    sign = sign.strip(" \u200f\u200e\xa0")
+    if sign.upper() in DECIMALS:
+        return sign.upper()
+    codes = _SIGNS.get(sign.lower(), ())
+    if prefer in codes:
+        return prefer
+    return codes[0] if len(codes) == 1 else None
+
+
+SIGNS: Final = tuple(sorted(_SIGNS, key=len, reverse=True))
+"""Every sign we know, the longest first, in lower case."""

@@ -1,0 +1,313 @@
+"""Price strings: from what a shop prints to one exact amount, or the reason why not.
+
+Number syntax (which mark is the decimal one) and the list of currency words are price-parser's;
+around it stands what a bare number parser gets wrong: text with more than one amount, amounts that
+are not the price of one piece, digits of other scripts, and raised cents.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from price_parser.parser import parse_number
+
+from pricing.currencies import DECIMALS
+from scrapers.extract.currency_signs import SIGNS, currency_code
+
+LARGEST: Final = Decimal(10) ** 10
+"""No price is larger; a longer number is an article number that strayed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceReading:
+    """What a price string says.
+
+    Attributes:
+        amount: price of one piece in major units; None where the text does not say one.
+        currency: ISO 4217, or None where the text names none (or a sign of several countries).
+        list_amount: the former price, where the text gives both.
+        reason: why `amount` is None; empty otherwise.
+        amounts: every amount seen, in order.
+    """
+
+    amount: Decimal | None = None
+    currency: str | None = None
+    list_amount: Decimal | None = None
+    reason: str = ""
+    amounts: tuple[Decimal, ...] = ()
+
+
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+_RAISED_CENTS = re.compile(r"(?<=\d)([⁰¹²³⁴⁵⁶⁷⁸⁹]{2})(?![⁰¹²³⁴⁵⁶⁷⁸⁹])")
+_ARABIC_MARKS = str.maketrans({"٫": ".", "٬": ",", "،": ",", "’": "'", "ʼ": "'", "´": "'"})
+_DASHES = re.compile(r"[\u2010-\u2015\u2212]")
+_INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060\u00ad]")
+_ROUND = re.compile(r"(?<=\d)[.,]\s?-{1,2}(?!\d)")  # "1299.-" and "12,--": no cents
+
+_NUMBER = re.compile(
+    r"""(?<![\w.,])-?(?:
+        \d{1,3}(?:'\d{3})+(?:[.,]\d{1,2})?(?!\d)      # 1'299.50
+      | \d{1,3}(?:[ ]\d{3})+(?:[.,]\d{1,4})?(?![\d])  # 1 299,50
+      | \d{1,3}(?:[.]\d{3})+(?:,\d{1,4})?(?!\d)       # 1.299,50
+      | \d{1,3}(?:,\d{3})+(?:[.]\d{1,4})?(?!\d)       # 1,299.50
+      | \d{1,2}(?:,\d{2})+,\d{3}(?:[.]\d{1,2})?(?!\d) # 1,29,999.00 (lakh)
+      | \d+(?:[.,]\d+)?                               # 1299 12.5 12,5
+      | [.]\d{1,2}                                    # .75
+    )""",
+    re.VERBOSE,
+)
+_EURO_AS_MARK = re.compile(r"(?<![\d€£$])(\d{1,3}(?:[ .]?\d{3})*)(€|£|\$)(\d{2})(?!\d|[.,]\d)")
+_SIGN = re.compile(
+    "|".join(
+        # Words in an alphabet stand alone; Han and Hangul signs follow other characters directly.
+        (
+            rf"(?<![^\W\d_]){re.escape(sign)}(?![^\W\d_])"
+            if sign[0].isalpha() and sign[0] < "\u2e80"
+            else re.escape(sign)
+        )
+        for sign in SIGNS
+    ),
+    re.IGNORECASE,
+)
+_CODE = re.compile(rf"(?<![A-Za-z])(?:{'|'.join(sorted(DECIMALS))})(?![A-Za-z])")
+_MULTIPLIERS: Final = {"万": Decimal(10_000), "億": Decimal(10) ** 8, "亿": Decimal(10) ** 8}
+
+# What stands before or after an amount and makes it something else than the price of one piece.
+_FROM_BEFORE = re.compile(
+    r"(?:^|[^\w])(?:from|ab|à partir de|a partire da|desde|a partir de|vanaf|od|fra|från|от|"
+    r"starting at|starts at|as low as|alkaen|alk\.)\s*:?\s*\W{0,2}$",
+    re.IGNORECASE,
+)
+_FROM_AFTER = re.compile(r"^\s*(?:\D{0,3}\s*)?(?:起|から|～|~)")
+_UNITS: Final = (
+    r"(?:kg|g|gr|mg|lb|oz|ml|cl|dl|l|lt|ltr|litre|liter|m|m2|m3|cm|mm|kilo|"
+    r"stk|st|stück|piece|pcs?|ud|unit|unité|each|шт|db|ks)"
+)
+_UNIT_AFTER = re.compile(
+    r"^\s*(?:\D{0,4}?)\s*(?:/|per\b|pro\b|je\b|par\b|al\b|por\b|za\b|p\.)\s*"
+    rf"(?:\d+[.,]?\d*\s*)?{_UNITS}\b",
+    re.IGNORECASE,
+)
+_UNIT_BEFORE = re.compile(rf"\d\s?{_UNITS}\s?[=:]\W{{0,3}}$", re.IGNORECASE)
+_SIZE_AFTER = re.compile(rf"\s?(?:{_UNITS}\b|x\s?\d|×|er\b)", re.IGNORECASE)
+_TERM_AFTER = re.compile(
+    r"^\s*[^\d,;.(]{0,6}?\s*(?:/|per|a|pro|par|al|por|im|na|в|x)?\s*(?:mo\b|month|monat|mois|mes\b|mese|"
+    r"mês|maand|měs|mies|мес|week|woche|year|jahr|年|月)",
+    re.IGNORECASE,
+)
+_TIMES_BEFORE = re.compile(r"\d+\s*(?:x|×|х|\*|cuotas de|rates? of|mal)\s*\W{0,3}$", re.IGNORECASE)
+_MULTIBUY = re.compile(
+    r"(?<![\w.,])\d{1,2}\s*(?:for|für|pour|per|por|za|за|voor|/|件)\s*(?=[^\d\s]{0,4}\s*\d)",
+    re.IGNORECASE,
+)
+_WAS_BEFORE = re.compile(
+    r"(?:was|before|statt|uvp|rrp|msrp|list price|list|regular price|regular|old price|instead of|"
+    r"au lieu de|antes|prima|precio anterior|tidligere|før|förr|ord\.?|ordinarie|původně|bylo|"
+    r"prije|vorher|eerst|van|原价|原價|定价|市场价|定価|通常価格|compare at|reg\.?)\s*:?\s*\W{0,4}$",
+    re.IGNORECASE,
+)
+_NOW_BEFORE = re.compile(
+    r"(?:now|only|sale|special|jetzt|nur|maintenant|ahora|adesso|agora|nu|nyní|teď|teraz|"
+    r"current|your price|price|现价|特价|現在|セール)\s*:?\s*\W{0,4}$",
+    re.IGNORECASE,
+)
+_SAVING_BEFORE = re.compile(
+    r"(?:save|you save|saving|savings|off|rabatt|sie sparen|sparen|économisez|ahorra|ahorras|"
+    r"risparmi|spar|discount|zľava|sleva|立减|優惠|优惠|省|减)\s*:?\s*\W{0,4}$",
+    re.IGNORECASE,
+)
+_SHIPPING_BEFORE = re.compile(
+    r"(?:shipping|delivery|postage|versand|livraison|envío|envio|spedizione|doprava|доставка|运费)"
+    r"\s*:?\s*\W{0,4}$",
+    re.IGNORECASE,
+)
+_RANGE_BETWEEN = re.compile(
+    r"^[^\d\w]{0,3}\s*(?:-|to|bis|à|až|до|～|~)\s*[^\d\w]{0,3}$", re.IGNORECASE
+)
+
+
+def normalise(text: str) -> str:
+    """Price text in one spelling: ASCII digits and marks, single spaces, raised cents as `.99`."""
+    text = _RAISED_CENTS.sub(lambda found: "." + found[1].translate(_RAISED), text)
+    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).translate(_ARABIC_MARKS)
+    text = "".join(str(unicodedata.digit(c)) if c.isdigit() else c for c in text)
+    text = _DASHES.sub("-", text)
+    return " ".join(_ROUND.sub(" ", text).split())
+
+
+def parse_price(
+    text: str, *, currency: str | None = None, decimal_mark: str | None = None
+) -> PriceReading:
+    """Read a price as a shop prints it.
+
+    Args:
+        text: `"€12⁹⁹"`, `"1'299.-"`, `"12,5 万円"`, `"was £20 now £15"`, `"KWD 24.990"`, ...
+        currency: the ISO 4217 code expected on this page; decides shared signs (`$`, `kr`) and how
+            many decimals are usual. A currency that the text itself names wins.
+        decimal_mark: `"."` or `","` where it is known; otherwise it is read from the text.
+
+    Returns:
+        A reading. Text that names no amount, several amounts without saying which holds, a range, a
+        "from" price, an instalment, a price per unit of measure or for several pieces gives
+        `amount=None` and the `reason`: the caller says nothing rather than something false.
+    """
+    clean = normalise(text)
+    if len(clean) > 400:
+        return PriceReading(reason="text too long to be a price")
+    code = _currency_in(clean, prefer=currency)
+    clean = _EURO_AS_MARK.sub(lambda found: f"{found[1]},{found[3]} {found[2]}", clean)
+    amounts, current, former = [], [], []
+    reasons = []
+    multibuy = bool(_MULTIBUY.search(clean))
+    spans = list(_NUMBER.finditer(clean))
+    ranged = any(
+        _RANGE_BETWEEN.match(_SIGN.sub("", _CODE.sub("", clean[a.end() : b.start()])))
+        for a, b in zip(spans, spans[1:], strict=False)
+    )
+    for span in spans:
+        before, after = clean[: span.start()], clean[span.end() :]
+        if after.lstrip().startswith("%") or _SIZE_AFTER.match(after):
+            continue
+        amount = _amount(span[0], code or currency, decimal_mark)
+        if amount is None:
+            reasons.append(f"{span[0]!r} can be read in two ways")
+            continue
+        for sign, factor in _MULTIPLIERS.items():
+            if after.lstrip().startswith(sign):
+                amount *= factor
+        amounts.append(amount)
+        bare = _SIGN.sub("", _CODE.sub("", before)).rstrip()
+        if _SAVING_BEFORE.search(bare) or _SHIPPING_BEFORE.search(bare):
+            continue
+        why = _not_one_piece(bare, after)
+        if why:
+            reasons.append(why)
+        elif _WAS_BEFORE.search(bare):
+            former.append(amount)
+        else:
+            current.append((amount, bool(_NOW_BEFORE.search(bare))))
+    if multibuy:
+        return _none(code, "price for several pieces", amounts)
+    if ranged:
+        return _none(code, "a range of prices", amounts)
+    return _conclude(code, amounts, current, former, reasons)
+
+
+def parse_machine_price(value: object, *, currency: str | None = None) -> Decimal | None:
+    """The amount in a value made for machines, where `.` is the decimal mark and nothing else.
+
+    Shops break that rule; `"1,299.00"` and `"12,99"` are read because they can mean one thing only.
+    `"1.299"` in a currency with two decimals can not be told from 1299 and gives None, as do
+    zero, negative and non-finite values and text.
+
+    Args:
+        value: a JSON number or string, or an attribute's text.
+        currency: ISO 4217 if known; tells how many decimals are usual.
+    """
+    if isinstance(value, bool) or value is None:
+        return None
+    text = normalise(str(value))
+    code = currency or _currency_in(text, prefer=None)
+    text = _SIGN.sub("", _CODE.sub("", text)).strip()
+    if not re.fullmatch(r"\d[\d.,' ]*|\.\d+", text):
+        return None
+    if isinstance(value, int | float):
+        amount = _decimal(text)
+    elif re.fullmatch(r"\d+\.\d{3}", text):
+        amount = _three_places(text, code)
+    elif re.fullmatch(r"\d*\.?\d+", text):
+        amount = _decimal(text)
+    else:
+        amount = _amount(text, code, None)
+    return amount if amount is not None and 0 < amount < LARGEST else None
+
+
+def _three_places(text: str, code: str | None) -> Decimal | None:
+    """`24.990` is a fraction in dinars, thousands in pesos, and in euros we can not know."""
+    match DECIMALS.get(code or ""):
+        case 3:
+            return _decimal(text)
+        case 0:
+            return _decimal(text.replace(".", ""))
+        case _:
+            whole, _, digits = text.partition(".")
+            if digits == "000" and len(whole) > 3:
+                return _decimal(text)
+            return None
+
+
+def _amount(text: str, code: str | None, decimal_mark: str | None) -> Decimal | None:
+    """One number token as an amount; None where its one mark may be decimal or grouping."""
+    text = text.replace("'", "").replace(" ", "").lstrip("-")
+    usual = DECIMALS.get(code or "", 2)
+    if usual == 3 and re.fullmatch(r"\d+[.,]\d{3}", text):
+        return _decimal(text.replace(",", "."))
+    if decimal_mark is None and re.fullmatch(r"0[.,]\d{3,}", text):
+        return _decimal(text.replace(",", "."))
+    amount = parse_number(text, decimal_mark)
+    return amount if amount is not None and amount < LARGEST else None
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+def _currency_in(text: str, *, prefer: str | None) -> str | None:
+    """The currency that the text names: a code before a sign, `US$` before `$`."""
+    if found := _CODE.search(text):
+        return found[0]
+    codes = {currency_code(found[0], prefer=prefer) for found in _SIGN.finditer(text)}
+    codes.discard(None)
+    return codes.pop() if len(codes) == 1 else None
+
+
+def _not_one_piece(before: str, after: str) -> str:
+    """Why this amount is not what one piece costs now; empty if it may be."""
+    if _TIMES_BEFORE.search(before):
+        return "an instalment or a price for several pieces"
+    if _UNIT_AFTER.match(after) or _UNIT_BEFORE.search(before):
+        return "a price per unit of measure"
+    if _TERM_AFTER.match(after):
+        return "an instalment"
+    if _FROM_BEFORE.search(before) or _FROM_AFTER.match(after):
+        return "a 'from' price"
+    return ""
+
+
+def _conclude(
+    code: str | None,
+    amounts: list[Decimal],
+    current: list[tuple[Decimal, bool]],
+    former: list[Decimal],
+    reasons: list[str],
+) -> PriceReading:
+    """One amount if the text leaves one."""
+    distinct = {amount for amount, _ in current if amount > 0}
+    if len(distinct) > 1:
+        said_now = {amount for amount, now in current if now and amount > 0}
+        if len(said_now) != 1:
+            return _none(code, "several amounts and no word which one holds", amounts)
+        former = former + sorted(distinct - said_now)
+        distinct = said_now
+    if not distinct:
+        nothing = "only a former price" if former else "no amount"
+        return _none(code, (reasons or [nothing])[0], amounts)
+    amount = distinct.pop()
+    above = [value for value in former if value > amount]
+    return PriceReading(
+        amount=amount,
+        currency=code,
+        list_amount=max(above) if above else None,
+        amounts=tuple(amounts),
+    )
+
+
+def _none(code: str | None, reason: str, amounts: list[Decimal]) -> PriceReading:
+    return PriceReading(currency=code, reason=reason, amounts=tuple(amounts))

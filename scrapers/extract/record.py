@@ -1,0 +1,147 @@
+"""What extraction hands on: an offer, or the reason why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Source(StrEnum):
+    """Where on the page a value was read, the most trusted first."""
+
+    JSON_LD = "json-ld"
+    MICRODATA = "microdata"
+    META = "meta"
+    STATE = "state"
+    MARKUP = "markup"
+
+
+class Availability(StrEnum):
+    """Whether the product can be bought now. The words are schema.org's, in our spelling."""
+
+    IN_STOCK = "in_stock"
+    LIMITED = "limited"
+    PRE_ORDER = "pre_order"
+    BACK_ORDER = "back_order"
+    OUT_OF_STOCK = "out_of_stock"
+    DISCONTINUED = "discontinued"
+
+    @property
+    def buyable(self) -> bool:
+        """Whether an order placed now is delivered from stock."""
+        return self in {Availability.IN_STOCK, Availability.LIMITED}
+
+
+class Condition(StrEnum):
+    """A used thing is never compared with a new one."""
+
+    NEW = "new"
+    USED = "used"
+    REFURBISHED = "refurbished"
+
+
+class Reason(StrEnum):
+    """Why a page gave no price."""
+
+    NOT_HTML = "not html"
+    NO_PRODUCT = "no product on the page"
+    NO_PRICE = "no price on the page"
+    SEVERAL_PRICES = "several prices and no way to tell"
+    AMBIGUOUS_PRICE = "a price that can be read in two ways"
+    NO_CURRENCY = "no currency"
+    NOT_NEW = "the offer is for a used product"
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFacts:
+    """What a page says about the product itself. Empty fields are None; `gtin` is verified."""
+
+    title: str | None = None
+    brand: str | None = None
+    gtin: str | None = None
+    mpn: str | None = None
+    sku: str | None = None
+    image: str | None = None
+    availability: Availability | None = None
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One source's word on the price.
+
+    Attributes:
+        source: where it was read.
+        snippet: the raw text or node, at most 200 characters.
+        confidence: the chance that this price is the right one, 0..1.
+    """
+
+    source: Source
+    snippet: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What one node of one source says; the cascade chooses among candidates.
+
+    Attributes:
+        price: major units; None where the source names a product but no single price.
+        currency: ISO 4217, or None where the source does not say.
+        list_price: the struck-out or "was" price, above `price`.
+        prices: every price that the node could mean, where it names several.
+        problem: why `price` is None.
+        url: address that the node gives for itself, absolute, or None.
+    """
+
+    source: Source
+    snippet: str
+    facts: ProductFacts = field(default_factory=ProductFacts)
+    price: Decimal | None = None
+    currency: str | None = None
+    list_price: Decimal | None = None
+    prices: tuple[Decimal, ...] = ()
+    problem: Reason | None = None
+    url: str | None = None
+    confidence: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One price for one product on one page.
+
+    Attributes:
+        url: the page.
+        price: what a customer without a membership pays now, major units, above zero.
+        currency: ISO 4217; None only where neither page nor hint says.
+        list_price: the price it is compared with on the page, above `price`, or None.
+        confidence: the chance that `price` is right, 0..1.
+        source: where `price` was read.
+        evidence: every source that was heard, the chosen one first.
+    """
+
+    url: str
+    price: Decimal
+    currency: str | None
+    list_price: Decimal | None
+    confidence: float
+    source: Source
+    facts: ProductFacts
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A page without a price we would stand for.
+
+    Attributes:
+        reason: which rule refused it.
+        detail: what was seen, for a person.
+        facts: what the page says about the product all the same.
+    """
+
+    url: str
+    reason: Reason
+    detail: str
+    facts: ProductFacts = field(default_factory=ProductFacts)

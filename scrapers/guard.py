@@ -1,0 +1,191 @@
+"""Addresses a crawler may not touch.
+
+A page decides where a crawler goes next, so a page could send it to the machine's own services, to
+a router or to a cloud's metadata address. The guard stands in two places: before a request is made
+(the address as written: scheme, port, literal IP in any spelling) and at connect time (every
+address that the name resolves to), so neither a redirect nor a name that changes its address
+between check and connection gets by.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+from scrapy.exceptions import IgnoreRequest
+from scrapy.resolver import CachingHostnameResolver
+
+from scrapers.errors import ForbiddenAddress
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+    from twisted.internet.base import ReactorBase
+    from twisted.internet.interfaces import IAddress, IHostResolution
+
+_log = logging.getLogger(__name__)
+
+PRIVATE_ORIGIN: Final = "PRICEWRIGHT_PRIVATE_ORIGIN"
+"""Scrapy setting: `host:port` of the site that may stand at a private address; empty for none."""
+
+_PORTS: Final = frozenset({None, 80, 443, 8080, 8443})
+_LOCAL_NAMES: Final = (".localhost", ".local", ".internal", ".intranet", ".lan", ".home.arpa")
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address belongs to the public internet, looking through embedded IPv4."""
+    if isinstance(address, IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+        if inner is None and address in _NAT64:
+            inner = IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(inner)
+        if address.is_site_local:
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def literal_address(host: str) -> IPv4Address | IPv6Address | None:
+    """The IP address that a host is in any spelling a socket accepts, or None for a name.
+
+    `127.0.0.1`, `2130706433`, `0x7f.1`, `0177.0.0.1`, `[::ffff:127.0.0.1]`, `fe80::1%eth0`.
+    """
+    host = host.strip("[]").split("%", 1)[0].rstrip(".")
+    try:
+        return ip_address(host)
+    except ValueError:
+        pass
+    try:
+        return IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None
+
+
+def origin_of(url: str) -> str:
+    """`host:port` of an http or https address, the port always written out.
+
+    Raises:
+        ForbiddenAddress: the address is malformed or of another scheme.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except (ValueError, KeyError):
+        raise ForbiddenAddress(f"{url!r} is not an http or https address") from None
+    if not parts.hostname:
+        raise ForbiddenAddress(f"{url!r} names no host")
+    return f"{parts.hostname}:{port}"
+
+
+def check_url(url: str, *, private_origin: str = "") -> None:
+    """Refuse an address that a crawler may not ask for.
+
+    Args:
+        url: absolute address.
+        private_origin: the one `host:port` that may be private, because the site says so
+            explicitly. Everything else behind the same firewall stays out of reach.
+
+    Raises:
+        ForbiddenAddress: another scheme, a user name in the address, an odd port, a literal private
+            address in any spelling, or a name that only means something in a local network.
+    """
+    origin = origin_of(url)
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None:
+        raise ForbiddenAddress(f"the address at {origin} carries a user name; leave it out")
+    if origin == private_origin:
+        return
+    if parts.port not in _PORTS:
+        raise ForbiddenAddress(
+            f"{url!r} asks for port {parts.port}; shops answer on 80, 443, 8080 and 8443"
+        )
+    name = (parts.hostname or "").rstrip(".")
+    address = literal_address(name)
+    if address is not None and not is_public(address):
+        raise ForbiddenAddress(f"{url!r} is the private address {address}")
+    if address is None and ("." not in name or f".{name}".endswith(_LOCAL_NAMES)):
+        raise ForbiddenAddress(f"{url!r} is a name of a local network")
+
+
+class ForbiddenRequest(IgnoreRequest):
+    """Scrapy's way to drop a request, carrying why the guard dropped it."""
+
+
+class AddressGuard:
+    """Downloader middleware: every request, also redirected ones and robots.txt, is checked."""
+
+    def __init__(self, private_origin: str = "") -> None:
+        self._private_origin = private_origin
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> AddressGuard:
+        """Built by Scrapy with the site's permission."""
+        return cls(crawler.settings.get(PRIVATE_ORIGIN, ""))
+
+    def process_request(self, request: Request) -> None:
+        """Drop the request if its address is forbidden."""
+        try:
+            check_url(request.url, private_origin=self._private_origin)
+        except ForbiddenAddress as error:
+            raise ForbiddenRequest(str(error)) from error
+
+
+_Receiver: TypeAlias = Any
+"""Twisted's `IResolutionReceiver`, an interface whose methods carry no usable types."""
+
+
+class _PublicOnly:
+    """Passes on the public ones of the addresses that a name resolves to."""
+
+    def __init__(self, receiver: _Receiver, name: str) -> None:
+        self._receiver = receiver
+        self._name = name
+
+    def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:  # noqa: N802, N803
+        self._receiver.resolutionBegan(resolutionInProgress)
+
+    def addressResolved(self, address: IAddress) -> None:  # noqa: N802
+        literal = literal_address(str(getattr(address, "host", "")))
+        if literal is not None and is_public(literal):
+            self._receiver.addressResolved(address)
+        else:
+            _log.warning("refused: %s resolves to the private address %s", self._name, literal)
+
+    def resolutionComplete(self) -> None:  # noqa: N802
+        self._receiver.resolutionComplete()
+
+
+class GuardedResolver(CachingHostnameResolver):
+    """Scrapy's resolver for IPv4 and IPv6 that never hands a private address to a connection."""
+
+    def __init__(self, reactor: ReactorBase, cache_size: int, private_host: str = "") -> None:
+        super().__init__(reactor, cache_size)
+        self._private_host = private_host
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, reactor: ReactorBase) -> GuardedResolver:
+        """Built by Scrapy with the site's permission."""
+        origin: str = crawler.settings.get(PRIVATE_ORIGIN, "")
+        host = origin.rpartition(":")[0]
+        return cls(reactor, crawler.settings.getint("DNSCACHE_SIZE"), host)
+
+    def resolveHostName(  # noqa: N802 - twisted's name
+        self,
+        resolutionReceiver: _Receiver,  # noqa: N803
+        hostName: str,  # noqa: N803
+        portNumber: int = 0,  # noqa: N803
+        addressTypes: Sequence[type[IAddress]] | None = None,  # noqa: N803
+        transportSemantics: str = "TCP",  # noqa: N803
+    ) -> IHostResolution:
+        """Resolve, leaving out what is private unless the site stands there."""
+        receiver = resolutionReceiver
+        if hostName != self._private_host:
+            receiver = _PublicOnly(resolutionReceiver, hostName)
+        return super().resolveHostName(
+            receiver, hostName, portNumber, addressTypes, transportSemantics
+        )

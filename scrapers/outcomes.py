@@ -1,0 +1,150 @@
+"""What became of each page of a crawl, and of the crawl."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from scrapers.extract import Offer
+
+
+class Outcome(StrEnum):
+    """What became of a page. Only `OBSERVED` says anything about a price."""
+
+    OBSERVED = "observed"
+    LISTING = "listing"
+    MISSING = "missing"
+    GONE = "gone"
+    BLOCKED = "blocked"
+    DISALLOWED = "disallowed"
+    FORBIDDEN = "forbidden"
+    FAILED = "failed"
+
+    @property
+    def failure(self) -> bool:
+        """Whether the page should have given an offer and did not."""
+        return self in {Outcome.MISSING, Outcome.BLOCKED, Outcome.FORBIDDEN, Outcome.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """An offer as the spider hands it to the pipeline.
+
+    Attributes:
+        offer: what extraction made of the page.
+        observed_at: when the page was fetched, UTC.
+    """
+
+    offer: Offer
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PageFailure:
+    """One page that gave no offer, and why."""
+
+    url: str
+    outcome: Outcome
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlProgress:
+    """How far a crawl is.
+
+    Attributes:
+        site: the site's name.
+        pages: pages answered so far, listings and sitemaps among them.
+        expected: pages known so far, those answered among them; grows while listings are read.
+        offers: offers seen so far.
+        failures: pages so far that should have given an offer and did not.
+    """
+
+    site: str
+    pages: int
+    expected: int
+    offers: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlReport:
+    """What a finished crawl brought.
+
+    Attributes:
+        crawl_id: number of the crawl in the database.
+        pages: pages answered.
+        offers: offers stored.
+        matched: of these, offers tied to one of our products.
+        changes: price changes against the site's previous observations, each an outbox message.
+        outcomes: number of pages by outcome.
+        failures: the first 20 pages that should have given an offer and did not.
+    """
+
+    site: str
+    crawl_id: int
+    started_at: datetime
+    finished_at: datetime
+    pages: int
+    offers: int
+    matched: int
+    changes: int
+    outcomes: Mapping[str, int]
+    failures: tuple[PageFailure, ...]
+
+
+_LISTED_FAILURES: Final = 20
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Book of one crawl while it runs; spider and pipeline write it, the worker reads it.
+
+    Attributes:
+        fatal: why the whole crawl failed; empty while it has not.
+    """
+
+    site: str
+    pages: int = 0
+    expected: int = 0
+    stored: int = 0
+    matched: int = 0
+    changes: int = 0
+    fatal: str = ""
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    failures: list[PageFailure] = field(default_factory=list)
+
+    def note(self, url: str, outcome: Outcome, detail: str = "") -> None:
+        """One page is done."""
+        self.outcomes[outcome] += 1
+        if outcome.failure and len(self.failures) < _LISTED_FAILURES:
+            self.failures.append(PageFailure(url, outcome, detail[:500]))
+
+    def fail(self, why: str) -> None:
+        """The crawl as a whole failed; the first reason stands."""
+        self.fatal = self.fatal or why
+
+    def progress(self) -> CrawlProgress:
+        """How far it is."""
+        return CrawlProgress(
+            site=self.site,
+            pages=self.pages,
+            expected=max(self.expected, self.pages),
+            offers=self.outcomes[Outcome.OBSERVED],
+            failures=sum(n for outcome, n in self.outcomes.items() if outcome.failure),
+        )
+
+    def summary(self) -> dict[str, object]:
+        """Totals as plain data for JSON."""
+        return {
+            "pages": self.pages,
+            "offers": self.stored,
+            "matched": self.matched,
+            "changes": self.changes,
+            "outcomes": {outcome.value: n for outcome, n in sorted(self.outcomes.items())},
+            "failures": [asdict(failure) for failure in self.failures],
+        }

@@ -1,0 +1,193 @@
+"""Sites are data: which shop to crawl, how, and in which market and currency it sells."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from pricing.currencies import DECIMALS
+from scrapers.errors import ForbiddenAddress, InvalidSites, UnknownSite
+from scrapers.guard import check_url, origin_of
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+
+class SiteKind(StrEnum):
+    """How a site's prices are read; each kind has its spider."""
+
+    STOREFRONT = "storefront"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One competitor shop.
+
+    Attributes:
+        name: short key, lower case; the competitor's name in offers and alerts.
+        start_url: a sitemap (or an index of them, gzip or not) or a listing page.
+        market: code of our market that this shop competes in.
+        currency: ISO 4217 code in which it sells; pages that name another one are believed.
+        kind: how it is read.
+        product_pattern: regular expression; addresses in which it is found are product pages and
+            no others are. Without it every page is looked at.
+        allow_private: the host and port of `start_url`, and no other, may be a private or loopback
+            address (the demo, tests, a shop in-house).
+        delay: least seconds between two requests; AutoThrottle goes slower where the shop is slow.
+        concurrency: most requests at the same time, 1..16.
+        max_pages: most pages in one crawl; ends endless calendars.
+    """
+
+    name: str
+    start_url: str
+    market: str
+    currency: str
+    kind: SiteKind = SiteKind.STOREFRONT
+    product_pattern: str | None = None
+    allow_private: bool = False
+    delay: float = 0.5
+    concurrency: int = 4
+    max_pages: int = 20_000
+
+    def __post_init__(self) -> None:
+        self._check_identity()
+        self._check_start()
+        if not 0.0 <= self.delay <= 600.0:
+            self._refuse("delay", "must be from 0 to 600 seconds")
+        for field, most in (("concurrency", 16), ("max_pages", 10_000_000)):
+            if not 1 <= getattr(self, field) <= most:
+                self._refuse(field, f"must be a whole number from 1 to {most}")
+
+    def _check_identity(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            self._refuse("name", "must be lower-case letters, digits, '.', '_' and '-'")
+        if not self.market.strip():
+            self._refuse("market", "must be the code of one of your markets, such as 'online'")
+        if self.currency not in DECIMALS:
+            self._refuse("currency", "must be an ISO 4217 code in use, such as EUR")
+        try:
+            object.__setattr__(self, "kind", SiteKind(self.kind))
+        except ValueError:
+            self._refuse("kind", f"must be one of {', '.join(SiteKind)}")
+
+    def _check_start(self) -> None:
+        try:
+            check_url(self.start_url, private_origin=self.private_origin)
+        except ForbiddenAddress as error:
+            self._refuse("start_url", f"{error} (set allow_private: true if that is meant)")
+        if self.product_pattern is not None:
+            try:
+                re.compile(self.product_pattern)
+            except re.error as error:
+                self._refuse("product_pattern", f"is not a regular expression: {error}")
+
+    def _refuse(self, field: str, why: str) -> None:
+        raise InvalidSites(f"site {self.name!r}: {field} {getattr(self, field)!r}: {why}")
+
+    @property
+    def private_origin(self) -> str:
+        """`host:port` that may be a private address; empty where none may."""
+        return origin_of(self.start_url) if self.allow_private else ""
+
+    def is_product(self, url: str) -> bool:
+        """Whether an address may be a product page."""
+        return self.product_pattern is None or bool(re.search(self.product_pattern, url))
+
+
+_FIELDS: Final = tuple(field.name for field in fields(Site))
+_KINDS_OF_VALUE: Final[dict[str, tuple[tuple[type, ...], str]]] = {
+    "allow_private": ((bool,), "true or false"),
+    "delay": ((int, float), "a number of seconds"),
+    "concurrency": ((int,), "a whole number"),
+    "max_pages": ((int,), "a whole number"),
+    "product_pattern": ((str, type(None)), "a regular expression in quotes"),
+}
+
+
+def site_from(entry: object, where: str) -> Site:
+    """A site from plain data, as read from YAML or JSON.
+
+    Args:
+        entry: a mapping of `Site`'s fields.
+        where: how to name the entry in an error, such as `sites.yaml, entry 2`.
+
+    Raises:
+        InvalidSites: no mapping, an unknown or missing field, or a value out of its range.
+    """
+    if not isinstance(entry, Mapping):
+        raise InvalidSites(f"{where}: must be a mapping with the fields {', '.join(_FIELDS)}")
+    unknown = sorted(str(key) for key in entry if key not in _FIELDS)
+    if unknown:
+        raise InvalidSites(
+            f"{where}: unknown field {unknown[0]!r}; the fields are {', '.join(_FIELDS)}"
+        )
+    missing = [name for name in ("name", "start_url", "market", "currency") if name not in entry]
+    if missing:
+        raise InvalidSites(f"{where}: field {missing[0]!r} is missing")
+    for field, value in entry.items():
+        types, wanted = _KINDS_OF_VALUE.get(field, ((str,), "text"))
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            raise InvalidSites(f"{where}: {field} {value!r}: must be {wanted}")
+    try:
+        return Site(**entry)
+    except InvalidSites as error:
+        raise InvalidSites(f"{where}: {error}") from None
+
+
+def load_sites(path: Path) -> dict[str, Site]:
+    """The sites of a `sites.yaml`, by name.
+
+    The file is a mapping `sites:` to a list of mappings with the fields of `Site`.
+
+    Raises:
+        InvalidSites: the file can not be read, is no YAML, repeats a name, or a field is wrong.
+    """
+    try:
+        content = yaml.safe_load(path.read_text("utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSites(f"{path}: can not be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise InvalidSites(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+    entries = content.get("sites") if isinstance(content, Mapping) else None
+    if not isinstance(entries, list):
+        raise InvalidSites(f"{path}: must hold 'sites:' with a list of sites below it")
+    sites: dict[str, Site] = {}
+    for number, entry in enumerate(entries, 1):
+        site = site_from(entry, f"{path}, entry {number}")
+        if site.name in sites:
+            raise InvalidSites(f"{path}, entry {number}: a second site is called {site.name!r}")
+        sites[site.name] = site
+    return sites
+
+
+def dump_sites(sites: Iterable[Site]) -> str:
+    """The YAML text that `load_sites` reads back as these sites; defaults are left out."""
+    kept = []
+    for site in sites:
+        defaults = {f.name: f.default for f in fields(Site)}
+        values = {k: v for k, v in site_fields(site).items() if v != defaults[k]}
+        kept.append(values)
+    return yaml.safe_dump({"sites": kept}, sort_keys=False, allow_unicode=True)
+
+
+def site_fields(site: Site) -> dict[str, object]:
+    """A site as plain data that JSON and YAML can carry; `site_from` reads it back."""
+    return {**asdict(site), "kind": site.kind.value}
+
+
+def find_site(sites: Mapping[str, Site], name: str) -> Site:
+    """One site by name.
+
+    Raises:
+        UnknownSite: there is none; the message lists those that are.
+    """
+    try:
+        return sites[name]
+    except KeyError:
+        known = ", ".join(sorted(sites)) or "none"
+        raise UnknownSite(f"no site is called {name!r}; known are: {known}") from None
