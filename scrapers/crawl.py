@@ -89,7 +89,7 @@ def _run_worker(
     """Run the child to its end and collect what it says."""
     messages = _Messages()
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        worker = subprocess.Popen(  # noqa: S603 - our own module, nothing from outside in argv
+        worker = subprocess.Popen(
             [sys.executable, "-m", "scrapers.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

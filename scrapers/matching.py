@@ -5,6 +5,8 @@ rule here is a reason to refuse: another brand, another pack, another model numb
 product that fits nearly as well.
 """
 
+# ruff: noqa: RUF001 - other scripts have letters that look like ours
+
 from __future__ import annotations
 
 import math

@@ -17,7 +17,7 @@ from enum import StrEnum
 from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Final, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pricing.money import Money
@@ -111,7 +111,7 @@ class CompetitorShop:
             self._thread = None
         self._server.server_close()
 
-    def __enter__(self) -> CompetitorShop:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -344,7 +344,8 @@ def _details(product: ShopProduct) -> str:
 def _card(product: ShopProduct) -> str:
     return (
         f'<article class="product-card"><a href="/product/{product.article}">'
-        f'{escape(product.title)}</a> <span class="price">{_printed(product.price)}</span></article>'
+        f"{escape(product.title)}</a> "
+        f'<span class="price">{_printed(product.price)}</span></article>'
     )
 
 

@@ -1,5 +1,7 @@
 """From the sign beside a price to an ISO 4217 code."""
 
+# ruff: noqa: RUF001 - other scripts have letters that look like ours
+
 from __future__ import annotations
 
 from typing import Final

@@ -1,5 +1,7 @@
 """Global trade item numbers: EAN, UPC, ISBN-13 and the like, with their check digit."""
 
+# ruff: noqa: RUF001 - other scripts have letters that look like ours
+
 from __future__ import annotations
 
 import re

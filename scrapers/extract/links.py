@@ -1,5 +1,7 @@
 """Where a listing leads: to product pages and to its own next page."""
 
+# ruff: noqa: RUF001 - other scripts have letters that look like ours
+
 from __future__ import annotations
 
 import re
@@ -21,7 +23,7 @@ _NEXT_TEXT: Final = re.compile(
 )
 _PAGER: Final = re.compile(r"pag(?:e|in)|nav-links|next", re.IGNORECASE)
 _NEXT_ADDRESS: Final = re.compile(
-    r"[?&/](?:page|p|pg|paged|seite|pagina|start|offset)[=/-]?\d+", re.I
+    r"[?&/](?:page|p|pg|paged|seite|pagina|start|offset)[=/-]?\d+", re.IGNORECASE
 )
 _NOT_A_PAGE: Final = re.compile(
     r"\.(?:jpe?g|png|gif|webp|svg|pdf|zip|css|js|xml|mp4)$", re.IGNORECASE
@@ -82,9 +84,8 @@ def _card_links(price: Element, page: Page) -> list[str]:
 
 
 def _next_pages(page: Page) -> list[str]:
-    found = []
-    for link in page.root.xpath("//link[@rel='next'][@href] | //a[@rel='next'][@href]"):
-        found.append(_same_host(link, page))
+    stated = page.root.xpath("//link[@rel='next'][@href] | //a[@rel='next'][@href]")
+    found = [_same_host(link, page) for link in stated]
     for anchor in page.root.iter("a"):
         if not _NEXT_TEXT.match(text_of(anchor)[:20]):
             continue

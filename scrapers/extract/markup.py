@@ -203,7 +203,9 @@ def _surroundings(node: Element) -> tuple[float, bool]:
             if _PRICEY.search(names):
                 score += 0.5
         if re.search(
-            r"product-?(?:info|detail|main|price|summary|page|view)|pdp|buy-?box", names, re.I
+            r"product-?(?:info|detail|main|price|summary|page|view)|pdp|buy-?box",
+            names,
+            re.IGNORECASE,
         ):
             score += 0.4
     return max(score, -2.0) - (1.6 if others else 0.0), struck

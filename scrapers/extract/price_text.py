@@ -5,8 +5,11 @@ around it stands what a bare number parser gets wrong: text with more than one a
 are not the price of one piece, digits of other scripts, and raised cents.
 """
 
+# ruff: noqa: RUF001 - other scripts have letters that look like ours
+
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -107,7 +110,8 @@ _MULTIBUY = re.compile(
 _WAS_BEFORE = re.compile(
     r"(?:was|before|statt|uvp|rrp|msrp|list price|list|regular price|regular|old price|instead of|"
     r"au lieu de|antes|prima|precio anterior|tidligere|før|förr|ord\.?|ordinarie|původně|bylo|"
-    r"prije|vorher|eerst|van|原价|原價|定价|市场价|定価|通常価格|compare at|reg\.?)\s*:?\s*\W{0,4}$",
+    r"prije|vorher|eerst|van|原价|原價|定价|市场价|定価|通常価格|"
+    r"compare at|reg\.?)\s*:?\s*\W{0,4}$",
     re.IGNORECASE,
 )
 _NOW_BEFORE = re.compile(
@@ -166,7 +170,7 @@ def parse_price(
     spans = list(_NUMBER.finditer(clean))
     ranged = any(
         _RANGE_BETWEEN.match(_SIGN.sub("", _CODE.sub("", clean[a.end() : b.start()])))
-        for a, b in zip(spans, spans[1:], strict=False)
+        for a, b in itertools.pairwise(spans)
     )
     for span in spans:
         before, after = clean[: span.start()], clean[span.end() :]

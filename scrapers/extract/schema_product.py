@@ -26,15 +26,35 @@ from scrapers.extract.vocabulary import availability_of, condition_of
 Node: TypeAlias = Mapping[str, object]
 
 _PRODUCT_TYPES: Final = frozenset(
-    "product productgroup productmodel individualproduct someproducts vehicle car book"
-    " softwareapplication movie".split()
+    [
+        "product",
+        "productgroup",
+        "productmodel",
+        "individualproduct",
+        "someproducts",
+        "vehicle",
+        "car",
+        "book",
+        "softwareapplication",
+        "movie",
+    ]
 )
 _LISTS: Final = frozenset(
-    "itemlist breadcrumblist offercatalog collectionpage searchresultspage".split()
+    ["itemlist", "breadcrumblist", "offercatalog", "collectionpage", "searchresultspage"]
 )
 _NOT_THE_PRODUCT: Final = frozenset(
-    "isRelatedTo isSimilarTo isAccessoryOrSparePartFor isConsumableFor itemListElement review"
-    " hasPart isPartOf hasVariant offers".split()
+    [
+        "isRelatedTo",
+        "isSimilarTo",
+        "isAccessoryOrSparePartFor",
+        "isConsumableFor",
+        "itemListElement",
+        "review",
+        "hasPart",
+        "isPartOf",
+        "hasVariant",
+        "offers",
+    ]
 )
 _STRUCK_OUT: Final = frozenset({"listprice", "strikethroughprice", "msrp", "srp", "regularprice"})
 _GTIN_FIELDS: Final = ("gtin13", "gtin", "gtin14", "gtin12", "gtin8", "ean", "isbn", "productID")
@@ -71,7 +91,7 @@ def candidates(
     """
     nodes = list(roots)
     by_id = {str(node["@id"]): node for node in _every(nodes) if "@id" in node and len(node) > 1}
-    products = list(_products(nodes, by_id))
+    products = list(_products(nodes))
     chosen, certain = _about(products, page)
     for node in chosen:
         found = _candidate(node, page, by_id, source, prefer)
@@ -104,7 +124,7 @@ def _every(nodes: Iterable[object]) -> Iterator[Node]:
             queue.extend(value)
 
 
-def _products(nodes: list[object], by_id: Mapping[str, Node]) -> Iterator[Node]:
+def _products(nodes: list[object]) -> Iterator[Node]:
     """Products at the top, or below a page node; not those in lists of others."""
     queue: list[tuple[object, int]] = [(node, 0) for node in nodes]
     seen = 0
@@ -302,10 +322,7 @@ def _specified(specs: list[Node], currency: str | None) -> tuple[Decimal | None,
 
 def _for_a_quantity(spec: Node) -> bool:
     """Whether the specification prices a measure (per kilogram), not the piece."""
-    for quantity in _listed(spec.get("referenceQuantity")):
-        if isinstance(quantity, Mapping):
-            return True
-    return False
+    return any(isinstance(quantity, Mapping) for quantity in _listed(spec.get("referenceQuantity")))
 
 
 def _scalar(value: object) -> object:

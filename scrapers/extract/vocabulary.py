@@ -35,7 +35,8 @@ _GONE_WORDS: Final = re.compile(
     r"no disponible|esgotado|indisponível|non disponibile|esaurito|uitverkocht|niet leverbaar|"
     r"vypredané|vypredaný|vyprodáno|není skladem|nie je skladom|wyprzedane|niedostępny|"
     r"нет в наличии|распродано|закончился|slutsåld|slut i lager|udsolgt|utsolgt|loppuunmyyty|"
-    r"läbi müüdud|elfogyott|stoc epuizat|tükendi)\b|缺货|售罄|已售完|売り切れ|在庫切れ|품절|غير متوفر",
+    r"läbi müüdud|elfogyott|stoc epuizat|tükendi)\b|"
+    r"缺货|售罄|已售完|売り切れ|在庫切れ|품절|غير متوفر",
     re.IGNORECASE,
 )
 _BUY_WORDS: Final = re.compile(
@@ -50,7 +51,8 @@ _BUY_WORDS: Final = re.compile(
 )
 _STOCK_WORDS: Final = re.compile(
     r"\b(?:in stock|en stock|auf lager|sofort lieferbar|disponible|disponível|disponibile|skladom|"
-    r"skladem|op voorraad|dostępny|в наличии|есть в наличии|i lager|på lager|varastossa)\b|现货|在庫あり",
+    r"skladem|op voorraad|dostępny|в наличии|есть в наличии|i lager|på lager|varastossa)\b|"
+    r"现货|在庫あり",
     re.IGNORECASE,
 )
 
