@@ -200,6 +200,15 @@ class ConstantElasticityDemand:
             arrays[item.name] = array
         return ConstantElasticityDemand(**arrays)
 
+    def joined_by(self, others: ConstantElasticityDemand) -> ConstantElasticityDemand:
+        """The rows of these curves, then those of the others."""
+        return ConstantElasticityDemand(
+            **{
+                item.name: np.concatenate([getattr(self, item.name), getattr(others, item.name)])
+                for item in fields(self)
+            }
+        )
+
     @classmethod
     def unknown(cls, n: int) -> ConstantElasticityDemand:
         """n rows without a curve."""
@@ -306,6 +315,17 @@ class FittedCurves:
         """These series only, in this order."""
         arrays = {name: getattr(self, name)[rows] for name in _COLUMNS}
         return replace(self, demand=self.demand.take(rows), **arrays)
+
+    def joined_by(self, others: FittedCurves) -> FittedCurves:
+        """These series, then the others; the provenance stays that of these.
+
+        Raises:
+            InvalidDemand: a series is in both.
+        """
+        arrays: dict[str, Any] = {
+            name: np.concatenate([getattr(self, name), getattr(others, name)]) for name in _COLUMNS
+        }
+        return replace(self, demand=self.demand.joined_by(others.demand), **arrays)
 
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
         """One row a series: elasticity with standard error and interval, as a user reads it."""

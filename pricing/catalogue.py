@@ -246,19 +246,19 @@ class Catalogue:
     def _refuse(self, wrong: BoolArray, column: str, what: str) -> None:
         if wrong.any():
             row = int(np.argmax(wrong))
+            sku = str(self.sku[row])
             raise InvalidCatalogue(
-                f"{column} of {str(self.sku[row])!r} in {self.market[row]!r} {what} "
-                f"({int(wrong.sum())} such rows)"
+                f"{column} of {sku!r} in {self.market[row]!r} {what} ({int(wrong.sum())} such rows)"
             )
 
     def _refuse_repeated_keys(self) -> None:
         order = np.lexsort((self.sku, self.market.codes))
-        sku, market = self.sku[order], self.market.codes[order]
-        again = (sku[1:] == sku[:-1]) & (market[1:] == market[:-1])
+        skus, markets = self.sku[order], self.market.codes[order]
+        again = (skus[1:] == skus[:-1]) & (markets[1:] == markets[:-1])
         if again.any():
             row = int(order[1:][again][0])
             raise InvalidCatalogue(
-                f"{str(self.sku[row])!r} in {self.market[row]!r} stands in the catalogue more than once"
+                f"{str(self.sku[row])!r} in {self.market[row]!r} stands in the catalogue twice"
             )
 
 

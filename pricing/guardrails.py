@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import BoolArray, FloatArray, IntArray
+from models.arrays import BoolArray, IntArray
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
 from pricing.errors import InvalidLimits
 
@@ -57,8 +57,9 @@ class GuardrailLimits:
             remains: no price below cost plus tax.
         maximum_change: most |new - old| / old in one decision; above 0, at most 0.5.
         competitor_band: least and most price as a multiple of the lowest competitor offer, for
-            example (0.9, 1.15); each from 0.3 to 3. None where competitors set no limit. A price
-            outside the band may stay or move toward it, never further away.
+            example (0.9, 1.15); each from 0.3 to 3. None where competitors set no limit. Where the
+            other limits leave no price inside the band, the price may stay or move toward it, never
+            away from it: a rival who sells at a loss neither drags a price down nor freezes it.
 
     Raises:
         InvalidLimits: a value outside its range, with the field and the range.
@@ -115,17 +116,18 @@ def price_bounds(
     """
     hold = np.where(catalogue.cost == UNKNOWN, int(Limit.MISSING_COST), 0)
     hold |= np.where(catalogue.price == UNKNOWN, int(Limit.MISSING_PRICE), 0)
-    band_low, band_high = _band(catalogue.price, competitors, limits)
+    break_even = catalogue.cost * (1.0 + catalogue.tax_rate)
     floors = {
-        Limit.COST_FLOOR: _at_least(_gross_cost(catalogue)),
-        Limit.MINIMUM_MARGIN: _at_least(_gross_cost(catalogue) / (1.0 - limits.minimum_margin)),
+        Limit.COST_FLOOR: _at_least(break_even),
+        Limit.MINIMUM_MARGIN: _at_least(break_even / (1.0 - limits.minimum_margin)),
         Limit.MAXIMUM_CHANGE: _at_least(catalogue.price * (1.0 - limits.maximum_change)),
-        Limit.COMPETITOR_BAND: band_low,
     }
-    caps = {
-        Limit.MAXIMUM_CHANGE: _at_most(catalogue.price * (1.0 + limits.maximum_change)),
-        Limit.COMPETITOR_BAND: band_high,
-    }
+    caps = {Limit.MAXIMUM_CHANGE: _at_most(catalogue.price * (1.0 + limits.maximum_change))}
+    if limits.competitor_band is not None:
+        floor, _ = _tightest(floors, highest=True)
+        floors[Limit.COMPETITOR_BAND], caps[Limit.COMPETITOR_BAND] = _band(
+            catalogue.price, floor, caps[Limit.MAXIMUM_CHANGE], competitors, limits.competitor_band
+        )
     lower, lower_limit = _tightest(floors, highest=True)
     upper, upper_limit = _tightest(caps, highest=False)
     return PriceBounds(
@@ -168,31 +170,34 @@ def violations(
     add(Limit.MINIMUM_MARGIN, net * slack * (1.0 - limits.minimum_margin) < cost)
     add(Limit.MAXIMUM_CHANGE, np.abs(price - old) > limits.maximum_change * old * slack)
     if limits.competitor_band is not None:
-        low, high = limits.competitor_band
-        lowest = competitors.lowest.astype(np.float64)
-        below = (price * slack < low * lowest) & (price < old)
-        above = (price > high * lowest * slack) & (price > old)
+        low, high = (side * competitors.lowest for side in limits.competitor_band)
+        least = np.maximum(
+            cost * (1.0 + catalogue.tax_rate) / (1.0 - limits.minimum_margin),
+            old * (1.0 - limits.maximum_change),
+        )
+        most = old * (1.0 + limits.maximum_change)
+        within_reach = _at_least(np.maximum(least, low)) <= _at_most(np.minimum(most, high))
+        below = (price * slack < low) & (within_reach | (price < old))
+        above = (price > high * slack) & (within_reach | (price > old))
         add(Limit.COMPETITOR_BAND, (competitors.offers > 0) & (below | above))
     return broken
 
 
-def _gross_cost(catalogue: Catalogue) -> FloatArray:
-    """(n,) the price at which nothing is earned: cost plus the tax on it."""
-    gross: FloatArray = catalogue.cost * (1.0 + catalogue.tax_rate)
-    return gross
-
-
 def _band(
-    price: IntArray, competitors: CompetitorPrices, limits: GuardrailLimits
+    price: IntArray,
+    floor: IntArray,
+    cap: IntArray,
+    competitors: CompetitorPrices,
+    band: tuple[float, float],
 ) -> tuple[IntArray, IntArray]:
-    """The competitor band, stretched to reach the price in force, or no limit at all."""
+    """The competitor band, stretched to the price in force where other limits bar the band."""
     unlimited = np.iinfo(np.int64).max
-    if limits.competitor_band is None:
-        return np.zeros(len(price), np.int64), np.full(len(price), unlimited)
-    low, high = limits.competitor_band
+    band_low = _at_least(competitors.lowest * band[0])
+    band_high = _at_most(competitors.lowest * band[1])
+    within_reach = np.maximum(band_low, floor) <= np.minimum(band_high, cap)
+    band_low = np.where(within_reach, band_low, np.minimum(band_low, price))
+    band_high = np.where(within_reach, band_high, np.maximum(band_high, price))
     known = competitors.offers > 0
-    band_low = np.minimum(_at_least(competitors.lowest * low), price)
-    band_high = np.maximum(_at_most(competitors.lowest * high), price)
     return np.where(known, band_low, 0), np.where(known, band_high, unlimited)
 
 

@@ -94,7 +94,8 @@ class PriceBook:
         if not len(names) == len(amounts) == len(markets) == len(tiers):
             raise InvalidCatalogue("sku, market, tier and price must have the same number of rows")
         if (amounts <= 0).any():
-            raise InvalidCatalogue(f"price of {str(names[np.argmax(amounts <= 0)])!r} is not above zero")
+            free = str(names[np.argmax(amounts <= 0)])
+            raise InvalidCatalogue(f"price of {free!r} is not above zero")
         unpriced = sorted(set(markets.names) - set(currencies))
         if unpriced:
             raise InvalidCatalogue(f"no currency is given for market {unpriced[0]!r}")

@@ -33,7 +33,7 @@ def test_columns_cannot_be_written_after_the_fact(two: Catalogue) -> None:
         ("price", np.array([10.5, 10.0]), "integers"),
         ("cost", np.array([0, 10]), "cost of 'P0' in 'online' is zero"),
         ("stock", np.array([1.0, -2.0]), "stock of 'P1' in 'online' is negative"),
-        ("sku", np.array(["P0", "P0"]), "'P0' in 'online' stands in the catalogue more than once"),
+        ("sku", np.array(["P0", "P0"]), "'P0' in 'online' stands in the catalogue twice"),
         ("markets", (), "markets must list"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from math import ceil, floor
 
 import numpy as np
 import pytest
@@ -58,6 +59,12 @@ def breaks_a_limit(decisions: Decisions, row: int, limits: GuardrailLimits) -> s
         return "change"
     if limits.competitor_band and rivals.offers[row]:
         low, high = (Fraction(str(x)) * int(rivals.lowest[row]) for x in limits.competitor_band)
+        gross = cost * (1 + Fraction(str(catalogue.tax_rate[row])))
+        change = Fraction(str(limits.maximum_change))
+        least = max(gross / (1 - Fraction(str(limits.minimum_margin))), old * (1 - change), low)
+        most = min(old * (1 + change), high)
+        if ceil(least) <= floor(most) and not low - tolerance <= price <= high + tolerance:
+            return "band"
         if price < min(low, old) - tolerance or price > max(high, old) + tolerance:
             return "band"
     return None
@@ -192,12 +199,12 @@ def test_a_row_without_an_input_is_held_and_says_which(
     assert {"code": "held", "limit": missing} in [reason.wire() for reason in record.reasons]
 
 
-def test_a_rival_far_below_stops_a_rise_and_leaves_the_way_down_open() -> None:
+def test_a_rival_out_of_reach_stops_a_rise_and_leaves_the_way_down_open() -> None:
     catalogue = catalogue_of([1000, 1000], [300, 300])
     rivals = CompetitorPrices(np.array([700, 700]), np.array([2, 1]))
     decisions = run(catalogue, curves(catalogue, [-1.3, -4.0]), PricingPolicy(), rivals)
     up, down = decisions.record(0), decisions.record(1)
-    assert up.action == Action.KEEP or (up.price is not None and up.price.minor <= 1000)
+    assert up.action == Action.KEEP
     assert {"code": "limit_binds", "limit": "competitor_band", "bound": "10.00 EUR"} in [
         reason.wire() for reason in up.reasons
     ]
@@ -206,6 +213,18 @@ def test_a_rival_far_below_stops_a_rise_and_leaves_the_way_down_open() -> None:
     assert {"code": "competitor", "lowest": "7.00 EUR", "offers": 2} in [
         reason.wire() for reason in up.reasons
     ]
+
+
+def test_a_rival_within_reach_pulls_the_price_into_the_band() -> None:
+    catalogue = catalogue_of([1000], [300])
+    rivals = CompetitorPrices(np.array([780]), np.array([1]))
+    record = run(catalogue, curves(catalogue, -1.3), PricingPolicy(), rivals).record(0)
+    assert record.action == Action.CHANGE
+    assert record.price is not None
+    assert 850 <= record.price.minor <= 936
+    reasons = [reason.wire() for reason in record.reasons]
+    assert {"code": "price_in_force_breaks", "limit": "competitor_band"} in reasons
+    assert {"code": "limit_binds", "limit": "competitor_band", "bound": "9.36 EUR"} in reasons
 
 
 def test_an_inelastic_product_stops_at_the_largest_change_and_says_so() -> None:

@@ -28,6 +28,8 @@ LIMITS = GuardrailLimits(minimum_margin=0.10, maximum_change=0.15, competitor_ba
         (1000, 300, 1000, 1100, Limit.NONE),
         (1000, 300, 1000, 1101, Limit.COMPETITOR_BAND),
         (1000, 300, 1000, 899, Limit.COMPETITOR_BAND),
+        (1000, 300, 800, 881, Limit.COMPETITOR_BAND),
+        (1000, 300, 800, 880, Limit.NONE),
         (1000, 300, 500, 1000, Limit.NONE),
         (1000, 300, 500, 1001, Limit.COMPETITOR_BAND),
         (1000, 300, 500, 900, Limit.NONE),

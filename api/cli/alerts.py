@@ -1,0 +1,60 @@
+"""`pricewright alerts`: see and send what waits in the outbox."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from api.alerts.delivery import deliver_due
+from api.cli.terminal import database, out, utc_now
+from api.logs import configure_logs
+from api.settings import load_settings
+from storage.database import reading
+from storage.outbox import messages
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="Alerts: what happened, and whether somebody was told.")
+    group.command("list")(list_command)
+    group.command("deliver")(deliver_command)
+    app.add_typer(group, name="alerts")
+
+
+def list_command(
+    status: Annotated[
+        str | None, typer.Option(help="Only those that are pending, delivered or dead.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 20,
+) -> None:
+    """List alerts, the newest first."""
+    with database(load_settings()) as engine, reading(engine) as conn:
+        found = messages(conn, status=status, limit=limit)
+    table = Table("id", "delivered or due (UTC)", "what", "about", "status", "tries", "last error")
+    for message in found:
+        table.add_row(
+            str(message.message_id),
+            f"{message.delivered_at or message.next_attempt_at:%Y-%m-%d %H:%M:%S}",
+            escape(message.topic),
+            escape(message.key),
+            message.status,
+            str(message.attempts),
+            escape(message.last_error or ""),
+        )
+    out.print(table)
+
+
+def deliver_command() -> None:
+    """Send every alert that is due, once. `pricewright serve` does so all the time."""
+    settings = load_settings()
+    if settings.webhook_url is None:
+        raise typer.BadParameter("set PRICEWRIGHT_WEBHOOK_URL to where alerts should go")
+    configure_logs(settings.log_format, settings.log_level)
+    with database(settings) as engine:
+        report = deliver_due(engine, settings, utc_now())
+    out.print(f"{report.delivered} delivered, {report.retried} to retry, {report.dead} given up")
+    if report.retried or report.dead:
+        raise typer.Exit(1)

@@ -1,0 +1,95 @@
+"""`pricewright crawl`: collect competitor prices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.terminal import Bars, bars, database, fail, out
+from api.settings import load_settings
+from scrapers.crawl import run_crawl
+from scrapers.errors import CrawlFailed
+from scrapers.outcomes import CrawlProgress, CrawlReport
+from scrapers.sites import find_site, load_sites
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("crawl")(crawl_command)
+
+
+def crawl_command(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[SITE]...", help="Sites to crawl; all if none.")
+    ] = None,
+    sites_file: Annotated[
+        Path, typer.Option("--sites", help="The file that describes the sites.")
+    ] = Path("sites.yaml"),
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Most product pages a site in this crawl.")
+    ] = None,
+) -> None:
+    """Crawl competitor shops, match their offers to our products and store what they ask.
+
+    A shop that cannot be crawled does not stop the others; the exit status is 1 if any failed.
+    """
+    settings = load_settings()
+    known = load_sites(sites_file)
+    chosen = [find_site(known, name) for name in names] if names else list(known.values())
+    failed = 0
+    reports = []
+    with database(settings) as engine:
+        engine.dispose()  # the crawl opens its own, in its own process
+        for site in chosen:
+            try:
+                with bars(f"crawl {site.name}") as progress:
+                    reports.append(
+                        run_crawl(
+                            site,
+                            database_url=settings.database_url,
+                            limit=limit,
+                            progress=watch(progress),
+                        )
+                    )
+            except CrawlFailed as error:
+                fail(str(error))
+                failed += 1
+    if reports:
+        out.print(crawl_table(reports))
+    for report in reports:
+        for failure in report.failures[:5]:
+            out.print(f"  {escape(failure.url)}: {failure.outcome.value}, {escape(failure.detail)}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def watch(progress: Bars) -> _Watch:
+    """Shows what a crawl reports as a progress bar."""
+    return _Watch(progress)
+
+
+class _Watch:
+    def __init__(self, progress: Bars) -> None:
+        self._progress = progress
+
+    def __call__(self, now: CrawlProgress) -> None:
+        self._progress(f"{now.offers} offers of {now.pages} pages", now.pages, None)
+
+
+def crawl_table(reports: list[CrawlReport]) -> Table:
+    """What each crawl brought."""
+    table = Table("site", "pages", "offers", "matched", "price changes", "not read")
+    for report in reports:
+        table.add_row(
+            report.site,
+            f"{report.pages:,}",
+            f"{report.offers:,}",
+            f"{report.matched:,}",
+            f"{report.changes:,}",
+            f"{len(report.failures):,}",
+        )
+    return table

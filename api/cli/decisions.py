@@ -1,0 +1,154 @@
+"""`pricewright reprice`, `publish` and `explain`: decide prices, put them live, say why."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.terminal import bars, database, out, utc_now
+from api.jobs.reprice import RepriceOutcome, reprice
+from api.settings import load_settings
+from pricing.decide import Objective, PricingPolicy
+from pricing.decisions import Action, PriceDecision
+from pricing.guardrails import GuardrailLimits
+from storage.database import reading, writing
+from storage.decisions import decision_of, newest_run
+from storage.errors import RunNotFound
+from storage.price_books import publish
+
+_DEFAULTS = GuardrailLimits()
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("reprice")(reprice_command)
+    app.command("publish")(publish_command)
+    app.command("explain")(explain_command)
+
+
+def reprice_command(
+    market: Annotated[str | None, typer.Option(help="This market only.")] = None,
+    category: Annotated[str | None, typer.Option(help="This category only.")] = None,
+    sku: Annotated[list[str] | None, typer.Option(help="This product only. Repeatable.")] = None,
+    minimum_margin: Annotated[
+        float, typer.Option(help="Least margin on the net price, 0 to 0.95.")
+    ] = _DEFAULTS.minimum_margin,
+    maximum_change: Annotated[
+        float, typer.Option(help="Most change of a price at once, above 0 to 0.5.")
+    ] = _DEFAULTS.maximum_change,
+    competitor_band: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW,HIGH",
+            help="Prices as multiples of the lowest competitor offer; 'none' for no band.",
+        ),
+    ] = "0.8,1.2",
+    max_changes: Annotated[int | None, typer.Option(help="Most price changes in this run.")] = None,
+    revenue_weight: Annotated[
+        float, typer.Option(help="Worth of 1.00 of revenue against 1.00 of profit.")
+    ] = 0.0,
+) -> None:
+    """Decide a price for every product under hard limits. Nothing goes live before `publish`."""
+    settings = load_settings()
+    policy = PricingPolicy(
+        limits=GuardrailLimits(minimum_margin, maximum_change, _band(competitor_band)),
+        objective=Objective(profit=1.0, revenue=revenue_weight),
+        max_changes=max_changes,
+    )
+    with database(settings) as engine, bars("reprice") as progress:
+        outcome = reprice(
+            engine,
+            policy,
+            now=utc_now(),
+            offer_max_age=settings.offer_max_age,
+            market=market,
+            category=category,
+            skus=sku,
+            progress=progress,
+        )
+    out.print(run_table(outcome))
+    out.print(
+        f"run {outcome.run_id}: {outcome.decisions.changes:,} of {len(outcome.decisions):,} prices "
+        "change; put them live with `pricewright publish`"
+    )
+
+
+def _band(text: str | None) -> tuple[float, float] | None:
+    if text is None or text.lower() == "none":
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"competitor band {text!r} must look like 0.8,1.2 or be 'none'"
+        ) from None
+    return low, high
+
+
+def run_table(outcome: RepriceOutcome) -> Table:
+    """A run in figures, a line a market."""
+    decisions = outcome.decisions
+    table = Table("market", "prices", "change", "keep", "held", "expected profit", "after")
+    for market in decisions.catalogue.markets:
+        rows = decisions.catalogue.market.equal(market.code)
+        action = decisions.action[rows]
+        before, after = decisions.profit_before[rows], decisions.profit[rows]
+        known = np.isfinite(before) & np.isfinite(after)
+        table.add_row(
+            escape(market.code),
+            f"{int(rows.sum()):,}",
+            f"{int((action == Action.CHANGE).sum()):,}",
+            f"{int((action == Action.KEEP).sum()):,}",
+            f"{int((action == Action.HOLD).sum()):,}",
+            f"{before[known].sum():,.2f} {market.currency}",
+            f"{after[known].sum():,.2f} {market.currency}",
+        )
+    return table
+
+
+def publish_command(
+    run: Annotated[int | None, typer.Option(help="The run to publish; the newest if none.")] = None,
+    note: Annotated[str, typer.Option(help="Kept with the price book.")] = "",
+) -> None:
+    """Make the prices of a run the live price book. The service takes it up in seconds."""
+    settings = load_settings()
+    with database(settings) as engine, writing(engine) as conn:
+        run_id = newest_run(conn) if run is None else run
+        if run_id is None:
+            raise RunNotFound("no prices were decided yet; run `pricewright reprice` first")
+        version = publish(conn, run_id, at=utc_now(), note=note)
+    out.print(f"price book [bold]{version}[/] is live, made of run {run_id}")
+
+
+def explain_command(
+    sku: Annotated[str, typer.Argument(help="The product.")],
+    market: Annotated[str, typer.Option(help="The market.")] = "online",
+    run: Annotated[int | None, typer.Option(help="The run; the newest if none.")] = None,
+) -> None:
+    """Show the newest decision on a price, and why."""
+    settings = load_settings()
+    with database(settings) as engine, reading(engine) as conn:
+        stored = decision_of(conn, sku, market, run_id=run)
+    print_decision(stored.decision)
+    out.print(f"run {stored.run_id}, {stored.decision.decided_at:%Y-%m-%d %H:%M} UTC")
+
+
+def print_decision(decision: PriceDecision) -> None:
+    """A decision as a person reads it."""
+    verb = {Action.CHANGE: "changes to", Action.KEEP: "keeps", Action.HOLD: "is held at"}
+    out.print(
+        f"[bold]{escape(decision.sku)}[/] in {escape(decision.market)} "
+        f"{verb[decision.action]} [bold]{decision.price}[/] (was {decision.previous})"
+    )
+    out.print(
+        f"  expected a week: {decision.units:,.1f} units "
+        f"({decision.units_low:,.1f} to {decision.units_high:,.1f}), "
+        f"profit {decision.profit:,.2f}, before {decision.profit_before:,.2f}"
+    )
+    for reason in decision.reasons:
+        facts = ", ".join(f"{name} {value}" for name, value in reason.facts.items())
+        out.print(f"  - {reason.code.value.replace('_', ' ')}: {escape(facts)}")

@@ -1,0 +1,89 @@
+"""`pricewright fit`: estimate price sensitivity."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.terminal import bars, database, out, utc_now
+from api.jobs.fit import FitOutcome, fit
+from api.settings import load_settings
+from api.tables import write_table
+from models.spec import Engine, Estimator, FitSpec
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("fit")(fit_command)
+
+
+def fit_command(
+    out_file: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write the elasticities to this .csv or .parquet file."),
+    ] = None,
+    market: Annotated[str | None, typer.Option(help="This market only.")] = None,
+    category: Annotated[str | None, typer.Option(help="This category only.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Sales from this day on.")
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(help="Hold this country's public holidays constant (DE, US, CN).")
+    ] = None,
+    estimator: Annotated[
+        Estimator, typer.Option(help="How an elasticity is estimated.")
+    ] = Estimator.AUTO,
+    arithmetic: Annotated[
+        Engine, typer.Option(help="Who computes; the numbers are equal.")
+    ] = Engine.BATCHED,
+    pooled: Annotated[
+        bool, typer.Option(help="Let thin products borrow from their category.")
+    ] = True,
+) -> None:
+    """Fit a demand curve with its uncertainty to every product in every market."""
+    settings = load_settings()
+    spec = FitSpec(estimator=estimator, country=country, engine=arithmetic, pooled=pooled)
+    with database(settings) as engine, bars("fit") as progress:
+        outcome = fit(
+            engine,
+            now=utc_now(),
+            spec=spec,
+            market=market,
+            category=category,
+            since=since.date() if since else None,
+            progress=progress,
+        )
+    if out_file is not None:
+        write_table(outcome.curves.to_frame(), out_file)
+    out.print(fit_table(outcome))
+    cleaning = outcome.cleaning
+    out.print(
+        f"fit {outcome.fit_id}: {len(outcome.curves):,} curves from {cleaning.rows_kept:,} of "
+        f"{cleaning.rows_in:,} sales rows"
+    )
+    for reason, rows in cleaning.dropped.items():
+        out.print(f"  left out {rows:,} rows: {escape(reason)}")
+    for warning in outcome.fit.report.warnings:
+        out.print(f"[yellow]note:[/] {escape(warning)}")
+    if out_file is not None:
+        out.print(f"elasticities are in {escape(str(out_file))}")
+
+
+def fit_table(outcome: FitOutcome) -> Table:
+    """The elasticities by category."""
+    table = Table("category", "elasticity", "± (95 %)", "spread", "series", "identified alone")
+    for finding in outcome.fit.report.categories:
+        table.add_row(
+            escape(finding.category or "(none)"),
+            f"{finding.elasticity:.2f}",
+            f"{1.96 * finding.std_error:.2f}",
+            f"{finding.spread:.2f}",
+            f"{finding.series:,}",
+            f"{finding.identified:,}",
+        )
+    return table

@@ -1,0 +1,103 @@
+"""`pricewright import KIND FILE`: bring a shop's own files in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from api.cli.terminal import bars, database, out
+from api.settings import load_settings
+from storage.imports import ImportKind, ImportReport, NewMarkets, import_file
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("import")(import_command)
+
+
+def import_command(
+    kind: Annotated[ImportKind, typer.Argument(help="What the file holds.")],
+    file: Annotated[Path, typer.Argument(help="A CSV (also .gz) or Parquet file.")],
+    more_columns: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[OURS=THEIRS]...", help="More of what --map takes."),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="OURS=THEIRS",
+            help="Our column is their column, as in sku=item or units=units_oz/64. Repeatable.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the file and say what would change.")
+    ] = False,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Of a CSV file; found out by itself if not given.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of a CSV file; UTF-8 if not given.")] = None,
+    new_markets: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CURRENCY[,TIME_ZONE]",
+            help="Create markets that the file names and nobody knows yet, as in "
+            "USD,America/Chicago.",
+        ),
+    ] = None,
+) -> None:
+    """Bring in products, sales, stock, costs or markets: all of the file, or nothing of it.
+
+    The same file twice leaves the same rows. A bad row refuses the file and is named.
+    """
+    settings = load_settings()
+    mapping = _mapping([*(columns or []), *(more_columns or [])])
+    with database(settings) as engine, bars(f"import {kind.value}") as progress:
+        report = import_file(
+            engine,
+            kind,
+            file,
+            mapping=mapping,
+            delimiter=delimiter,
+            encoding=encoding,
+            dry_run=dry_run,
+            new_markets=_new_markets(new_markets),
+            progress=lambda rows: progress("rows", rows, None),
+        )
+    _print(report)
+
+
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    mapping: dict[str, str] = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise typer.BadParameter(f"{pair!r} must look like OURS=THEIRS, as in sku=item")
+        if ours in mapping:
+            raise typer.BadParameter(f"column {ours!r} is mapped twice")
+        mapping[ours] = theirs
+    return mapping
+
+
+def _new_markets(text: str | None) -> NewMarkets | None:
+    if text is None:
+        return None
+    currency, _, time_zone = text.partition(",")
+    return NewMarkets(currency=currency, time_zone=time_zone or "UTC")
+
+
+def _print(report: ImportReport) -> None:
+    verb = "would import" if report.dry_run else "imported"
+    out.print(
+        f"{verb} [bold]{report.rows:,}[/] {report.kind} rows of {escape(report.file_name)}: "
+        f"{report.inserted:,} new, {report.updated:,} changed, {report.unchanged:,} as before"
+    )
+    if report.new_markets:
+        names = ", ".join(report.new_markets[:5])
+        rest = f" and {len(report.new_markets) - 5} more" if len(report.new_markets) > 5 else ""
+        out.print(f"new markets: {escape(names)}{rest}")
+    if report.dry_run:
+        out.print("dry run: nothing was written")
