@@ -1,0 +1,175 @@
+"""The regression that a panel asks for: log units, log price, controls and instruments as blocks.
+
+A block is a rectangle of s series by t periods, shorter series padded; `used` says which cells
+count. Everything outside is zero, so that sums over t need no mask.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from models.arrays import BoolArray, FloatArray, IntArray
+from models.calendar import DateArray, gift_season_share, holiday_share, season_waves
+from models.panel import Panel
+from models.spec import FitSpec
+
+_WEEKS_FOR_YEARLY_TERMS: Final = 52
+_COUNT_SHIFT: Final = 0.5
+"""log(count + 1/2) has the mean log(expected count) up to order 1/count², and is finite at zero
+(Haldane 1956; Anscombe 1956)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """Regressions of s series over at most t periods.
+
+    Attributes:
+        used: (s, t) cells that count.
+        log_units: (s, t) dependent variable.
+        units: (s, t) sold.
+        log_price: (s, t) log price paid.
+        controls: (s, t, k) columns held constant; the first is the constant 1.
+        names: (k,) what the columns are.
+        plain: (k,) value of each control in a plain period: no promotion, no holiday, average
+            season, trend at the end of the window.
+        instruments: (s, t, q) what moves the price from outside; a column of zeros where the
+            series lacks it.
+    """
+
+    used: BoolArray
+    log_units: FloatArray
+    units: FloatArray
+    log_price: FloatArray
+    controls: FloatArray
+    names: tuple[str, ...]
+    plain: FloatArray
+    instruments: FloatArray
+
+    @property
+    def n_obs(self) -> IntArray:
+        """(s,) periods that count in each series."""
+        n_obs: IntArray = self.used.sum(axis=1).astype(np.int64)
+        return n_obs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calendar:
+    """Columns that depend on the period alone, one row a panel row.
+
+    Attributes:
+        names: (c,) what the columns are.
+        columns: (r, c).
+        plain: (c,) values in a plain period.
+    """
+
+    names: tuple[str, ...]
+    columns: FloatArray
+    plain: FloatArray
+
+
+def calendar_of(panel: Panel, spec: FitSpec) -> Calendar:
+    """Season, holidays and trend of every row, as rich as the length of the history allows."""
+    if not len(panel.period_start):
+        return Calendar((), np.empty((0, 0)), np.empty(0))
+    periods, row = np.unique(panel.period_start, return_inverse=True)
+    weeks = (periods[-1] - periods[0]).astype(np.int64) / panel.period_days + 1
+    long = bool(weeks >= _WEEKS_FOR_YEARLY_TERMS)
+    harmonics = spec.harmonics
+    if harmonics is None:
+        harmonics = 2 if long else int(weeks >= _WEEKS_FOR_YEARLY_TERMS / 2)
+    waves = season_waves(periods, panel.period_days, harmonics)
+    names = [f"wave_{i}" for i in range(waves.shape[1])]
+    columns = [*waves.T]
+    if spec.country is not None:
+        names += ["holiday", "gifts"]
+        columns += [
+            holiday_share(periods, panel.period_days, spec.country),
+            gift_season_share(periods, panel.period_days),
+        ]
+    if long if spec.trend is None else spec.trend:
+        names.append("trend")
+        columns.append(_years_before(periods[-1], periods))
+    # The trend counts back from the newest period, so zero is "now" for it as well.
+    table = np.column_stack(columns) if columns else np.empty((len(periods), 0))
+    return Calendar(tuple(names), table[row], np.zeros(len(names)))
+
+
+def design_block(panel: Panel, calendar: Calendar, spec: FitSpec, first: int, last: int) -> Design:
+    """The regressions of series `first` to `last` (exclusive) of the panel.
+
+    Rows without sales count where units are whole numbers, through log(units + 1/2); of a series
+    sold by weight they have no logarithm and do not count.
+    """
+    rows, there = panel.padded(first, last)
+    if not len(panel.period_start):
+        return _empty(there.shape[0], calendar, spec)
+    units = np.where(there, panel.units[rows], 0.0)
+    counted = (units == np.rint(units)).all(axis=1)
+    used = there & (counted[:, None] | (units > 0))
+    shift = np.where(counted, _COUNT_SHIFT, 0.0)[:, None]
+    log_units = np.log(np.where(used, units + shift, 1.0))
+    promotions = [panel_column[rows] for panel_column in _promotions(panel, spec)]
+    controls = np.stack(
+        [np.ones(rows.shape), *np.moveaxis(calendar.columns[rows], 2, 0), *promotions], axis=2
+    )
+    controls *= used[..., None]
+    # A short series can not pay for all controls; the constant alone still gives its level.
+    spare = used.sum(axis=1) - controls.shape[2] - 1
+    controls[spare < spec.minimum_spare, :, 1:] = 0.0
+    return Design(
+        used=used,
+        log_units=log_units,
+        units=units * used,
+        log_price=np.where(used, np.log(panel.price[rows]), 0.0),
+        controls=controls,
+        names=("constant", *calendar.names, *spec.controls),
+        plain=np.concatenate([[1.0], calendar.plain, np.zeros(len(spec.controls))]),
+        instruments=_instruments(panel, spec, rows, used),
+    )
+
+
+def _promotions(panel: Panel, spec: FitSpec) -> list[FloatArray]:
+    columns = {"deal": panel.deal, "feature": panel.feature, "display": panel.display}
+    return [columns[name] for name in spec.controls]
+
+
+def _instruments(panel: Panel, spec: FitSpec, rows: IntArray, used: BoolArray) -> FloatArray:
+    """(s, t, q) instruments; the unknown cells of a mostly known column carry its mean."""
+    columns: dict[str, FloatArray] = {}
+    with np.errstate(invalid="ignore"):
+        columns["cost"] = np.log(panel.cost)
+        columns["depth"] = np.log(np.maximum(panel.regular_price, panel.price) / panel.price)
+    stacked = np.zeros((*rows.shape, len(spec.instruments)))
+    for j, name in enumerate(spec.instruments):
+        values = columns[name][rows]
+        known = used & np.isfinite(values)
+        share = known.sum(axis=1) / np.maximum(used.sum(axis=1), 1)
+        values = np.where(known, values, 0.0)
+        mean = values.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        filled = np.where(known, values - mean[:, None], 0.0)
+        stacked[..., j] = np.where(share[:, None] >= 0.5, filled, 0.0)
+    return stacked
+
+
+def _years_before(end: np.datetime64, periods: DateArray) -> FloatArray:
+    """(t,) years from each period to the newest one, not above zero."""
+    years: FloatArray = (periods - end).astype(np.int64) / 365.25
+    return years
+
+
+def _empty(series: int, calendar: Calendar, spec: FitSpec) -> Design:
+    k = 1 + len(calendar.names) + len(spec.controls)
+    nothing = np.zeros((series, 1))
+    return Design(
+        used=nothing > 0,
+        log_units=nothing,
+        units=nothing,
+        log_price=nothing,
+        controls=np.zeros((series, 1, k)),
+        names=("constant", *calendar.names, *spec.controls),
+        plain=np.concatenate([[1.0], calendar.plain, np.zeros(len(spec.controls))]),
+        instruments=np.zeros((series, 1, len(spec.instruments))),
+    )

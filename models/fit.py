@@ -1,0 +1,181 @@
+"""The whole fit, from panel to demand curves: estimate each series, pool, set the level.
+
+panel ─▶ design (blocks) ─▶ least squares and two-stage least squares, a series at a time
+      ─▶ choice of estimator ─▶ pooling toward the category ─▶ level at the reference price
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import statsmodels
+
+from models.arrays import FloatArray, IntArray, StrArray
+from models.demand import FittedCurves, Provenance
+from models.design import calendar_of, design_block
+from models.elasticity import partial_out
+from models.errors import InvalidPanel
+from models.evidence import Evidence, Standing, evidence_of, stand
+from models.fit_report import FitReport, report_of
+from models.levels import LevelBlock, curves_through, level_block
+from models.panel import Panel
+from models.shrinkage import Pooled, pool
+from models.spec import FitSpec
+
+_POOLING_ROUNDS: Final = 3
+"""Errors depend a little on the pooled elasticities, and those on the errors."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DemandFit:
+    """Curves, and what was learnt on the way to them.
+
+    Attributes:
+        curves: the result.
+        report: the fit in figures, for people and for storage.
+        evidence: what each series says alone, in the order of the curves: both estimators and
+            the tests between them.
+    """
+
+    curves: FittedCurves
+    report: FitReport
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Settled:
+    """The elasticity in force of each of n series."""
+
+    elasticity: FloatArray
+    std: FloatArray
+    method: StrArray
+    status: StrArray
+
+
+def fit_demand(panel: Panel, spec: FitSpec | None = None) -> DemandFit:
+    """Fit a demand curve to every series of a panel.
+
+    A series that can not stand alone (its price never moved, its history is too short, its
+    instruments are too weak where prices follow demand, its estimate has the wrong sign) takes
+    its category's elasticity; `status` says why. One that never sold gets no curve.
+
+    Args:
+        panel: from `build_panel`.
+        spec: what is asked; the defaults of `FitSpec` where None.
+
+    Returns:
+        curves in the panel's order, the report, and the evidence of each series.
+
+    Raises:
+        InvalidPanel: no series has any usable row.
+        InvalidSpec: the country's holidays are not known.
+
+    Example:
+        >>> from models.panel import build_panel
+        >>> price = np.tile([1.0, 1.25, 1.5, 2.0], 10)
+        >>> panel, _ = build_panel(pd.DataFrame({
+        ...     "sku": "A", "market": "online", "category": "tea",
+        ...     "period_start": pd.date_range("2025-01-06", periods=40, freq="7D"),
+        ...     "units": 100_000 * price**-2.0, "price": price,
+        ... }))
+        >>> fit_demand(panel, FitSpec(pooled=False)).curves.demand.elasticity.round(3).tolist()
+        [-2.0]
+    """
+    spec = FitSpec() if spec is None else spec
+    if not len(panel.period_start):
+        raise InvalidPanel(
+            "no usable row is left after cleaning; the cleaning report says what was dropped"
+        )
+    evidence, blocks = _look(panel, spec)
+    names, group = np.unique(panel.category, return_inverse=True)
+    standing = stand(evidence, group, len(names), spec)
+    _, product = np.unique(panel.sku, return_inverse=True)
+    pooled = _pool(standing, product, group, len(names), spec)
+    settled = _settle(standing, pooled, group, spec)
+    curves = FittedCurves(
+        sku=panel.sku,
+        market=panel.market,
+        demand=curves_through(panel, blocks, settled.elasticity, settled.std, curve=evidence.sold),
+        own_elasticity=standing.own.elasticity,
+        own_std_error=standing.own.std_error,
+        n_obs=evidence.n_obs,
+        method=settled.method,
+        status=settled.status,
+        provenance=_provenance(panel, spec),
+    )
+    return DemandFit(curves, report_of(curves, evidence, pooled, names, group), evidence)
+
+
+def _look(panel: Panel, spec: FitSpec) -> tuple[Evidence, list[LevelBlock]]:
+    """Estimate every series alone, block by block, so that memory stays bounded."""
+    calendar = calendar_of(panel, spec)
+    found: list[Evidence] = []
+    blocks: list[LevelBlock] = []
+    for first in range(0, len(panel), spec.series_at_once):
+        last = min(first + spec.series_at_once, len(panel))
+        design = design_block(panel, calendar, spec, first, last)
+        parts = partial_out(design)
+        found.append(evidence_of(design, parts, spec))
+        blocks.append(level_block(design, parts))
+    return Evidence.joined(found), blocks
+
+
+def _pool(
+    standing: Standing, product: IntArray, category: IntArray, categories: int, spec: FitSpec
+) -> Pooled:
+    """Pool the estimates, with errors that do not depend on where each one happened to fall."""
+    own = standing.own.elasticity
+    error = standing.error_at(own)
+    pooled = pool(own, error, product, category, categories, spec.prior)
+    for _ in range(_POOLING_ROUNDS):
+        error = standing.error_at(pooled.mean)
+        pooled = pool(own, error, product, category, categories, spec.prior)
+    return pooled
+
+
+def _settle(standing: Standing, pooled: Pooled, group: IntArray, spec: FitSpec) -> _Settled:
+    """The elasticity in force for each series, and how it came to be."""
+    alone, own = standing.alone, standing.own.elasticity
+    groups = len(pooled.group_mean)
+    told = np.bincount(group, alone, groups) > 0
+    elsewhere = "all_categories" if alone.any() else "prior"
+    method = np.where(
+        alone,
+        np.char.add(standing.method, "+pooled" if spec.pooled else ""),
+        np.where(told[group], "category", elsewhere),
+    )
+    status = np.where(alone & (own >= 0), "positive_elasticity", standing.status)
+    elasticity, std = pooled.mean, pooled.std
+    if not spec.pooled:
+        elasticity = np.where(alone, own, elasticity)
+        std = np.where(alone, standing.error_at(own), std)
+    # A curve that rises with the price would send every price to its cap: never in force.
+    for mean, deviation, name in (
+        (pooled.group_mean, np.hypot(pooled.group_mean_std, pooled.group_spread), "category"),
+        (np.full(groups, spec.prior.mean), np.full(groups, spec.prior.std), "prior"),
+    ):
+        rising = elasticity >= 0
+        elasticity = np.where(rising, mean[group], elasticity)
+        std = np.where(rising, deviation[group], std)
+        method = np.where(rising, name, method)
+        status = np.where(rising & (status == "ok"), "positive_elasticity", status)
+    return _Settled(elasticity, std, method, status)
+
+
+def _provenance(panel: Panel, spec: FitSpec) -> Provenance:
+    last = panel.period_start.max() + (panel.period_days - 1)
+    return Provenance(
+        window_start=panel.period_start.min().astype(object),
+        window_end=last.astype(object),
+        rows=len(panel.period_start),
+        period_days=panel.period_days,
+        method=f"log-log {spec.estimator.value}" + (", pooled to category" if spec.pooled else ""),
+        software={
+            "numpy": np.__version__,
+            "pandas": pd.__version__,
+            "statsmodels": statsmodels.__version__,
+        },
+    )

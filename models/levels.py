@@ -1,0 +1,116 @@
+"""The level of each curve: how much a plain period sells at the reference price."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from models.arrays import BoolArray, FloatArray, IntArray
+from models.demand import ConstantElasticityDemand
+from models.design import Design
+from models.elasticity import Partialled
+from models.panel import Panel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LevelBlock:
+    """What the level of a block of s series needs once its elasticities are settled.
+
+    Attributes:
+        log_units, log_price: (s, t) without controls.
+        ratio: (s, t) units over the antilog of the dependent variable, 0 where not used.
+        weights: (s, t) that read the plain-period level off a dependent variable.
+        level_units, level_price: (s,) plain-period level of log units and of log price.
+        n_obs, degrees: (s,) periods, and those beyond the parameters.
+    """
+
+    log_units: FloatArray
+    log_price: FloatArray
+    ratio: FloatArray
+    weights: FloatArray
+    level_units: FloatArray
+    level_price: FloatArray
+    n_obs: IntArray
+    degrees: IntArray
+
+
+def level_block(design: Design, parts: Partialled) -> LevelBlock:
+    """Keep of a block what its level needs."""
+    weights = parts.controls.weights_of(design.plain)
+    return LevelBlock(
+        log_units=parts.log_units,
+        log_price=parts.log_price,
+        ratio=np.where(design.used, design.units / np.exp(design.log_units), 0.0),
+        weights=weights,
+        level_units=(weights * design.log_units).sum(axis=1),
+        level_price=(weights * design.log_price).sum(axis=1),
+        n_obs=parts.n_obs,
+        degrees=parts.degrees,
+    )
+
+
+def curves_through(
+    panel: Panel,
+    blocks: Sequence[LevelBlock],
+    elasticity: FloatArray,
+    std: FloatArray,
+    *,
+    curve: BoolArray,
+) -> ConstantElasticityDemand:
+    """Curves of these elasticities, at the level that the sales of each series ask for.
+
+    Given the elasticity e, the level at the reference price is that of log units less e times
+    that of log price. With homoskedastic errors the level at the mean price and the elasticity
+    are uncorrelated, so all of their covariance comes from the distance of the reference price.
+
+    Args:
+        panel: n series.
+        blocks: of the same series, in order.
+        elasticity: (n,) in force.
+        std: (n,) their standard deviations.
+        curve: (n,) False where a series gets no curve.
+    """
+    reference = _reference_prices(panel)
+    base, level_variance, residual_variance, distance = (
+        np.full(len(panel), np.nan) for _ in range(4)
+    )
+    first = 0
+    for block in blocks:
+        rows = slice(first, first + len(block.n_obs))
+        first = rows.stop
+        e = elasticity[rows]
+        residual = block.log_units - e[:, None] * block.log_price
+        degrees, n = np.maximum(block.degrees, 1), np.maximum(block.n_obs, 1)
+        distance[rows] = np.log(reference[rows]) - block.level_price
+        with np.errstate(divide="ignore"):
+            # Duan (1983): the mean of the antilog, not the antilog of the mean.
+            smear = np.log((block.ratio * np.exp(residual)).sum(axis=1) / n)
+        base[rows] = block.level_units + e * distance[rows] + smear
+        level_variance[rows] = ((block.weights * residual) ** 2).sum(axis=1) * n / degrees
+        residual_variance[rows] = (residual**2).sum(axis=1) / degrees
+    variance = std**2
+    covariance = np.empty((len(panel), 2, 2))
+    covariance[:, 0, 0] = level_variance + distance**2 * variance
+    covariance[:, 0, 1] = covariance[:, 1, 0] = distance * variance
+    covariance[:, 1, 1] = variance
+    return ConstantElasticityDemand(
+        reference_price=np.where(curve, reference, np.nan),
+        log_base=np.where(curve, base, np.nan),
+        elasticity=np.where(curve, elasticity, np.nan),
+        covariance=np.where(curve[:, None, None], covariance, np.nan),
+        residual_variance=np.where(curve, residual_variance, np.nan),
+    )
+
+
+def _reference_prices(panel: Panel) -> FloatArray:
+    """(n,) the newest regular price, else the median price paid; NaN without rows."""
+    series = np.repeat(np.arange(len(panel)), panel.lengths)
+    rows = pd.DataFrame(
+        {"series": series, "regular": panel.regular_price, "price": panel.price}
+    ).groupby("series")
+    newest, middle = rows["regular"].last(), rows["price"].median()
+    reference = newest.fillna(middle).reindex(np.arange(len(panel)))
+    return reference.to_numpy(np.float64)

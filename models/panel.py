@@ -1,0 +1,303 @@
+"""From a sales history to a panel: weekly rows of (sku, market) series that an estimator can read.
+
+Nothing is dropped in silence: `CleaningReport` accounts for every row of the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from models.arrays import BoolArray, FloatArray, IntArray, StrArray, frozen
+from models.calendar import DateArray
+from models.errors import InvalidPanel
+
+DAYS_A_WEEK: Final = 7
+
+_REQUIRED: Final = ("sku", "market", "period_start", "units", "price")
+_MONEY: Final = ("price", "regular_price", "cost")
+_SHARES: Final = ("deal", "feature", "display")
+_LONGEST_PERIOD: Final = 10
+"""Days between rows, in the middle series, above which a history is no longer weekly."""
+_JUMP: Final = 20.0
+"""A price this many times above or below its series' median is taken for a slip of units."""
+
+
+@dataclass(frozen=True, slots=True)
+class CleaningReport:
+    """What became of every row of a sales history.
+
+    Attributes:
+        rows_in: rows given.
+        rows_kept: rows that entered the panel.
+        dropped: rows left out, by reason; `rows_in` = `rows_kept` + their sum.
+        periods: rows of the panel; fewer than `rows_kept` where days were summed to weeks.
+    """
+
+    rows_in: int
+    rows_kept: int
+    dropped: Mapping[str, int]
+    periods: int
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values for storage and JSON."""
+        return {
+            "rows_in": self.rows_in,
+            "rows_kept": self.rows_kept,
+            "dropped": dict(self.dropped),
+            "periods": self.periods,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """n series of weekly rows, r rows in all, sorted by series and then by time.
+
+    Attributes:
+        sku, market, category, brand: (n,) what each series is; `""` where not known.
+        offset: (n + 1,) the rows of series i are `offset[i]:offset[i + 1]`; may be none.
+        period_start: (r,) first day, `datetime64[D]`.
+        units: (r,) sold, not negative.
+        price: (r,) paid a unit, major currency units, above zero.
+        regular_price: (r,) before any promotion; NaN where not known.
+        cost: (r,) unit cost; NaN where not known.
+        deal, feature, display: (r,) share of the period 0..1 in which each was on.
+        period_days: length of a period.
+    """
+
+    sku: StrArray
+    market: StrArray
+    category: StrArray
+    brand: StrArray
+    offset: IntArray
+    period_start: DateArray
+    units: FloatArray
+    price: FloatArray
+    regular_price: FloatArray
+    cost: FloatArray
+    deal: FloatArray
+    feature: FloatArray
+    display: FloatArray
+    period_days: int = field(default=DAYS_A_WEEK)
+
+    def __post_init__(self) -> None:
+        n, r = len(self.sku), len(self.period_start)
+        if len(self.offset) != n + 1 or self.offset[0] != 0 or self.offset[-1] != r:
+            raise InvalidPanel(f"offset must be {n + 1} row numbers from 0 to {r}")
+        for name in ("market", "category", "brand"):
+            if len(getattr(self, name)) != n:
+                raise InvalidPanel(f"{name} has {len(getattr(self, name))} series, sku has {n}")
+        for name in ("units", *_MONEY, *_SHARES):
+            if len(getattr(self, name)) != r:
+                raise InvalidPanel(f"{name} has {len(getattr(self, name))} rows, not {r}")
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
+    def __len__(self) -> int:
+        return len(self.sku)
+
+    @property
+    def lengths(self) -> IntArray:
+        """(n,) rows of each series."""
+        return np.diff(self.offset)
+
+    def padded(self, first: int, last: int) -> tuple[IntArray, BoolArray]:
+        """Row numbers of series `first` to `last` (exclusive) as a rectangle.
+
+        Returns:
+            rows (s, t) with t the longest of these series, and (s, t) True where there is a row;
+            padding points at some valid row so that it may be read.
+        """
+        start, length = self.offset[first:last], self.lengths[first:last]
+        width = max(int(length.max(initial=0)), 1)
+        position = np.arange(width)
+        there = position < length[:, None]
+        rows = np.where(there, start[:, None] + position, 0)
+        return rows, there
+
+
+def build_panel(frame: pd.DataFrame) -> tuple[Panel, CleaningReport]:
+    """Clean a sales history and arrange it in series of weeks.
+
+    Daily rows are summed to weeks that start on Monday; weekly rows keep their own first day. A
+    week in which the product ran out is censored (demand was higher than sales) and left out, not
+    read as low demand.
+
+    Args:
+        frame: one row a (sku, market, period). Needs `sku`, `market`, `period_start` (datetime),
+            `units` and `price` (paid a unit, major currency units). May have `category`,
+            `brand`, `regular_price`, `cost`, `deal`, `feature`, `display` (0..1) and
+            `stock_out` (bool); missing values in those mean not known, or not on.
+
+    Returns:
+        the panel, with every (sku, market) of the input as a series even if no row of it could
+        be used, and what became of each row.
+
+    Raises:
+        InvalidPanel: a required column is missing or of the wrong type, the frame is empty, or
+            periods are longer than a week.
+
+    Example:
+        >>> sales = pd.DataFrame({
+        ...     "sku": "A", "market": "online", "units": [9, 4], "price": [1.0, 2.0],
+        ...     "period_start": pd.to_datetime(["2026-01-05", "2026-01-12"]),
+        ... })
+        >>> panel, report = build_panel(sales)
+        >>> len(panel), report.rows_kept
+        (1, 2)
+    """
+    _refuse_unreadable(frame)
+    table = _typed(frame)
+    series = table.groupby(["sku", "market"], sort=True, observed=True)
+    table["series"] = series.ngroup()
+    identity = series[["category", "brand"]].first()
+    reason = _reasons_to_drop(table)
+    kept = table[reason == ""].sort_values(["series", "period_start"], kind="stable")
+    dropped = {str(name): int(n) for name, n in reason[reason != ""].value_counts().items()}
+    if _is_daily(table):
+        kept, partial = _whole_weeks(kept)
+        if partial:
+            dropped["partial_week"] = partial
+        rows_kept = len(frame) - sum(dropped.values())
+        kept = _weeks_of_days(kept)
+    else:
+        rows_kept = len(kept)
+    counts = np.bincount(kept["series"], minlength=len(identity))
+    panel = Panel(
+        sku=identity.index.get_level_values("sku").to_numpy(dtype=np.str_),
+        market=identity.index.get_level_values("market").to_numpy(dtype=np.str_),
+        category=identity["category"].to_numpy(dtype=np.str_),
+        brand=identity["brand"].to_numpy(dtype=np.str_),
+        offset=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        period_start=kept["period_start"].to_numpy(dtype="datetime64[D]"),
+        units=kept["units"].to_numpy(np.float64),
+        price=kept["price"].to_numpy(np.float64),
+        regular_price=kept["regular_price"].to_numpy(np.float64),
+        cost=kept["cost"].to_numpy(np.float64),
+        deal=kept["deal"].to_numpy(np.float64),
+        feature=kept["feature"].to_numpy(np.float64),
+        display=kept["display"].to_numpy(np.float64),
+    )
+    return panel, CleaningReport(len(frame), rows_kept, dropped, len(kept))
+
+
+def _refuse_unreadable(frame: pd.DataFrame) -> None:
+    missing = [name for name in _REQUIRED if name not in frame.columns]
+    if missing:
+        raise InvalidPanel(
+            f"the sales frame lacks {', '.join(missing)}; "
+            f"it has {', '.join(map(str, frame.columns))}"
+        )
+    if frame.empty:
+        raise InvalidPanel("the sales frame has no rows; import sales first, or widen the filter")
+    if not pd.api.types.is_datetime64_any_dtype(frame["period_start"]):
+        raise InvalidPanel(
+            f"period_start must hold dates, not {frame['period_start'].dtype}; "
+            "convert it with pandas.to_datetime"
+        )
+    for name in ("units", *_MONEY, *_SHARES):
+        if name in frame.columns and not pd.api.types.is_numeric_dtype(frame[name]):
+            raise InvalidPanel(f"{name} must hold numbers, not {frame[name].dtype}")
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns that matter, all present, with one meaning for what is not known."""
+    nothing = pd.Series(np.nan, index=frame.index)
+    columns: dict[str, object] = {
+        name: frame[name].astype("str").to_numpy() for name in ("sku", "market")
+    }
+    for name in ("category", "brand"):
+        column = frame[name] if name in frame.columns else pd.Series("", index=frame.index)
+        columns[name] = column.astype("object").where(column.notna(), "").astype("str").to_numpy()
+    columns["period_start"] = frame["period_start"].to_numpy(dtype="datetime64[D]")
+    columns["units"] = frame["units"].to_numpy(np.float64)
+    for name in _MONEY:
+        values = frame.get(name, nothing).to_numpy(np.float64)
+        columns[name] = values if name == "price" else np.where(values > 0, values, np.nan)
+    for name in _SHARES:
+        values = frame.get(name, nothing).to_numpy(np.float64)
+        columns[name] = np.clip(np.nan_to_num(values, nan=0.0), 0.0, 1.0)
+    empty = frame["stock_out"] if "stock_out" in frame.columns else nothing
+    columns["stock_out"] = (
+        empty.astype("object").where(empty.notna(), other=0).astype(bool).to_numpy()
+    )
+    return pd.DataFrame(columns)
+
+
+def _reasons_to_drop(table: pd.DataFrame) -> pd.Series:
+    """Why each row can not be used, `""` where it can; the first reason that applies counts."""
+    units, price, regular = (table[name].to_numpy() for name in ("units", "price", "regular_price"))
+    usable_price = pd.Series(np.where(np.isfinite(price) & (price > 0), price, np.nan))
+    middle = usable_price.groupby(table["series"]).transform("median").to_numpy()
+    with np.errstate(invalid="ignore"):
+        jump = np.maximum(price / middle, middle / np.where(price > 0, price, np.nan)) > _JUMP
+        # Without a sale nobody paid a price; in a promotion the regular price was not on either.
+        unknown = (units == 0) & (table["deal"].to_numpy() > 0) & (price == regular)
+        reasons = {
+            "units_not_a_number": ~np.isfinite(units),
+            "returns": units < 0,
+            "duplicate": table.duplicated(["series", "period_start"]).to_numpy(),
+            "stock_out": table["stock_out"].to_numpy(),
+            "price_not_known": ~np.isfinite(price),
+            "zero_price": price <= 0,
+            "price_jump": jump,
+            "promotion_price_not_known": unknown,
+        }
+    return pd.Series(np.select(list(reasons.values()), list(reasons), default=""))
+
+
+def _is_daily(table: pd.DataFrame) -> bool:
+    """True where rows lie closer together than a week."""
+    ordered = table.sort_values(["series", "period_start"])
+    days = ordered["period_start"].to_numpy(dtype="datetime64[D]").astype(np.int64)
+    gap, same = np.diff(days), np.diff(ordered["series"].to_numpy()) == 0
+    gaps = gap[same & (gap > 0)]
+    if not gaps.size:
+        return False
+    if float(np.median(gaps)) > _LONGEST_PERIOD:
+        raise InvalidPanel(
+            f"rows lie {float(np.median(gaps)):.0f} days apart; price sensitivity needs daily or "
+            "weekly sales, longer periods blend the prices that it compares"
+        )
+    return bool(gaps.min() < DAYS_A_WEEK)
+
+
+def _whole_weeks(kept: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Rows of weeks that the history covers from Monday to Sunday, and how many rows are not."""
+    days = kept["period_start"].to_numpy(dtype="datetime64[D]")
+    if not days.size:
+        return kept, 0
+    week = _monday(days)
+    whole = (week >= days.min()) & (week + (DAYS_A_WEEK - 1) <= days.max())
+    return kept[whole], int((~whole).sum())
+
+
+def _weeks_of_days(kept: pd.DataFrame) -> pd.DataFrame:
+    """Daily rows summed to weeks; prices weighted by what was sold at them."""
+    sold = kept["units"].to_numpy()
+    weighted = kept.assign(
+        period_start=_monday(kept["period_start"].to_numpy(dtype="datetime64[D]")),
+        revenue=sold * kept["price"],
+    )
+    weeks = weighted.groupby(["series", "period_start"], sort=True, as_index=False).agg(
+        units=("units", "sum"),
+        revenue=("revenue", "sum"),
+        listed=("price", "mean"),
+        regular_price=("regular_price", "mean"),
+        cost=("cost", "mean"),
+        deal=("deal", "mean"),
+        feature=("feature", "mean"),
+        display=("display", "mean"),
+    )
+    paid = weeks["revenue"] / weeks["units"].where(weeks["units"] > 0)
+    return weeks.assign(price=paid.fillna(weeks["listed"]))
+
+
+def _monday(days: DateArray) -> DateArray:
+    """(r,) the Monday on or before each day; 1970-01-01 was a Thursday."""
+    since = days.astype("datetime64[D]").astype(np.int64)
+    monday: DateArray = (since - (since + 3) % DAYS_A_WEEK).astype("datetime64[D]")
+    return monday

@@ -1,0 +1,95 @@
+"""What is asked of a fit: one frozen record, checked when it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from models.errors import InvalidSpec
+from models.shrinkage import Prior
+
+PROMOTION_CONTROLS: Final = ("deal", "feature", "display")
+INSTRUMENTS: Final = ("cost", "depth")
+
+
+class Estimator(StrEnum):
+    """How the elasticity of one series is estimated."""
+
+    AUTO = "auto"
+    """Two-stage least squares where the first stage is strong, else least squares."""
+    OLS = "ols"
+    """Least squares with controls: right only where price does not follow demand."""
+    TSLS = "2sls"
+    """Two-stage least squares where the first stage is strong, else the category's value."""
+
+
+class Engine(StrEnum):
+    """Who does the arithmetic; the numbers are the same to 1e-8."""
+
+    BATCHED = "batched"
+    """All series at once as arrays."""
+    STATSMODELS = "statsmodels"
+    """One statsmodels regression a series: slower, the reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitSpec:
+    """How demand curves are fitted.
+
+    Attributes:
+        estimator: see `Estimator`.
+        controls: promotion columns held constant, of `deal`, `feature`, `display`.
+        instruments: what moves the price but not demand, of `cost` (log unit cost) and `depth`
+            (log discount from the regular price, planned ahead). Each is used in a series only
+            where the data has it.
+        country: whose public holidays are held constant; None for none.
+        harmonics: pairs of yearly waves; None chooses 2 from a year of history on, 1 from half a
+            year on, else 0.
+        trend: hold a linear trend constant; None does so from a year of history on.
+        minimum_f: first-stage F below which instruments count as weak (Staiger and Stock,
+            *Econometrica* 65, 1997: 10).
+        minimum_price_std: standard deviation of log price below which a price never moved.
+        minimum_spare: periods beyond the number of parameters below which a series is too short
+            to stand alone.
+        pooled: shrink elasticities toward their category.
+        prior: of the overall mean elasticity.
+        engine: see `Engine`.
+        series_at_once: series held in memory as one block.
+    """
+
+    estimator: Estimator = Estimator.AUTO
+    controls: tuple[str, ...] = PROMOTION_CONTROLS
+    instruments: tuple[str, ...] = INSTRUMENTS
+    country: str | None = None
+    harmonics: int | None = None
+    trend: bool | None = None
+    minimum_f: float = 10.0
+    minimum_price_std: float = 0.01
+    minimum_spare: int = 8
+    pooled: bool = True
+    prior: Prior = field(default_factory=Prior)
+    engine: Engine = Engine.BATCHED
+    series_at_once: int = 2000
+
+    def __post_init__(self) -> None:
+        _refuse_unknown("controls", self.controls, PROMOTION_CONTROLS)
+        _refuse_unknown("instruments", self.instruments, INSTRUMENTS)
+        if self.estimator is Estimator.TSLS and not self.instruments:
+            raise InvalidSpec("estimator '2sls' needs instruments; name 'cost' or 'depth', or both")
+        for name, low, high in (
+            ("harmonics", 0, 6),
+            ("minimum_f", 0.0, 1e6),
+            ("minimum_price_std", 1e-6, 1.0),
+            ("minimum_spare", 1, 1000),
+            ("series_at_once", 1, 1_000_000),
+        ):
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise InvalidSpec(f"{name} must lie in {low}..{high}, not {value}")
+
+
+def _refuse_unknown(name: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:
+    unknown = [item for item in given if item not in known]
+    if unknown or len(set(given)) != len(given):
+        raise InvalidSpec(f"{name} {given} must be different names of {', '.join(known)}")

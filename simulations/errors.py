@@ -1,0 +1,20 @@
+"""Errors of the `simulations` package.
+
+SimulationError
+├── InvalidMarket      a market asked for with settings that no market can have
+└── InvalidScenario    a what-if question that cannot be answered: names the scenario and the fix
+"""
+
+from __future__ import annotations
+
+
+class SimulationError(Exception):
+    """Anything that `simulations` refuses."""
+
+
+class InvalidMarket(SimulationError, ValueError):
+    """The settings of a simulated market are out of range or contradict each other."""
+
+
+class InvalidScenario(SimulationError, ValueError):
+    """Scenario prices of the wrong shape, unknown base, or nothing to simulate."""
