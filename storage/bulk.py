@@ -48,7 +48,7 @@ def append(conn: Connection, table: sa.Table, rows: pa.Table) -> None:
     """
     names = ", ".join(rows.column_names)
     if conn.dialect.name == "postgresql":
-        raw = conn.connection.driver_connection
+        raw = conn.connection.dbapi_connection
         assert isinstance(raw, psycopg.Connection)  # noqa: S101  (narrows the type)
         with (
             raw.cursor() as cursor,

@@ -26,7 +26,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from storage.columns import json_text
@@ -53,6 +53,10 @@ def engine_url(url: str) -> URL:
             "'sqlite:///var/pricewright.db' or 'postgresql://user:password@host/name'"
         ) from None
     match parsed.get_backend_name():
+        case "sqlite" if parsed.database in {None, "", ":memory:"}:
+            raise SettingsInvalid(
+                "DATABASE_URL names no file; write it like 'sqlite:///var/pricewright.db'"
+            )
         case "sqlite":
             return parsed.set(drivername="sqlite")
         case "postgresql" | "postgres":
@@ -87,14 +91,13 @@ def open_engine(url: str) -> Engine:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    if url.database and url.database != ":memory:" and not url.database.startswith("file:"):
-        folder = Path(url.database).parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise DatabaseUnavailable(
-                f"cannot make the folder {str(folder)!r} of the database: {problem.strerror}"
-            ) from problem
+    folder = Path(url.database or ".").parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise DatabaseUnavailable(
+            f"cannot make the folder {str(folder)!r} of the database: {problem.strerror}"
+        ) from problem
     engine = sa.create_engine(url, json_serializer=json_text)
 
     @sa.event.listens_for(engine, "connect")
@@ -145,6 +148,29 @@ def reading(engine: Engine) -> Iterator[Connection]:
             conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with conn.begin():
             yield conn
+
+
+@contextmanager
+def connected(engine: Engine) -> Iterator[Connection]:
+    """A connection of one's own for several transactions, closed with its temporary tables.
+
+    Begin a transaction with `conn.begin()` to fill temporary tables, which keeps no one waiting,
+    and with `writing_on` to write.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be reached.
+    """
+    with _naming_failures(engine), engine.connect() as conn:
+        conn.detach()
+        yield conn
+
+
+@contextmanager
+def writing_on(conn: Connection) -> Iterator[None]:
+    """As `writing`, on a connection that is open already and in no transaction."""
+    conn.execution_options(**{_WRITES: True})
+    with conn.begin():
+        yield
 
 
 def require_writer(conn: Connection) -> None:
@@ -239,6 +265,10 @@ def _naming_failures(engine: Engine) -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as problem:
+        raise _unavailable(engine, problem.orig) from problem
+    except DatabaseError as problem:
+        if type(problem) is not DatabaseError:  # what a statement did wrong has a class of its own
+            raise
         raise _unavailable(engine, problem.orig) from problem
     except psycopg.OperationalError as problem:  # from COPY, which goes past SQLAlchemy
         raise _unavailable(engine, problem) from problem

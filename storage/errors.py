@@ -126,17 +126,18 @@ class RowsRefused(ImportRefused):
 
     Attributes:
         file_name: the file.
-        count: how many values were refused in all.
-        first: the first of them, at most 20.
+        count: how many rows were refused in all.
+        first: what is wrong with the first of them, at most 20 values.
     """
 
     def __init__(self, file_name: str, count: int, first: Sequence[BadRow]) -> None:
         self.file_name = file_name
         self.count = count
         self.first = tuple(first)
-        noun = "value" if count == 1 else "values"
+        noun = "row" if count == 1 else "rows"
         lines = [f"{file_name}: {count} {noun} refused; nothing was imported"]
         lines += [f"  {file_name}, {bad}" for bad in self.first]
-        if count > len(self.first):
-            lines.append(f"  ... and {count - len(self.first)} more")
+        shown = len({bad.row for bad in self.first})
+        if count > shown:
+            lines.append(f"  ... and {count - shown} more")
         super().__init__("\n".join(lines))

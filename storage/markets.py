@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pricing.catalogue import Market
-from storage.database import require_writer
+from storage.database import take_turns
 from storage.errors import InvalidRecord, UnknownMarket
 from storage.tables import markets as table
 
@@ -38,7 +38,10 @@ def add_markets(conn: Connection, markets: Iterable[Market]) -> None:
             would change their worth. Add a market under another code instead.
         NotWriting: the transaction was opened to read.
     """
-    require_writer(conn)
+    # An import numbers new markets before it writes them, so numbers are given here and not by
+    # the database; whoever gives one waits for the other.
+    take_turns(conn, "markets")
+    next_id = (conn.scalar(sa.select(sa.func.max(table.c.market_id))) or 0) + 1
     existing = {market.code: market for market in list_markets(conn)}
     for market in markets:
         values = {
@@ -50,7 +53,8 @@ def add_markets(conn: Connection, markets: Iterable[Market]) -> None:
         }
         old = existing.get(market.code)
         if old is None:
-            conn.execute(table.insert().values(code=market.code, **values))
+            conn.execute(table.insert().values(market_id=next_id, code=market.code, **values))
+            next_id += 1
         elif old.currency != market.currency:
             raise InvalidRecord(
                 f"market {market.code!r} has prices in {old.currency} and cannot change to "

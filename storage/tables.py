@@ -43,7 +43,7 @@ def _share(name: str) -> tuple[Column[float], CheckConstraint]:
 markets: Final = sa.Table(
     "markets",
     metadata,
-    Column("market_id", Key, primary_key=True),
+    Column("market_id", Key, primary_key=True, autoincrement=False),  # see add_markets
     Column("code", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("channel", Text, nullable=False),

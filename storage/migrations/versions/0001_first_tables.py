@@ -51,7 +51,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "markets",
-        sa.Column("market_id", KEY, nullable=False),
+        sa.Column("market_id", KEY, autoincrement=False, nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
