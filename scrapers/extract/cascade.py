@@ -24,6 +24,7 @@ from scrapers.extract.record import (
 from scrapers.extract.schema_product import candidates
 
 _TRUST: Final = {Source.JSON_LD: 0.93, Source.MICRODATA: 0.9}
+_ORDER: Final = tuple(Source)
 _ACCEPTED: Final = 0.55
 """Confidence below which a price is not handed on."""
 
@@ -81,11 +82,14 @@ def _decide(url: str, heard: Sequence[Candidate], prefer: str | None) -> Offer |
         return Refusal(url, Reason.NOT_NEW, f"condition is {facts.condition}", facts)
     priced = [c for c in heard if c.price is not None]
     undecided = next((c for c in heard if c.prices and c.source is not Source.MARKUP), None)
-    chosen = priced[0] if priced else None
-    if undecided is not None and (chosen is None or chosen.source is Source.MARKUP):
-        if chosen is None or chosen.price not in undecided.prices:
+    chosen = _chosen(priced)
+    if undecided is not None and not any(_trumps(c, undecided) for c in priced):
+        # Another source that names one of its prices decides which of them the page means.
+        chosen = next((c for c in priced if c.price in undecided.prices), None)
+        if chosen is None:
             return _several(url, undecided, facts)
         chosen = replace(chosen, confidence=max(chosen.confidence, 0.8))
+        priced = [chosen]
     if chosen is None or chosen.price is None:
         return _refused(url, heard, facts)
     confidence = _confidence(chosen, priced)
@@ -107,13 +111,32 @@ def _decide(url: str, heard: Sequence[Candidate], prefer: str | None) -> Offer |
     )
 
 
+def _trumps(candidate: Candidate, undecided: Candidate) -> bool:
+    """Whether a source with one price is trusted more than the one with several."""
+    return _ORDER.index(candidate.source) < _ORDER.index(undecided.source)
+
+
+def _chosen(priced: Sequence[Candidate]) -> Candidate | None:
+    """The most trusted candidate; but meta tags that no reader sees yield to the shown price."""
+    if not priced:
+        return None
+    first, last = priced[0], priced[-1]
+    unseen = first.source is Source.META and last.source is Source.MARKUP
+    if unseen and first.price != last.price and first.price not in last.prices:
+        return last
+    return first
+
+
 def _confidence(chosen: Candidate, priced: Sequence[Candidate]) -> float:
     """Agreement of independent sources raises it, contradiction lowers it."""
     doubt = 1.0 - chosen.confidence
     for other in priced:
         if other.source is chosen.source:
             continue
-        doubt *= 0.4 if other.price == chosen.price else 1.0 + other.confidence
+        if other.price == chosen.price:
+            doubt *= 0.4
+        elif not (chosen.source is Source.MARKUP and other.source is Source.META):
+            doubt *= 1.0 + other.confidence
     return max(0.0, 1.0 - doubt)
 
 

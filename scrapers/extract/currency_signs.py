@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -121,3 +122,38 @@ def currency_code(sign: str | None, *, prefer: str | None = None) -> str | None:
 
 SIGNS: Final = tuple(sorted(_SIGNS, key=len, reverse=True))
 """Every sign we know, the longest first, in lower case."""
+
+_ANY_SIGN: Final = re.compile(
+    "|".join(
+        # Words in an alphabet stand alone; Han and Hangul signs follow other characters directly.
+        (
+            rf"(?<![^\W\d_]){re.escape(sign)}(?![^\W\d_])"
+            if sign[0].isalpha() and sign[0] < "\u2e80"
+            else re.escape(sign)
+        )
+        for sign in SIGNS
+    ),
+    re.IGNORECASE,
+)
+_ANY_CODE: Final = re.compile(rf"(?<![A-Za-z])(?:{'|'.join(sorted(DECIMALS))})(?![A-Za-z])")
+
+
+def signs_in(text: str) -> list[str]:
+    """Every currency sign in a text, codes first."""
+    return _ANY_CODE.findall(text) + _ANY_SIGN.findall(text)
+
+
+def without_signs(text: str) -> str:
+    """The text with its currency codes and signs taken out."""
+    return _ANY_SIGN.sub("", _ANY_CODE.sub("", text))
+
+
+def has_sign(text: str) -> bool:
+    """Whether a text names a currency."""
+    return bool(_ANY_SIGN.search(text) or _ANY_CODE.search(text))
+
+
+def is_sign(text: str) -> bool:
+    """Whether a text is a currency's sign, name or code and nothing else."""
+    word = text.strip(" \u200f\u200e\xa0")
+    return word.lower() in _SIGNS or word in DECIMALS

@@ -8,9 +8,9 @@ from typing import Final
 from scrapers.extract.currency_signs import currency_code
 from scrapers.extract.gtin import parse_gtin
 from scrapers.extract.page import Page
-from scrapers.extract.price_text import parse_machine_price
+from scrapers.extract.price_text import PriceReading, parse_machine_price, parse_price
 from scrapers.extract.record import Candidate, ProductFacts, Reason, Source
-from scrapers.extract.vocabulary import availability_of, condition_of
+from scrapers.extract.vocabulary import PRICE_WORDS, availability_of, condition_of
 
 _SALE: Final = ("product:sale_price:amount", "og:sale_price:amount")
 _PRICE: Final = ("product:price:amount", "og:price:amount", "og:price", "product:price", "price")
@@ -54,6 +54,7 @@ def meta_candidate(page: Page, prefer: str | None) -> Candidate | None:
         return next((tags[name][0] for name in names if name in tags), None)
 
     currency = currency_code(first(_CURRENCY), prefer=prefer)
+    labelled = _labelled(tags, prefer)
     sale, prices = _amounts(tags, _SALE, currency), _amounts(tags, _PRICE, currency)
     image = first(("og:image",))
     facts = ProductFacts(
@@ -67,9 +68,13 @@ def meta_candidate(page: Page, prefer: str | None) -> Candidate | None:
         condition=condition_of(first(_CONDITION)),
     )
     distinct = sorted(set(sale or prices))
+    if not distinct and labelled is not None and labelled.amount is not None:
+        distinct, currency = [labelled.amount], currency or labelled.currency
     if not distinct and facts == ProductFacts():
         return None
-    snippet = "; ".join(f"{k}={v[0]}" for k, v in tags.items() if "price" in k)[:200]
+    snippet = "; ".join(
+        f"{k}={v[0]}" for k, v in tags.items() if "price" in k or k.startswith("twitter:data")
+    )[:200]
     if len(distinct) != 1:
         problem = Reason.SEVERAL_PRICES if distinct else Reason.NO_PRICE
         return Candidate(
@@ -87,6 +92,16 @@ def meta_candidate(page: Page, prefer: str | None) -> Candidate | None:
         list_price=max(above) if above else None,
         confidence=_CONFIDENCE,
     )
+
+
+def _labelled(tags: dict[str, list[str]], prefer: str | None) -> PriceReading | None:
+    """The price of a social card: `twitter:data1` where `twitter:label1` says that it is one."""
+    for number in "1234":
+        label = tags.get(f"twitter:label{number}", [""])[0]
+        value = tags.get(f"twitter:data{number}", [""])[0]
+        if value and PRICE_WORDS.search(label):
+            return parse_price(value, currency=prefer)
+    return None
 
 
 def _amounts(

@@ -19,7 +19,7 @@ from typing import Final
 from price_parser.parser import parse_number
 
 from pricing.currencies import DECIMALS
-from scrapers.extract.currency_signs import SIGNS, currency_code
+from scrapers.extract.currency_signs import currency_code, signs_in, without_signs
 
 LARGEST: Final = Decimal(10) ** 10
 """No price is larger; a longer number is an article number that strayed in."""
@@ -64,19 +64,6 @@ _NUMBER = re.compile(
     re.VERBOSE,
 )
 _EURO_AS_MARK = re.compile(r"(?<![\d€£$])(\d{1,3}(?:[ .]?\d{3})*)(€|£|\$)(\d{2})(?!\d|[.,]\d)")
-_SIGN = re.compile(
-    "|".join(
-        # Words in an alphabet stand alone; Han and Hangul signs follow other characters directly.
-        (
-            rf"(?<![^\W\d_]){re.escape(sign)}(?![^\W\d_])"
-            if sign[0].isalpha() and sign[0] < "\u2e80"
-            else re.escape(sign)
-        )
-        for sign in SIGNS
-    ),
-    re.IGNORECASE,
-)
-_CODE = re.compile(rf"(?<![A-Za-z])(?:{'|'.join(sorted(DECIMALS))})(?![A-Za-z])")
 _MULTIPLIERS: Final = {"万": Decimal(10_000), "億": Decimal(10) ** 8, "亿": Decimal(10) ** 8}
 
 # What stands before or after an amount and makes it something else than the price of one piece.
@@ -169,7 +156,7 @@ def parse_price(
     multibuy = bool(_MULTIBUY.search(clean))
     spans = list(_NUMBER.finditer(clean))
     ranged = any(
-        _RANGE_BETWEEN.match(_SIGN.sub("", _CODE.sub("", clean[a.end() : b.start()])))
+        _RANGE_BETWEEN.match(without_signs(clean[a.end() : b.start()]))
         for a, b in itertools.pairwise(spans)
     )
     for span in spans:
@@ -184,7 +171,7 @@ def parse_price(
             if after.lstrip().startswith(sign):
                 amount *= factor
         amounts.append(amount)
-        bare = _SIGN.sub("", _CODE.sub("", before)).rstrip()
+        bare = without_signs(before).rstrip()
         if _SAVING_BEFORE.search(bare) or _SHIPPING_BEFORE.search(bare):
             continue
         why = _not_one_piece(bare, after)
@@ -216,7 +203,9 @@ def parse_machine_price(value: object, *, currency: str | None = None) -> Decima
         return None
     text = normalise(str(value))
     code = currency or _currency_in(text, prefer=None)
-    text = _SIGN.sub("", _CODE.sub("", text)).strip()
+    if len(signs_in(text)) > 1:
+        return parse_price(str(value), currency=currency).amount
+    text = without_signs(text).strip()
     if not re.fullmatch(r"\d[\d.,' ]*|\.\d+", text):
         return None
     if isinstance(value, int | float):
@@ -265,10 +254,10 @@ def _decimal(text: str) -> Decimal | None:
 
 def _currency_in(text: str, *, prefer: str | None) -> str | None:
     """The currency that the text names: a code before a sign, `US$` before `$`."""
-    if found := _CODE.search(text):
-        return found[0]
-    codes = {currency_code(found[0], prefer=prefer) for found in _SIGN.finditer(text)}
-    codes.discard(None)
+    signs = signs_in(text)
+    if signs and signs[0] in DECIMALS:
+        return signs[0]
+    codes = {currency_code(sign, prefer=prefer) for sign in signs} - {None}
     return codes.pop() if len(codes) == 1 else None
 
 

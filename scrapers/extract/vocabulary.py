@@ -7,6 +7,13 @@ from typing import Final
 
 from scrapers.extract.record import Availability, Condition
 
+PRICE_WORDS: Final = re.compile(
+    r"price|preis|prix|precio|prezzo|preco|preço|cena(?![a-z])|hinta|pris(?![a-z]{2})|prijs|tsena|"
+    r"fiyat|kaina|hind(?![a-z])|цена|价格|價格|価格|السعر",
+    re.IGNORECASE,
+)
+"""The word for price in labels, and in the class names of those who write code in their tongue."""
+
 _SCHEMA: Final = {
     "instock": Availability.IN_STOCK,
     "instoreonly": Availability.IN_STOCK,
