@@ -2,6 +2,9 @@
 
     ApiError
     ├── SettingsInvalid          a setting is missing or out of range; names the variable
+    ├── CannotWrite              a result file has an ending nobody writes, or no place to go
+    ├── DemoFailed               a step of the demo did not bring what the next one needs
+    ├── NothingToPrice           no (sku, market) has a price under the conditions given
     ├── ServerNotStarted         the address is taken, or the service failed while starting
     └── Problem                  an answer in application/problem+json (RFC 9457)
         ├── UnknownSku           404  no product of this price book has this SKU
@@ -41,6 +44,18 @@ class ApiError(Exception):
 
 class SettingsInvalid(ApiError, ValueError):
     """A setting is missing or out of range; the message names the environment variable."""
+
+
+class CannotWrite(ApiError):
+    """A result file cannot be written; the message names the file and the fix."""
+
+
+class DemoFailed(ApiError):
+    """A step of the demo did not bring what the next one needs; the message says which."""
+
+
+class NothingToPrice(ApiError, LookupError):
+    """No (sku, market) has a price under the conditions given; the message says what to check."""
 
 
 class ServerNotStarted(ApiError):

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from api.cli.terminal import bars, database, out
 from api.settings import load_settings
-from storage.imports import ImportKind, ImportReport, NewMarkets, import_file
+from storage.imports import ImportReport, Kind, NewMarkets, import_file
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def import_command(
-    kind: Annotated[ImportKind, typer.Argument(help="What the file holds.")],
+    kind: Annotated[Kind, typer.Argument(help="What the file holds.")],
     file: Annotated[Path, typer.Argument(help="A CSV (also .gz) or Parquet file.")],
     more_columns: Annotated[
         list[str] | None,
@@ -55,7 +55,7 @@ def import_command(
     """
     settings = load_settings()
     mapping = _mapping([*(columns or []), *(more_columns or [])])
-    with database(settings) as engine, bars(f"import {kind.value}") as progress:
+    with database(settings) as engine, bars(f"import {kind}") as progress:
         report = import_file(
             engine,
             kind,
@@ -65,7 +65,7 @@ def import_command(
             encoding=encoding,
             dry_run=dry_run,
             new_markets=_new_markets(new_markets),
-            progress=lambda rows: progress("rows", rows, None),
+            progress=progress.rows,
         )
     _print(report)
 

@@ -57,6 +57,10 @@ class Bars:
         label = f"{self._description}: {step}" if step else self._description
         self._progress.update(self._task, completed=done, total=total, description=label)
 
+    def rows(self, done: int) -> None:
+        """Show a count of rows of which nobody knows the total, as imports tell it."""
+        self("rows", done, None)
+
 
 @contextmanager
 def bars(description: str) -> Iterator[Bars]:

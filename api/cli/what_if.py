@@ -1,0 +1,103 @@
+"""`pricewright what-if`: simulate other prices before anybody sees them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from api.charts import draw_what_if
+from api.cli.terminal import database, out, utc_now
+from api.jobs.what_if import WhatIfQuestion, ask_what_if
+from api.settings import load_settings
+from api.tables import write_table
+from pricing.decide import PricingPolicy
+from simulations.what_if import MEASURES, Estimate, WhatIf
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("what-if")(what_if_command)
+
+
+def what_if_command(
+    category: Annotated[str | None, typer.Option(help="Whose prices change; all if none.")] = None,
+    market: Annotated[str | None, typer.Option(help="In this market only.")] = None,
+    changes: Annotated[
+        str, typer.Option(metavar="PERCENT,...", help="Price changes to try.")
+    ] = "-5,0,5",
+    optimal: Annotated[bool, typer.Option(help="Try the optimal prices, too.")] = True,
+    weeks: Annotated[int, typer.Option(min=1, max=104, help="Weeks to add up.")] = 4,
+    draws: Annotated[int, typer.Option(min=2, max=100_000, help="Futures to simulate.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the simulated chance.")] = 1,
+    chart: Annotated[
+        Path | None, typer.Option(help="Draw the answer into this .png or .svg file.")
+    ] = None,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="Write the answer to this .csv or .parquet file.")
+    ] = None,
+) -> None:
+    """Simulate a category under other prices: units, revenue, profit, with intervals."""
+    settings = load_settings()
+    question = WhatIfQuestion(
+        category=category,
+        market=market,
+        changes=_shares(changes),
+        optimal=optimal,
+        draws=draws,
+        periods=weeks,
+    )
+    with database(settings) as engine:
+        answer = ask_what_if(
+            engine,
+            question,
+            PricingPolicy(),
+            now=utc_now(),
+            offer_max_age=settings.offer_max_age,
+            rng=np.random.default_rng(seed),
+        )
+    out.print(what_if_table(answer))
+    for reason, rows in answer.left_out.items():
+        out.print(f"left out {rows:,} prices: {reason}")
+    if chart is not None:
+        draw_what_if(answer, chart)
+        out.print(f"chart: {escape(str(chart))}")
+    if out_file is not None:
+        write_table(answer.to_frame(), out_file)
+        out.print(f"figures: {escape(str(out_file))}")
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) / 100.0 for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"changes {text!r} must be percentages like -5,0,5") from None
+
+
+def what_if_table(answer: WhatIf) -> Table:
+    """The answer, a line a scenario, each figure with its interval."""
+    table = Table(
+        title=f"{answer.rows} prices, {answer.periods} weeks, {answer.currency}, "
+        f"{answer.level:.0%} intervals"
+    )
+    table.add_column("scenario")
+    for measure in MEASURES:
+        table.add_column(f"{measure}\n[dim]against {answer.base}[/]", justify="right")
+    for scenario in answer.scenarios:
+        table.add_row(
+            scenario,
+            *(
+                f"{answer.outcome(scenario, measure).mean:,.0f}\n"
+                f"[dim]{_spread(answer.difference(scenario, measure))}[/]"
+                for measure in MEASURES
+            ),
+        )
+    return table
+
+
+def _spread(estimate: Estimate) -> str:
+    return f"{estimate.low:+,.0f} to {estimate.high:+,.0f}"
