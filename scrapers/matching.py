@@ -81,7 +81,9 @@ _UNITS: Final[dict[str, tuple[float, str]]] = {
     "pieces": (1.0, "piece"), "stk": (1.0, "piece"), "stück": (1.0, "piece"),
     "pack": (1.0, "piece"), "tabs": (1.0, "piece"), "capsules": (1.0, "piece"),
     "tablets": (1.0, "piece"), "sheets": (1.0, "piece"), "count": (1.0, "piece"),
-    "ct": (1.0, "piece"),
+    "ct": (1.0, "piece"), "bags": (1.0, "piece"), "teabags": (1.0, "piece"),
+    "washes": (1.0, "piece"), "rolls": (1.0, "piece"), "wipes": (1.0, "piece"),
+    "pads": (1.0, "piece"), "pods": (1.0, "piece"),
 }  # fmt: skip
 _LENGTHS: Final = frozenset({"m", "cm", "mm"})  # sizes of a thing, seldom what a pack holds
 _UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
@@ -92,6 +94,7 @@ _PACK = re.compile(
 _TIMES_AFTER = re.compile(
     r"\s*[x×*]\s*(\d{1,3})\b|\s*\(?(\d{1,3})[ -]?(?:er\b|pack\b)", re.IGNORECASE
 )
+_COUNTED = re.compile(r"\b(\d+)([^\W\d_]{4,})\b")
 _WORD = re.compile(r"[^\W_]+")
 _MODEL = re.compile(r"(?=[^\W_]*\d)(?=[^\W_]*[a-z])[^\W_]{3,}|\d{4,}")
 
@@ -228,8 +231,10 @@ class Matcher:
 
 
 def _folded(text: str) -> str:
+    """Lower case without accents; a count and its word stand apart (`20bags`, `4k` does not)."""
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(c for c in plain if not unicodedata.combining(c))
+    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    return _COUNTED.sub(r"\1 \2", plain)
 
 
 def _words(text: str) -> list[str]:
