@@ -1,17 +1,13 @@
 """The page at /docs: Swagger UI, from this machine where its files are installed."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI, Request
 
 _PACKAGE: Final = "fastapi_offline"
 _FILES: Final = "/docs/files"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 30.0
 _GRACE_SECONDS: Final = 10
+_FAILED_START: Final = "the service failed while starting; the log says why"
 _FACTORY: Final = "api.server:worker_app"
 
 
@@ -51,9 +52,10 @@ def serve(settings: Settings) -> None:
         return
     with listening:
         server = uvicorn.Server(uvicorn.Config(create_app(settings), **_options(settings)))
-        server.run(sockets=[listening])
+        with suppress(KeyboardInterrupt):  # uvicorn stops in order and raises it again
+            _run(server, listening)
     if not server.started:
-        raise ServerNotStarted("the service failed while starting; the log says why")
+        raise ServerNotStarted(_FAILED_START)
 
 
 def worker_app() -> FastAPI:
@@ -64,14 +66,19 @@ def worker_app() -> FastAPI:
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[str]:
+def serving(settings: Settings, app: FastAPI | None = None) -> Iterator[str]:
     """Serve in a thread of this process while the block runs; gives the base URL.
+
+    Args:
+        settings: where to listen (port 0 takes a free one) and everything else.
+        app: what to serve; `create_app(settings)` when None.
 
     Raises:
         ServerNotStarted: the address is taken, or the service failed while starting.
     """
     with _listen(settings) as listening:
-        server = uvicorn.Server(uvicorn.Config(create_app(settings), **_options(settings)))
+        chosen = create_app(settings) if app is None else app
+        server = uvicorn.Server(uvicorn.Config(chosen, **_options(settings)))
         thread = _ServerThread(server, listening)
         thread.start()
         thread.wait_until_started()
@@ -97,15 +104,22 @@ class _ServerThread(threading.Thread):
         self._listening = listening
 
     def run(self) -> None:
-        self._server.run(sockets=[self._listening])
+        _run(self._server, self._listening)
 
     def wait_until_started(self) -> None:
         waited = 0.0
         while not self._server.started:
             if not self.is_alive() or waited > _START_SECONDS:
-                raise ServerNotStarted("the service failed while starting; the log says why")
+                self._server.should_exit = True
+                raise ServerNotStarted(_FAILED_START)
             self.join(0.02)
             waited += 0.02
+
+
+def _run(server: uvicorn.Server, listening: socket.socket) -> None:
+    """Serve until told to stop; a failed start leaves `server.started` False."""
+    with suppress(SystemExit):  # how uvicorn tells of a failed start, after it has logged why
+        server.run(sockets=[listening])
 
 
 def _listen(settings: Settings) -> socket.socket:

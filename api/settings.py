@@ -119,23 +119,21 @@ class Settings(BaseSettings):
         return timedelta(hours=self.offer_max_age_hours)
 
 
-def load_settings(
-    env_file: Path | None = Path(".env"), *, database_url: str | None = None, **given: object
-) -> Settings:
+def load_settings(env_file: Path | None = Path(".env"), /, **given: object) -> Settings:
     """The settings of this process.
 
     Args:
         env_file: file of `NAME=value` lines read below the environment; None reads no file.
-        database_url: wins over `DATABASE_URL`.
-        given: values by field name that win over the environment, as command-line flags do.
+        given: values by field name that win over the environment, as command-line flags do;
+            `database_url` wins over `DATABASE_URL`.
 
     Raises:
         SettingsInvalid: names each variable at fault, what it was and what it may be.
     """
+    of_storage = {name: given.pop(name) for name in StorageSettings.model_fields if name in given}
     try:
-        values = {} if database_url is None else {"database_url": database_url}
         # The base class takes `_env_file`; mypy sees only the fields.
-        storage = StorageSettings(_env_file=env_file, **values)  # type: ignore[call-arg]
+        storage = StorageSettings(_env_file=env_file, **of_storage)  # type: ignore[call-arg, arg-type]
         return Settings(_env_file=env_file, storage=storage, **given)  # type: ignore[call-arg, arg-type]
     except ValidationError as error:
         raise SettingsInvalid("; ".join(_readable(error, given))) from None

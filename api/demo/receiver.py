@@ -156,6 +156,7 @@ class WebhookReceiver:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # of 5, a batch of senders would wait a second for the sixth
 
     def __init__(
         self, address: tuple[str, int], handler: type[_Handler], receiver: WebhookReceiver

@@ -4,7 +4,7 @@ from inspect import cleandoc
 
 from fastapi import APIRouter
 
-from api.errors import UnknownResource, every_problem, problem_responses
+from api.errors import InvalidRequest, UnknownResource, every_problem, problem_responses
 from api.routes.documents import Document
 
 router = APIRouter(prefix="/problems", tags=["problems"])
@@ -24,7 +24,7 @@ class ProblemExplained(Document):
     "/{name}",
     operation_id="explain_problem",
     summary="What a problem type means",
-    responses=problem_responses(UnknownResource),
+    responses=problem_responses(UnknownResource, InvalidRequest),
 )
 async def explain_problem(name: str) -> ProblemExplained:
     """The explanation that the `type` member of a problem document links to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,24 +11,35 @@ from pathlib import Path
 import httpx
 import pytest
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import Engine
 
 from api.server import serving
 from api.settings import Settings, load_settings
-from storage.database import migrate, open_engine
 from tests.api.shop import open_shop
+from tests.databases import sqlite_engine, url_of
 
 QUICK = 0.05
 """Seconds between polls in tests."""
 
 
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """What a test does to the logs of this process ends with the test."""
+    yield
+    root = logging.getLogger()
+    for handler in [h for h in root.handlers if getattr(h, "pricewright", False)]:
+        root.removeHandler(handler)
+    root.setLevel(logging.WARNING)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     """A migrated database with nothing in it."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'pricewright.db'}")
-    migrate(engine)
-    yield engine
-    engine.dispose()
+    with sqlite_engine(tmp_path) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -54,7 +66,7 @@ def quick_settings(engine: Engine, **given: object) -> Settings:
     """Settings of a service on a free port over this database, polling quickly."""
     return load_settings(
         None,
-        database_url=engine.url.render_as_string(hide_password=False),
+        database_url=url_of(engine),
         **{"port": 0, "snapshot_poll_seconds": QUICK, "alert_poll_seconds": QUICK, **given},
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -16,13 +15,8 @@ PRIVATE = "whsec_private"
 
 
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    yield io.StringIO()
-    root = logging.getLogger()
-    for handler in [h for h in root.handlers if getattr(h, "pricewright", False)]:
-        root.removeHandler(handler)
-    root.setLevel(logging.WARNING)
-    structlog.reset_defaults()
+def stream() -> io.StringIO:
+    return io.StringIO()
 
 
 def test_our_lines_and_those_of_libraries_are_json_objects(stream: io.StringIO) -> None:

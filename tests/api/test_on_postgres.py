@@ -1,0 +1,100 @@
+"""The whole service on PostgreSQL: the same answers, and a server that really goes away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from api.demo.receiver import WebhookReceiver
+from api.server import serving
+from pricing.money import Money
+from storage.database import reading, writing
+from storage.outbox import enqueue, messages
+from tests.api.conftest import eventually, quick_settings
+from tests.api.shop import observe_offer, open_shop, publish_prices
+from tests.databases import postgres_engine
+
+pytestmark = pytest.mark.xdist_group("api on postgres")
+SECRET = "whsec_" + "a" * 32
+
+
+@pytest.fixture
+def shop() -> Iterator[Engine]:
+    with postgres_engine() as engine:
+        open_shop(engine)
+        yield engine
+
+
+@contextmanager
+def server_gone(engine: Engine) -> Iterator[None]:
+    """The server cuts every connection to this database and takes no new one."""
+    name = engine.url.database
+    outside = sa.create_engine(
+        engine.url.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
+    )
+    with outside.connect() as conn:
+        conn.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        conn.execute(
+            sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"),
+            {"name": name},
+        )
+        try:
+            yield
+        finally:
+            conn.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+def test_every_route_answers_from_postgres(shop: Engine) -> None:
+    now = datetime.now(UTC)
+    observe_offer(shop, "TEA-1", Money(449, "EUR"), at=now, site="north")
+    with serving(quick_settings(shop)) as url, httpx.Client(base_url=url) as client:
+        price = client.get("/v1/prices/TEA-1?market=online").json()
+        assert price["price"] == {"amount": "4.99", "currency": "EUR"}
+        assert price["published_at"] == "2026-03-01T12:00:00Z"
+        (offer,) = client.get("/v1/offers/TEA-1?market=online").json()["offers"]
+        assert offer["fresh"]
+        assert datetime.fromisoformat(offer["observed_at"]) == now
+        decision = client.get("/v1/decisions/TEA-1?market=online").json()
+        assert decision["decided_at"] == "2026-03-01T12:00:00Z"
+        assert decision["reasons"][0]["code"] == "expected_gain"
+        publish_prices(shop, {("TEA-1", "online"): 529})
+        assert eventually(lambda: client.get("/v1/price-books/live").json()["version"] == 2)
+        assert len(client.get("/v1/price-books").json()["price_books"]) == 2
+        assert client.get("/readyz").status_code == 200
+
+
+def test_while_postgres_is_gone_prices_are_served_stale_and_the_rest_says_so(shop: Engine) -> None:
+    with serving(quick_settings(shop)) as url, httpx.Client(base_url=url) as client:
+        path = "/v1/prices/TEA-1?market=online"
+        with server_gone(shop):
+            assert eventually(lambda: bool(client.get(path).json()["stale"]))
+            assert client.get(path).json()["price"]["amount"] == "4.99"
+            away = client.get("/v1/price-books")
+            assert (away.status_code, away.json()["type"]) == (503, "/problems/database-away")
+            assert client.get("/readyz").status_code == 503
+        assert eventually(lambda: not client.get(path).json()["stale"])
+        assert client.get("/v1/price-books").status_code == 200
+
+
+def test_two_services_on_postgres_deliver_each_alert_once(shop: Engine) -> None:
+    with WebhookReceiver(SECRET) as receiver:
+        settings = quick_settings(shop, webhook_url=receiver.url, webhook_secret=SECRET)
+        with serving(settings), serving(settings):
+            for _ in range(5):
+                with writing(shop) as conn:
+                    for number in range(20):
+                        enqueue(conn, "test", str(number), {}, at=datetime.now(UTC))
+            assert receiver.wait_for(100)
+
+            def all_marked() -> bool:
+                with reading(shop) as conn:
+                    return not messages(conn, status="pending")
+
+            assert eventually(all_marked)
+        assert len(receiver.tries) == 100

@@ -1,0 +1,185 @@
+"""The API description: complete, and true to what the service answers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from api.docs_page import swagger_files
+from api.errors import ProblemDocument
+from tests.api.shop import PRICES
+
+Schema = dict[str, Any]
+
+
+@pytest.fixture
+def description(client: httpx.Client) -> Schema:
+    document: Schema = client.get("/openapi.json").json()
+    return document
+
+
+def operations(description: Schema) -> list[tuple[str, str, Schema]]:
+    return [
+        (path, method, operation)
+        for path, item in description["paths"].items()
+        for method, operation in item.items()
+    ]
+
+
+def resolve(schema: Schema, description: Schema) -> Schema:
+    while "$ref" in schema:
+        schema = description["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    return schema
+
+
+def fits(value: object, schema: Schema, description: Schema) -> bool:
+    """Whether a JSON value has the form of a schema, as far as our schemas go."""
+    schema = resolve(schema, description)
+    if "anyOf" in schema:
+        return any(fits(value, choice, description) for choice in schema["anyOf"])
+    match schema.get("type"):
+        case "object":
+            known = schema.get("properties", {})
+            return (
+                isinstance(value, dict)
+                and set(schema.get("required", [])) <= set(value)
+                and all(
+                    fits(item, known[name], description)
+                    for name, item in value.items()
+                    if name in known
+                )
+                and (
+                    not known
+                    or bool(schema.get("additionalProperties"))
+                    or set(value) <= set(known)
+                )
+            )
+        case "array":
+            return isinstance(value, list) and all(
+                fits(item, schema["items"], description) for item in value
+            )
+        case "string":
+            return isinstance(value, str)
+        case "boolean":
+            return isinstance(value, bool)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case "null":
+            return value is None
+        case other:
+            assert other is None, f"this check does not know the type {other}"
+            return True
+
+
+def test_every_operation_is_named_described_and_unique(description: Schema) -> None:
+    all_operations = operations(description)
+    assert {path for path, _, _ in all_operations} == {
+        "/v1/prices/{sku}",
+        "/v1/prices:batch",
+        "/v1/price-books",
+        "/v1/price-books/live",
+        "/v1/price-books/{version}",
+        "/v1/decisions/{sku}",
+        "/v1/offers/{sku}",
+        "/healthz",
+        "/readyz",
+        "/problems/{name}",
+    }
+    ids = [operation["operationId"] for _, _, operation in all_operations]
+    assert len(set(ids)) == len(ids)
+    for _, _, operation in all_operations:
+        assert operation["summary"]
+        assert operation["description"]
+        assert operation["tags"]
+
+
+def test_every_reference_leads_somewhere(description: Schema) -> None:
+    names = set(
+        re.findall(r'"\$ref": "#/components/schemas/([^"]+)"', str(description).replace("'", '"'))
+    )
+    assert names <= set(description["components"]["schemas"])
+    assert "HTTPValidationError" not in str(description["paths"])
+
+
+def test_every_refusal_is_described_as_a_problem_with_an_example(description: Schema) -> None:
+    for _, _, operation in operations(description):
+        for status, response in operation["responses"].items():
+            if status in ("200", "304"):
+                continue
+            content = response["content"]["application/problem+json"]
+            assert content["schema"] == {"$ref": "#/components/schemas/ProblemDocument"}
+            for example in content["examples"].values():
+                assert str(example["value"]["status"]) == status
+                ProblemDocument.model_validate(example["value"])
+
+
+REAL = [
+    ("get", "/v1/prices/{sku}", "/v1/prices/TEA-1?market=online", None),
+    ("post", "/v1/prices:batch", "/v1/prices:batch", {"skus": ["TEA-1", "X"], "market": "online"}),
+    ("get", "/v1/price-books", "/v1/price-books", None),
+    ("get", "/v1/price-books/live", "/v1/price-books/live", None),
+    ("get", "/v1/price-books/{version}", "/v1/price-books/1", None),
+    ("get", "/v1/decisions/{sku}", "/v1/decisions/TEA-1?market=online", None),
+    ("get", "/v1/offers/{sku}", "/v1/offers/TEA-1?market=online", None),
+    ("get", "/healthz", "/healthz", None),
+    ("get", "/readyz", "/readyz", None),
+    ("get", "/problems/{name}", "/problems/unknown-sku", None),
+    ("get", "/v1/prices/{sku}", "/v1/prices/TEA-1", None),
+    ("get", "/v1/prices/{sku}", "/v1/prices/NONE?market=online", None),
+    ("post", "/v1/prices:batch", "/v1/prices:batch", {"skus": [1]}),
+    ("get", "/v1/decisions/{sku}", "/v1/decisions/NONE?market=online", None),
+    ("get", "/v1/price-books", "/v1/price-books?limit=0", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "url", "body"), REAL)
+def test_a_real_answer_has_the_form_described(
+    client: httpx.Client, description: Schema, method: str, path: str, url: str, body: Schema | None
+) -> None:
+    answer = client.request(method, url, json=body)
+    described = description["paths"][path][method]["responses"][str(answer.status_code)]
+    media = described["content"][answer.headers["content-type"]]
+    assert fits(answer.json(), media["schema"], description)
+
+
+def test_the_form_check_can_fail(description: Schema) -> None:
+    price = {"$ref": "#/components/schemas/PriceDocument"}
+    good = {
+        "sku": "A",
+        "market": "online",
+        "tier": "public",
+        "price": {"amount": "1.00", "currency": "EUR"},
+        "price_book": 1,
+        "published_at": "2026-03-01T12:00:00Z",
+        "stale": False,
+    }
+    assert fits(good, price, description)
+    assert not fits({**good, "price_book": "1"}, price, description)
+    assert not fits({**good, "more": 1}, price, description)
+    assert not fits({key: good[key] for key in good if key != "stale"}, price, description)
+
+
+@pytest.mark.parametrize("operation", ["/v1/prices/{sku}", "/v1/prices:batch"])
+def test_the_examples_of_prices_have_the_form_described(
+    description: Schema, operation: str
+) -> None:
+    (item,) = description["paths"][operation].values()
+    media = item["responses"]["200"]["content"]["application/json"]
+    assert fits(media["example"], media["schema"], description)
+    for parameter in item.get("parameters", []):
+        assert parameter["in"] in ("path", "query", "header")
+    assert ("TEA-1", "online") in PRICES
+
+
+def test_the_docs_page_asks_no_other_host(client: httpx.Client) -> None:
+    if swagger_files() is None:
+        pytest.skip("fastapi-offline is not installed: its Swagger UI files are missing")
+    page = client.get("/docs").text
+    assert re.findall(r"https?://", page) == []
+    for url in re.findall(r'(?:src|href)="(/[^"]+)"', page):
+        assert client.get(url).status_code == 200
