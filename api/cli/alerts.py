@@ -9,21 +9,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.alerts.delivery import deliver_due
-from api.cli.terminal import database, out, utc_now
+from api.cli.database import database
+from api.cli.terminal import out, utc_now
 from api.logs import configure_logs
 from api.settings import load_settings
 from storage.database import reading
 from storage.outbox import messages
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    group = typer.Typer(help="Alerts: what happened, and whether somebody was told.")
-    group.command("list")(list_command)
-    group.command("deliver")(deliver_command)
-    app.add_typer(group, name="alerts")
+app = typer.Typer(help="Alerts: what happened, and whether somebody was told.")
 
 
+@app.command("list")
 def list_command(
     status: Annotated[
         str | None, typer.Option(help="Only those that are pending, delivered or dead.")
@@ -47,6 +43,7 @@ def list_command(
     out.print(table)
 
 
+@app.command("deliver")
 def deliver_command() -> None:
     """Send every alert that is due, once. `pricewright serve` does so all the time."""
     settings = load_settings()

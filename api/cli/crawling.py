@@ -9,19 +9,18 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.terminal import Bars, bars, database, fail, out
+from api.cli.database import database
+from api.cli.terminal import Bars, bars, fail, out
 from api.settings import load_settings
 from scrapers.crawl import run_crawl
 from scrapers.errors import CrawlFailed
 from scrapers.outcomes import CrawlProgress, CrawlReport
 from scrapers.sites import find_site, load_sites
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("crawl")(crawl_command)
+app = typer.Typer()
 
 
+@app.command()
 def crawl_command(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[SITE]...", help="Sites to crawl; all if none.")

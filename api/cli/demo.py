@@ -9,12 +9,10 @@ import typer
 
 from api.demo.tour import give_tour
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("demo")(demo_command)
+app = typer.Typer()
 
 
+@app.command()
 def demo_command(
     once: Annotated[
         bool, typer.Option("--once", help="Stop after the last step instead of serving on.")

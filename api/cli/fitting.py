@@ -10,18 +10,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.terminal import bars, database, out, utc_now
+from api.cli.database import database
+from api.cli.terminal import bars, out, utc_now
 from api.jobs.fit import FitOutcome, fit
 from api.settings import load_settings
 from api.tables import write_table
 from models.spec import Engine, Estimator, FitSpec
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("fit")(fit_command)
+app = typer.Typer()
 
 
+@app.command()
 def fit_command(
     out_file: Annotated[
         Path | None,

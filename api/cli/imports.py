@@ -8,16 +8,15 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from api.cli.terminal import bars, database, out
+from api.cli.database import database
+from api.cli.terminal import bars, out
 from api.settings import load_settings
 from storage.imports import ImportReport, Kind, NewMarkets, import_file
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("import")(import_command)
+app = typer.Typer()
 
 
+@app.command()
 def import_command(
     kind: Annotated[Kind, typer.Argument(help="What the file holds.")],
     file: Annotated[Path, typer.Argument(help="A CSV (also .gz) or Parquet file.")],

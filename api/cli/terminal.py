@@ -1,11 +1,11 @@
-"""What every command shares: the terminal, progress bars, the clock and the database."""
+"""What every command shares: the terminal, progress bars and the clock."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,13 +18,6 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-
-from storage.database import migrate, open_engine, require_migrated
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine import Engine
-
-    from api.settings import Settings
 
 out: Final = Console(highlight=False)
 """Results."""
@@ -74,21 +67,3 @@ def bars(description: str) -> Iterator[Bars]:
     )
     with Progress(*columns, console=err, transient=True) as progress:
         yield Bars(progress, description)
-
-
-@contextmanager
-def database(settings: Settings) -> Iterator[Engine]:
-    """The database of the settings, migrated.
-
-    The embedded database belongs to this program and is brought up to date on the way. A server's
-    schema changes only when its operator says so, by `pricewright migrate`.
-    """
-    engine = open_engine(settings.database_url)
-    try:
-        if engine.dialect.name == "sqlite":
-            migrate(engine)
-        else:
-            require_migrated(engine)
-        yield engine
-    finally:
-        engine.dispose()

@@ -11,19 +11,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.charts import draw_what_if
-from api.cli.terminal import database, out, utc_now
+from api.cli.database import database
+from api.cli.terminal import out, utc_now
 from api.jobs.what_if import WhatIfQuestion, ask_what_if
 from api.settings import load_settings
 from api.tables import write_table
 from pricing.decide import PricingPolicy
 from simulations.what_if import MEASURES, Estimate, WhatIf
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("what-if")(what_if_command)
+app = typer.Typer()
 
 
+@app.command()
 def what_if_command(
     category: Annotated[str | None, typer.Option(help="Whose prices change; all if none.")] = None,
     market: Annotated[str | None, typer.Option(help="In this market only.")] = None,

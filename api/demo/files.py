@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
@@ -34,7 +34,7 @@ def shelves(rivals: pd.DataFrame, shop: str) -> list[ShopProduct]:
         rivals: as `simulations.rivals.rival_offers` makes it.
         shop: the rival's name.
     """
-    offers: list[dict[str, Any]] = rivals[rivals["shop"] == shop].to_dict("records")
+    offers = rivals[rivals["shop"] == shop].to_dict("records")
     return [
         ShopProduct(
             article=f"a{number:04d}",

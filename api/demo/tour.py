@@ -20,8 +20,10 @@ from sqlalchemy.engine import Engine
 
 from api.charts import draw_what_if
 from api.cli.crawling import crawl_table, watch
-from api.cli.decisions import print_decision, run_table
-from api.cli.terminal import bars, database, out, utc_now
+from api.cli.database import database
+from api.cli.explain import print_decision
+from api.cli.reprice import run_table
+from api.cli.terminal import bars, out, utc_now
 from api.cli.what_if import what_if_table
 from api.demo.files import IMPORT_ORDER, shelves, write_files
 from api.demo.receiver import WebhookReceiver

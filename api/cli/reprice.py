@@ -1,4 +1,4 @@
-"""`pricewright reprice`, `publish` and `explain`: decide prices, put them live, say why."""
+"""`pricewright reprice`: decide prices."""
 
 from __future__ import annotations
 
@@ -9,27 +9,20 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.terminal import bars, database, out, utc_now
+from api.cli.database import database
+from api.cli.terminal import bars, out, utc_now
 from api.jobs.reprice import RepriceOutcome, reprice
 from api.settings import load_settings
 from pricing.decide import Objective, PricingPolicy
-from pricing.decisions import Action, PriceDecision
+from pricing.decisions import Action
 from pricing.guardrails import GuardrailLimits
-from storage.database import reading, writing
-from storage.decisions import decision_of, newest_run
-from storage.errors import RunNotFound
-from storage.price_books import publish
 
 _DEFAULTS = GuardrailLimits()
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("reprice")(reprice_command)
-    app.command("publish")(publish_command)
-    app.command("explain")(explain_command)
+app = typer.Typer()
 
 
+@app.command()
 def reprice_command(
     market: Annotated[str | None, typer.Option(help="This market only.")] = None,
     category: Annotated[str | None, typer.Option(help="This category only.")] = None,
@@ -108,47 +101,3 @@ def run_table(outcome: RepriceOutcome) -> Table:
             f"{after[known].sum():,.2f} {market.currency}",
         )
     return table
-
-
-def publish_command(
-    run: Annotated[int | None, typer.Option(help="The run to publish; the newest if none.")] = None,
-    note: Annotated[str, typer.Option(help="Kept with the price book.")] = "",
-) -> None:
-    """Make the prices of a run the live price book. The service takes it up in seconds."""
-    settings = load_settings()
-    with database(settings) as engine, writing(engine) as conn:
-        run_id = newest_run(conn) if run is None else run
-        if run_id is None:
-            raise RunNotFound("no prices were decided yet; run `pricewright reprice` first")
-        version = publish(conn, run_id, at=utc_now(), note=note)
-    out.print(f"price book [bold]{version}[/] is live, made of run {run_id}")
-
-
-def explain_command(
-    sku: Annotated[str, typer.Argument(help="The product.")],
-    market: Annotated[str, typer.Option(help="The market.")] = "online",
-    run: Annotated[int | None, typer.Option(help="The run; the newest if none.")] = None,
-) -> None:
-    """Show the newest decision on a price, and why."""
-    settings = load_settings()
-    with database(settings) as engine, reading(engine) as conn:
-        stored = decision_of(conn, sku, market, run_id=run)
-    print_decision(stored.decision)
-    out.print(f"run {stored.run_id}, {stored.decision.decided_at:%Y-%m-%d %H:%M} UTC")
-
-
-def print_decision(decision: PriceDecision) -> None:
-    """A decision as a person reads it."""
-    verb = {Action.CHANGE: "changes to", Action.KEEP: "keeps", Action.HOLD: "is held at"}
-    out.print(
-        f"[bold]{escape(decision.sku)}[/] in {escape(decision.market)} "
-        f"{verb[decision.action]} [bold]{decision.price}[/] (was {decision.previous})"
-    )
-    out.print(
-        f"  expected a week: {decision.units:,.1f} units "
-        f"({decision.units_low:,.1f} to {decision.units_high:,.1f}), "
-        f"profit {decision.profit:,.2f}, before {decision.profit_before:,.2f}"
-    )
-    for reason in decision.reasons:
-        facts = ", ".join(f"{name} {value}" for name, value in reason.facts.items())
-        out.print(f"  - {reason.code.value.replace('_', ' ')}: {escape(facts)}")

@@ -1,4 +1,4 @@
-"""`pricewright serve` and `migrate`: run the service, bring its database up to date."""
+"""`pricewright serve`: run the service."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.terminal import database, out
+from api.cli.database import database
 from api.server import serve
 from api.settings import load_settings
-from storage.database import migrate, open_engine
+
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("serve")(serve_command)
-    app.command("migrate")(migrate_command)
-
-
+@app.command()
 def serve_command(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
@@ -28,13 +24,3 @@ def serve_command(
     with database(settings):
         pass  # brought up to date, or refused with the command that does it
     serve(settings)
-
-
-def migrate_command() -> None:
-    """Bring the database named by DATABASE_URL up to date."""
-    engine = open_engine(load_settings().database_url)
-    try:
-        migrate(engine)
-    finally:
-        engine.dispose()
-    out.print("the database is up to date")

@@ -1,0 +1,102 @@
+"""The commands by name.
+
+A command's module, and all that it needs, is imported when the command is run, so that
+`pricewright --help` waits for no solver.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from api.cli.terminal import fail
+from api.errors import ApiError
+from models.errors import ModelError
+from pricing.errors import PricingError
+from scrapers.errors import ScraperError
+from simulations.errors import SimulationError
+from storage.errors import StorageError
+
+_EXPECTED = (ApiError, ModelError, PricingError, ScraperError, SimulationError, StorageError)
+
+_COMMANDS: Final = {
+    "demo": ("demo", "Show everything once, on an embedded database of its own."),
+    "import": ("imports", "Bring in products, sales, stock, costs or markets from a file."),
+    "crawl": ("crawling", "Collect competitor prices."),
+    "fit": ("fitting", "Fit a demand curve with its uncertainty to every product."),
+    "reprice": ("reprice", "Decide a price for every product under hard limits."),
+    "publish": ("publish", "Make the prices of a run the live price book."),
+    "explain": ("explain", "Show the newest decision on a price, and why."),
+    "what-if": ("what_if", "Simulate a category under other prices."),
+    "serve": ("serve", "Serve live prices over HTTP and deliver alerts."),
+    "alerts": ("alerts", "See and send what waits in the outbox."),
+    "migrate": ("migrate", "Bring the database up to date."),
+}
+"""Name: module below `api.cli` that has the command's `app`, and its line in the overview."""
+
+
+class _Later(TyperCommand):
+    """A command that is imported when it is run; until then it is a name and a line of help."""
+
+    def __init__(self, name: str, module: str, summary: str) -> None:
+        super().__init__(name=name, help=summary)
+        self._module = module
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: typer.Context | None = None,  # type: ignore[override]
+        **extra: Any,  # noqa: ANN401 - as the base class has it
+    ) -> Any:  # noqa: ANN401
+        """Import the command and let it read its own arguments."""
+        module = importlib.import_module(f"api.cli.{self._module}")
+        return typer.main.get_command(module.app).make_context(info_name, args, parent, **extra)
+
+
+class _Commands(TyperGroup):
+    """The group of all commands."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002
+        """Their names, in the order of a first use."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:  # noqa: ANN401, ARG002
+        """One command, not imported yet."""
+        known = _COMMANDS.get(cmd_name)
+        return None if known is None else _Later(cmd_name, *known)
+
+
+app = typer.Typer(
+    name="pricewright",
+    help="Dynamic pricing: collect, estimate, decide, publish, serve.",
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@app.callback()
+def _overview() -> None:
+    """Dynamic pricing: collect, estimate, decide, publish, serve."""
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend ends in a message and status 1."""
+    try:
+        app()
+    except _EXPECTED as error:
+        fail(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        fail("stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does: nothing is wrong here.
+        sys.stderr.close()
+        sys.exit(0)
