@@ -156,6 +156,12 @@ def orthonormal(columns: FloatArray) -> Basis:
     return Basis(q, r, rank)
 
 
+def independent(columns: FloatArray) -> BoolArray:
+    """(k,) which of the columns (t, k) are no combination of the columns before them."""
+    kept: BoolArray = (orthonormal(columns[None]).q[0] != 0).any(axis=0)
+    return kept
+
+
 def partial_out(design: Design) -> Partialled:
     """Take the controls out of units, price and instruments of every series."""
     controls = orthonormal(design.controls)
@@ -196,12 +202,11 @@ def slope(parts: Partialled, direction: FloatArray) -> SlopeEstimates:
         std_error = np.sqrt((square * residual**2).sum(axis=1) * scale)
         length = square.sum(axis=1, keepdims=True)
         leverage = (parts.controls.q**2).sum(axis=2) + square / length
-        robust = _by_elasticity(parts, square / np.maximum(1.0 - leverage, _LEAST_FREEDOM))
-        classical = _by_elasticity(parts, length / degrees[:, None])
+        share = square / np.maximum(1.0 - leverage, _LEAST_FREEDOM)
+        robust = _by_elasticity(parts, share / strength[:, None] ** 2)
+        classical = _by_elasticity(parts, length / (degrees * strength**2)[:, None])
     known = np.isfinite(elasticity) & np.isfinite(std_error) & (strength > 0)
-    estimates = SlopeEstimates(
-        elasticity, std_error, robust / strength[:, None] ** 2, classical / strength[:, None] ** 2
-    )
+    estimates = SlopeEstimates(elasticity, std_error, robust, classical)
     return estimates.where(known, SlopeEstimates.unknown(len(known)))
 
 
@@ -225,14 +230,13 @@ def fit_series(design: Design, row: int) -> RegressionResultsWrapper:
 
     Returns:
         statsmodels regression results; the last coefficient, `log_price`, is the elasticity.
-        Columns that are zero throughout are left out.
+        Controls that are combinations of those before them are left out.
     """
     used = design.used[row]
-    controls = design.controls[row][used]
-    alive = [j for j in range(controls.shape[1]) if np.any(controls[:, j] != 0)]
-    exog = np.column_stack([controls[:, alive], design.log_price[row][used]])
-    model = sm.OLS(design.log_units[row][used], exog)
-    model.exog_names[:] = [*(design.names[j] for j in alive), "log_price"]
+    controls, price = design.controls[row][used], design.log_price[row][used]
+    kept = independent(controls)
+    model = sm.OLS(design.log_units[row][used], np.column_stack([controls[:, kept], price]))
+    model.exog_names[:] = [*np.array(design.names)[kept], "log_price"]
     return model.fit(cov_type="HC1")
 
 
@@ -240,7 +244,9 @@ def ols_by_statsmodels(design: Design) -> tuple[FloatArray, FloatArray]:
     """(s,) elasticities and HC1 errors by one statsmodels regression a series, else NaN."""
     elasticity, std_error = (np.full(len(design.used), np.nan) for _ in range(2))
     for row in range(len(design.used)):
-        if design.used[row].any() and np.ptp(design.log_price[row][design.used[row]]) > 0:
+        used = design.used[row]
+        columns = np.column_stack([design.controls[row][used], design.log_price[row][used]])
+        if used.any() and independent(columns)[-1]:
             results = fit_series(design, row)
             if results.df_resid > 0:
                 elasticity[row], std_error[row] = results.params[-1], results.bse[-1]

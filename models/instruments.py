@@ -15,7 +15,7 @@ from scipy import special
 
 from models.arrays import FloatArray, IntArray
 from models.design import Design
-from models.elasticity import Partialled, SlopeEstimates, orthonormal, slope
+from models.elasticity import Partialled, SlopeEstimates, independent, orthonormal, slope
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,21 +95,19 @@ def two_stage_by_statsmodels(design: Design) -> tuple[FloatArray, FloatArray]:
     elasticity, std_error = (np.full(len(design.used), np.nan) for _ in range(2))
     for row in range(len(design.used)):
         used = design.used[row]
-        controls = _alive(design.controls[row][used])
-        outside = _alive(design.instruments[row][used])
         price, units = design.log_price[row][used], design.log_units[row][used]
+        controls = design.controls[row][used]
+        controls = controls[:, independent(controls)]
+        outside = np.column_stack([controls, design.instruments[row][used]])
+        outside = outside[:, independent(outside)]
         n, k = len(price), controls.shape[1] + 1
-        if not outside.shape[1] or n <= k or np.ptp(price) == 0:
+        moves = n > k and independent(np.column_stack([controls, price]))[-1]
+        if not moves or outside.shape[1] < k:
             continue
-        first = sm.OLS(price, np.column_stack([controls, outside])).fit()
+        first = sm.OLS(price, outside).fit()
         second = sm.OLS(units, np.column_stack([controls, first.fittedvalues])).fit()
         structural = units - np.column_stack([controls, price]) @ second.params
         influence = second.model.pinv_wexog[-1]
         elasticity[row] = second.params[-1]
         std_error[row] = np.sqrt(((influence * structural) ** 2).sum() * n / (n - k))
     return elasticity, std_error
-
-
-def _alive(columns: FloatArray) -> FloatArray:
-    """The columns that are not zero throughout."""
-    return columns[:, (columns != 0).any(axis=0)]

@@ -223,7 +223,7 @@ def _grid(
         centre[k] = (np.bincount(g, w * y, groups) + prior_mean * precision0) / precision[k]
         # Squares about the centre: no cancellation between large sums.
         squares = np.bincount(g, w * (y - centre[k][g]) ** 2, groups)
-        squares += precision0 * (centre[k] - prior_mean) ** 2
+        squares = squares + precision0 * (centre[k] - prior_mean) ** 2
         log_det = np.bincount(g, np.log(w), groups) + np.log(precision0) - np.log(precision[k])
         log_likelihood[k] = 0.5 * (log_det - squares)
     return _Grid(log_likelihood, centre, precision)
