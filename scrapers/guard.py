@@ -32,6 +32,9 @@ _log = logging.getLogger(__name__)
 PRIVATE_ORIGIN: Final = "PRICEWRIGHT_PRIVATE_ORIGIN"
 """Scrapy setting: `host:port` of the site that may stand at a private address; empty for none."""
 
+SITE_HOST: Final = "PRICEWRIGHT_SITE_HOST"
+"""Scrapy setting: the host, with everything below it, that the crawl stays on."""
+
 _PORTS: Final = frozenset({None, 80, 443, 8080, 8443})
 _LOCAL_NAMES: Final = (".localhost", ".local", ".internal", ".intranet", ".lan", ".home.arpa")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
@@ -74,7 +77,8 @@ def origin_of(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        usual = {"http": 80, "https": 443}[parts.scheme]
+        port = usual if parts.port is None else parts.port
     except (ValueError, KeyError):
         raise ForbiddenAddress(f"{url!r} is not an http or https address") from None
     if not parts.hostname:
@@ -117,15 +121,25 @@ class ForbiddenRequest(IgnoreRequest):
 
 
 class AddressGuard:
-    """Downloader middleware: every request, also redirected ones and robots.txt, is checked."""
+    """Downloader middleware: every request, also redirected ones and robots.txt, is checked.
 
-    def __init__(self, private_origin: str = "") -> None:
+    Beside forbidden addresses it refuses other hosts than the site's own and those below it: a
+    redirect to a log-in or a shop that was bought up is not what the site's owner asked for.
+
+    Args:
+        private_origin: `host:port` that may be private; empty for none.
+        site_host: the site's host without `www.`; empty lets every host pass.
+    """
+
+    def __init__(self, private_origin: str = "", site_host: str = "") -> None:
         self._private_origin = private_origin
+        self._site_host = site_host
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> AddressGuard:
         """Built by Scrapy with the site's permission."""
-        return cls(crawler.settings.get(PRIVATE_ORIGIN, ""))
+        settings = crawler.settings
+        return cls(settings.get(PRIVATE_ORIGIN, ""), settings.get(SITE_HOST, ""))
 
     def process_request(self, request: Request) -> None:
         """Drop the request if its address is forbidden."""
@@ -133,23 +147,28 @@ class AddressGuard:
             check_url(request.url, private_origin=self._private_origin)
         except ForbiddenAddress as error:
             raise ForbiddenRequest(str(error)) from error
+        host = urlsplit(request.url).hostname or ""
+        if self._site_host and not f".{host}".endswith(f".{self._site_host}"):
+            raise ForbiddenRequest(f"{request.url!r} leads away from {self._site_host}")
 
 
-_Receiver: TypeAlias = Any
-"""Twisted's `IResolutionReceiver`, an interface whose methods carry no usable types."""
+_Interface: TypeAlias = Any
+"""One of Twisted's interfaces: what implements them can not be told by its type."""
 
 
-class _PublicOnly:
-    """Passes on the public ones of the addresses that a name resolves to."""
+class PublicAddresses:
+    """A resolution receiver that passes on the public ones of a name's addresses."""
 
-    def __init__(self, receiver: _Receiver, name: str) -> None:
+    def __init__(self, receiver: _Interface, name: str) -> None:
         self._receiver = receiver
         self._name = name
 
-    def resolutionBegan(self, resolutionInProgress: IHostResolution) -> None:  # noqa: N802, N803
+    def resolutionBegan(self, resolutionInProgress: _Interface) -> None:  # noqa: N802, N803
+        """Handed on."""
         self._receiver.resolutionBegan(resolutionInProgress)
 
-    def addressResolved(self, address: IAddress) -> None:  # noqa: N802
+    def addressResolved(self, address: _Interface) -> None:  # noqa: N802
+        """Handed on if it is public."""
         literal = literal_address(str(getattr(address, "host", "")))
         if literal is not None and is_public(literal):
             self._receiver.addressResolved(address)
@@ -157,6 +176,7 @@ class _PublicOnly:
             _log.warning("refused: %s resolves to the private address %s", self._name, literal)
 
     def resolutionComplete(self) -> None:  # noqa: N802
+        """Handed on."""
         self._receiver.resolutionComplete()
 
 
@@ -176,7 +196,7 @@ class GuardedResolver(CachingHostnameResolver):
 
     def resolveHostName(  # noqa: N802 - twisted's name
         self,
-        resolutionReceiver: _Receiver,  # noqa: N803
+        resolutionReceiver: _Interface,  # noqa: N803
         hostName: str,  # noqa: N803
         portNumber: int = 0,  # noqa: N803
         addressTypes: Sequence[type[IAddress]] | None = None,  # noqa: N803
@@ -185,7 +205,7 @@ class GuardedResolver(CachingHostnameResolver):
         """Resolve, leaving out what is private unless the site stands there."""
         receiver = resolutionReceiver
         if hostName != self._private_host:
-            receiver = _PublicOnly(resolutionReceiver, hostName)
+            receiver = PublicAddresses(resolutionReceiver, hostName)
         return super().resolveHostName(
             receiver, hostName, portNumber, addressTypes, transportSemantics
         )

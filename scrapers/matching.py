@@ -85,14 +85,11 @@ _UNITS: Final[dict[str, tuple[float, str]]] = {
     "washes": (1.0, "piece"), "rolls": (1.0, "piece"), "wipes": (1.0, "piece"),
     "pads": (1.0, "piece"), "pods": (1.0, "piece"),
 }  # fmt: skip
-_LENGTHS: Final = frozenset({"m", "cm", "mm"})  # sizes of a thing, seldom what a pack holds
 _UNIT = "|".join(sorted(_UNITS, key=len, reverse=True))
 _PACK = re.compile(
-    rf"(?:(?P<times>\d{{1,3}})\s*[x×*]\s*)?(?P<size>\d+(?:[.,]\d+)?)\s*-?(?P<unit>{_UNIT})\b",
+    rf"(?:(?P<times>\d{{1,3}})\s*[x×*]\s*)?(?P<size>\d+(?:[.,]\d+)?)\s*-?(?P<unit>{_UNIT})\b"
+    r"(?:\s*[x×*]\s*(?P<after>\d{1,3})\b|\s*\(?(?P<er>\d{1,3})[ -]?(?:er\b|pack\b))?",
     re.IGNORECASE,
-)
-_TIMES_AFTER = re.compile(
-    r"\s*[x×*]\s*(\d{1,3})\b|\s*\(?(\d{1,3})[ -]?(?:er\b|pack\b)", re.IGNORECASE
 )
 _COUNTED = re.compile(r"\b(\d+)([^\W\d_]{4,})\b")
 _WORD = re.compile(r"[^\W_]+")
@@ -104,18 +101,17 @@ def pack_of(text: str) -> Pack | None:
 
     None where it names none, or two that differ.
     """
-    found: list[Pack] = []
-    for match in _PACK.finditer(text):
-        factor, unit = _UNITS[match["unit"].lower()]
-        if match["unit"].lower() in _LENGTHS:
-            continue
-        after = _TIMES_AFTER.match(text, match.end())
-        times = match["times"] or (after and (after[1] or after[2])) or "1"
-        size = float(match["size"].replace(",", "."))
-        found.append(Pack(int(times) * size * factor, unit))
+    named = (_pack(match) for match in _PACK.finditer(text))
+    found = [pack for pack in named if pack.unit != "m"]  # a length is a size, not a content
     if not found:
         return None
     return found[0] if all(pack.same(found[0]) for pack in found) else None
+
+
+def _pack(match: re.Match[str]) -> Pack:
+    factor, unit = _UNITS[match["unit"].lower()]
+    times = match["times"] or match["after"] or match["er"] or "1"
+    return Pack(int(times) * float(match["size"].replace(",", ".")) * factor, unit)
 
 
 class Matcher:
@@ -242,10 +238,8 @@ def _words(text: str) -> list[str]:
     folded = _folded(text)
 
     def spelled(match: re.Match[str]) -> str:
-        factor, unit = _UNITS[match["unit"]]
-        size = float(match["size"].replace(",", ".")) * factor
-        times = f" {match['times']}x " if match["times"] else " "
-        return f"{times}{size:g}{unit} ".replace(".", "p")
+        pack = _pack(match)
+        return f" {pack.amount:g}{pack.unit} ".replace(".", "p")
 
     return _WORD.findall(_PACK.sub(spelled, folded))
 

@@ -16,7 +16,6 @@ from scrapers.outcomes import Ledger, Observation, Outcome
 from scrapers.sites import Site
 from scrapers.spiders.storefront import StorefrontSpider
 from storage.database import reading, writing
-from storage.errors import StorageError
 from storage.offers import ObservedOffer, StoredOffer, append_offers, latest_offers
 from storage.outbox import enqueue
 from storage.products import all_products
@@ -180,7 +179,7 @@ class StoreOffers:
         if isinstance(item, Observation) and not self._ledger.fatal:
             try:
                 self._store.add(item)
-            except StorageError as error:
+            except Exception as error:  # noqa: BLE001 - Scrapy would log it and lose offers
                 self._fail(error)
         return item
 
@@ -190,10 +189,10 @@ class StoreOffers:
             return
         try:
             self._store.finish()
-        except StorageError as error:
+        except Exception as error:  # noqa: BLE001 - as above
             self._fail(error)
 
-    def _fail(self, error: StorageError) -> None:
+    def _fail(self, error: Exception) -> None:
         """Note it; the spider stops at its next page."""
-        _log.error("offers could not be stored: %s", error)
+        _log.error("offers could not be stored", exc_info=error)
         self._ledger.fail(f"offers could not be stored: {error}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Final
 
-from scrapers.guard import PRIVATE_ORIGIN
+from scrapers.guard import PRIVATE_ORIGIN, SITE_HOST
 from scrapers.sites import Site
 
 USER_AGENT: Final = f"Pricewright/{version('pricewright')} (price comparison; obeys robots.txt)"
@@ -46,7 +46,7 @@ def crawl_settings(site: Site, *, log_level: str = "WARNING") -> dict[str, objec
         "DOWNLOAD_MAXSIZE": LARGEST_RESPONSE,
         "DOWNLOAD_WARNSIZE": 0,
         "DOWNLOAD_FAIL_ON_DATALOSS": True,
-        "DEPTH_LIMIT": 200,
+        "DEPTH_LIMIT": 1000,
         "URLLENGTH_LIMIT": 2083,
         "CLOSESPIDER_PAGECOUNT": site.max_pages,
         "REDIRECT_MAX_TIMES": 5,
@@ -56,6 +56,7 @@ def crawl_settings(site: Site, *, log_level: str = "WARNING") -> dict[str, objec
         # Safety: no private addresses, no proxy that would resolve names in our stead, no state
         # carried between pages, no doors left open into this process.
         PRIVATE_ORIGIN: site.private_origin,
+        SITE_HOST: site.host,
         "DNS_RESOLVER": "scrapers.guard.GuardedResolver",
         "HTTPPROXY_ENABLED": False,
         "COOKIES_ENABLED": False,
@@ -67,7 +68,9 @@ def crawl_settings(site: Site, *, log_level: str = "WARNING") -> dict[str, objec
         # Prices come over http and https and nothing else.
         "DOWNLOAD_HANDLERS": {"data": None, "file": None, "ftp": None, "s3": None},
         "DOWNLOADER_MIDDLEWARES": {
-            "scrapers.guard.AddressGuard": 40,
+            "scrapers.guard.AddressGuard": 50,
+            # It drops redirects without a word; the guard refuses them with one.
+            "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
             "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
             "scrapers.robots.RobotsGate": 100,
         },

@@ -94,6 +94,11 @@ class Site:
         """`host:port` that may be a private address; empty where none may."""
         return origin_of(self.start_url) if self.allow_private else ""
 
+    @property
+    def host(self) -> str:
+        """The host that a crawl stays on, with everything below it; without `www.`."""
+        return origin_of(self.start_url).rpartition(":")[0].removeprefix("www.")
+
     def is_product(self, url: str) -> bool:
         """Whether an address may be a product page."""
         return self.product_pattern is None or bool(re.search(self.product_pattern, url))

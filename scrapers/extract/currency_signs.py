@@ -14,7 +14,8 @@ _SIGNS: Final[dict[str, tuple[str, ...]]] = {
     "€": ("EUR",),
     "euro": ("EUR",),
     "eur": ("EUR",),
-    "£": ("GBP", "EGP", "LBP"),
+    "£": ("GBP",),
+    "e£": ("EGP",),
     "$": (
         "USD", "CAD", "AUD", "NZD", "MXN", "ARS", "CLP", "COP", "SGD", "HKD", "TWD", "UYU",
     ),

@@ -6,7 +6,6 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import scrapy
 from scrapy import Request, signals
@@ -31,7 +30,8 @@ _log = logging.getLogger(__name__)
 
 _GONE: Final = frozenset({404, 410})
 _BLOCKED: Final = frozenset({401, 403, 407, 429, 451})
-_PRODUCT, _LISTING, _EITHER = "product", "listing", "either"
+_PRODUCT, _EITHER = "product", "either"
+_LONGEST_ADDRESS: Final = 2000
 
 
 class StorefrontSpider(scrapy.Spider):
@@ -62,8 +62,6 @@ class StorefrontSpider(scrapy.Spider):
         self.store = store
         self._report = report
         self._left = limit
-        host = urlsplit(site.start_url).hostname or ""
-        self.allowed_domains = [host.removeprefix("www.")]
         self._known: set[str] = set()
 
     @classmethod
@@ -135,8 +133,9 @@ class StorefrontSpider(scrapy.Spider):
 
     def page_failed(self, failure: Failure) -> None:
         """A page could not be fetched; the others go on."""
-        request = getattr(failure, "request", None)
-        self._note(getattr(request, "url", ""), *_failure(failure))
+        request: Request = failure.request  # type: ignore[attr-defined]  # Scrapy puts it there
+        asked = request.meta.get("redirect_urls", [request.url])[0]
+        self._note(asked, *_failure(failure))
 
     def page_raised(self, failure: Failure, response: Response) -> None:
         """Our own code failed on a page."""
@@ -181,9 +180,13 @@ class StorefrontSpider(scrapy.Spider):
         for place in places:
             if place in self._known or not place.startswith(("http://", "https://")):
                 continue
+            if len(place) > _LONGEST_ADDRESS:
+                continue
             self._known.add(place)
             self.ledger.expected += 1
-            yield Request(place, callback=callback, errback=self.page_failed)
+            # What was asked for before is known here. Scrapy's own filter would also drop the
+            # second of two pages that redirect to the same place, and nobody would know.
+            yield Request(place, callback=callback, errback=self.page_failed, dont_filter=True)
 
     def _answered(self, response: Response) -> bool:
         """Count the answer; whether it is a page rather than a refusal."""
