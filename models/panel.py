@@ -21,6 +21,16 @@ DAYS_A_WEEK: Final = 7
 _REQUIRED: Final = ("sku", "market", "period_start", "units", "price")
 _MONEY: Final = ("price", "regular_price", "cost")
 _SHARES: Final = ("deal", "feature", "display")
+_REASONS: Final = (
+    "units_not_a_number",
+    "returns",
+    "duplicate",
+    "stock_out",
+    "price_not_known",
+    "zero_price",
+    "price_jump",
+    "promotion_price_not_known",
+)
 _LONGEST_PERIOD: Final = 10
 """Days between rows, in the middle series, above which a history is no longer weekly."""
 _JUMP: Final = 20.0
@@ -150,25 +160,21 @@ def build_panel(frame: pd.DataFrame) -> tuple[Panel, CleaningReport]:
         (1, 2)
     """
     _refuse_unreadable(frame)
-    table = _typed(frame)
-    series = table.groupby(["sku", "market"], sort=True, observed=True)
-    table["series"] = series.ngroup()
-    identity = series[["category", "brand"]].first()
+    series, identity = _identify(frame)
+    table = _sorted_by_time(frame, series)
     reason = _reasons_to_drop(table)
-    kept = table[reason == ""].sort_values(["series", "period_start"], kind="stable")
-    dropped = {str(name): int(n) for name, n in reason[reason != ""].value_counts().items()}
-    if _is_daily(table):
-        kept, partial = _whole_weeks(kept)
-        if partial:
-            dropped["partial_week"] = partial
-        rows_kept = len(frame) - sum(dropped.values())
+    dropped = {name: int((reason == i).sum()) for i, name in enumerate(_REASONS, 1)}
+    daily = _is_daily(table)
+    kept = table[reason == 0]
+    if daily:
+        kept, dropped["partial_week"] = _whole_weeks(kept)
+    rows_kept = len(kept)
+    if daily:
         kept = _weeks_of_days(kept)
-    else:
-        rows_kept = len(kept)
     counts = np.bincount(kept["series"], minlength=len(identity))
     panel = Panel(
-        sku=identity.index.get_level_values("sku").to_numpy(dtype=np.str_),
-        market=identity.index.get_level_values("market").to_numpy(dtype=np.str_),
+        sku=identity["sku"].to_numpy(dtype=np.str_),
+        market=identity["market"].to_numpy(dtype=np.str_),
         category=identity["category"].to_numpy(dtype=np.str_),
         brand=identity["brand"].to_numpy(dtype=np.str_),
         offset=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
@@ -181,6 +187,7 @@ def build_panel(frame: pd.DataFrame) -> tuple[Panel, CleaningReport]:
         feature=kept["feature"].to_numpy(np.float64),
         display=kept["display"].to_numpy(np.float64),
     )
+    dropped = {name: count for name, count in dropped.items() if count}
     return panel, CleaningReport(len(frame), rows_kept, dropped, len(kept))
 
 
@@ -203,57 +210,90 @@ def _refuse_unreadable(frame: pd.DataFrame) -> None:
             raise InvalidPanel(f"{name} must hold numbers, not {frame[name].dtype}")
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """The columns that matter, all present, with one meaning for what is not known."""
-    nothing = pd.Series(np.nan, index=frame.index)
-    columns: dict[str, object] = {
-        name: frame[name].astype("str").to_numpy() for name in ("sku", "market")
-    }
-    for name in ("category", "brand"):
-        column = frame[name] if name in frame.columns else pd.Series("", index=frame.index)
-        columns[name] = column.astype("object").where(column.notna(), "").astype("str").to_numpy()
-    columns["period_start"] = frame["period_start"].to_numpy(dtype="datetime64[D]")
-    columns["units"] = frame["units"].to_numpy(np.float64)
-    for name in _MONEY:
-        values = frame.get(name, nothing).to_numpy(np.float64)
-        columns[name] = values if name == "price" else np.where(values > 0, values, np.nan)
-    for name in _SHARES:
-        values = frame.get(name, nothing).to_numpy(np.float64)
-        columns[name] = np.clip(np.nan_to_num(values, nan=0.0), 0.0, 1.0)
-    empty = frame["stock_out"] if "stock_out" in frame.columns else nothing
-    columns["stock_out"] = (
-        empty.astype("object").where(empty.notna(), other=0).astype(bool).to_numpy()
+def _identify(frame: pd.DataFrame) -> tuple[IntArray, pd.DataFrame]:
+    """The series of each row, numbered by (sku, market), and who the series are."""
+    codes, names = [], []
+    for column in ("sku", "market"):
+        missing = int(frame[column].isna().sum())
+        if missing:
+            raise InvalidPanel(f"{column} is missing in {missing} rows; every sale needs one")
+        code, name = pd.factorize(frame[column].astype("str"), sort=True)
+        codes.append(code.astype(np.int64))
+        names.append(np.asarray(name, dtype=np.str_))
+    pair = codes[0] * len(names[1]) + codes[1]
+    pairs, first, series = np.unique(pair, return_index=True, return_inverse=True)
+    identity = pd.DataFrame(
+        {"sku": names[0][pairs // len(names[1])], "market": names[1][pairs % len(names[1])]}
     )
+    for column in ("category", "brand"):
+        if column in frame.columns:
+            known = frame[column].iloc[first].astype("object")
+            identity[column] = known.where(known.notna(), "").astype("str").to_numpy()
+        else:
+            identity[column] = ""
+    return series.astype(np.int64), identity
+
+
+def _sorted_by_time(frame: pd.DataFrame, series: IntArray) -> pd.DataFrame:
+    """Plain numbers in order of series and time, with one meaning for what is not known."""
+    days = frame["period_start"].to_numpy(dtype="datetime64[D]")
+    order = np.lexsort((days.astype(np.int64), series))
+    nothing = pd.Series(np.nan, index=frame.index)
+
+    def column(name: str) -> FloatArray:
+        values = frame.get(name, nothing).to_numpy(np.float64, na_value=np.nan)
+        return np.asarray(values, dtype=np.float64)[order]
+
+    columns: dict[str, object] = {
+        "series": series[order],
+        "period_start": days[order].astype("datetime64[s]"),
+        "units": column("units"),
+        "price": column("price"),
+    }
+    for name in ("regular_price", "cost"):
+        values = column(name)
+        columns[name] = np.where(values > 0, values, np.nan)
+    for name in _SHARES:
+        columns[name] = np.clip(np.nan_to_num(column(name), nan=0.0), 0.0, 1.0)
+    columns["stock_out"] = np.nan_to_num(column("stock_out"), nan=0.0) > 0
     return pd.DataFrame(columns)
 
 
-def _reasons_to_drop(table: pd.DataFrame) -> pd.Series:
-    """Why each row can not be used, `""` where it can; the first reason that applies counts."""
+def _reasons_to_drop(table: pd.DataFrame) -> IntArray:
+    """(r,) why each row can not be used, 1 + position in `_REASONS`; 0 where it can.
+
+    The first reason that applies counts.
+    """
     units, price, regular = (table[name].to_numpy() for name in ("units", "price", "regular_price"))
+    series, day = table["series"].to_numpy(), table["period_start"].to_numpy()
+    again = np.zeros(len(table), dtype=np.bool_)
+    again[1:] = (series[1:] == series[:-1]) & (day[1:] == day[:-1])
     usable_price = pd.Series(np.where(np.isfinite(price) & (price > 0), price, np.nan))
-    middle = usable_price.groupby(table["series"]).transform("median").to_numpy()
+    middle = usable_price.groupby(series).transform("median").to_numpy()
     with np.errstate(invalid="ignore"):
         jump = np.maximum(price / middle, middle / np.where(price > 0, price, np.nan)) > _JUMP
-        # Without a sale nobody paid a price; in a promotion the regular price was not on either.
-        unknown = (units == 0) & (table["deal"].to_numpy() > 0) & (price == regular)
-        reasons = {
-            "units_not_a_number": ~np.isfinite(units),
-            "returns": units < 0,
-            "duplicate": table.duplicated(["series", "period_start"]).to_numpy(),
-            "stock_out": table["stock_out"].to_numpy(),
-            "price_not_known": ~np.isfinite(price),
-            "zero_price": price <= 0,
-            "price_jump": jump,
-            "promotion_price_not_known": unknown,
-        }
-    return pd.Series(np.select(list(reasons.values()), list(reasons), default=""))
+    # Without a sale nobody paid a price; in a promotion the regular price was not on either.
+    unknown = (units == 0) & (table["deal"].to_numpy() > 0) & (price == regular)
+    found = {
+        "units_not_a_number": ~np.isfinite(units),
+        "returns": units < 0,
+        "duplicate": again,
+        "stock_out": table["stock_out"].to_numpy(),
+        "price_not_known": ~np.isfinite(price),
+        "zero_price": price <= 0,
+        "price_jump": jump,
+        "promotion_price_not_known": unknown,
+    }
+    reason: IntArray = np.select(
+        [found[name] for name in _REASONS], list(range(1, len(_REASONS) + 1)), default=0
+    ).astype(np.int64)
+    return reason
 
 
 def _is_daily(table: pd.DataFrame) -> bool:
     """True where rows lie closer together than a week."""
-    ordered = table.sort_values(["series", "period_start"])
-    days = ordered["period_start"].to_numpy(dtype="datetime64[D]").astype(np.int64)
-    gap, same = np.diff(days), np.diff(ordered["series"].to_numpy()) == 0
+    days = table["period_start"].to_numpy(dtype="datetime64[D]").astype(np.int64)
+    gap, same = np.diff(days), np.diff(table["series"].to_numpy()) == 0
     gaps = gap[same & (gap > 0)]
     if not gaps.size:
         return False

@@ -73,6 +73,14 @@ class FitSpec:
     series_at_once: int = 2000
 
     def __post_init__(self) -> None:
+        for name, kind in (("estimator", Estimator), ("engine", Engine)):
+            value = getattr(self, name)
+            try:
+                object.__setattr__(self, name, kind(value))
+            except ValueError:
+                raise InvalidSpec(
+                    f"{name} {value!r} must be one of {', '.join(repr(k.value) for k in kind)}"
+                ) from None
         _refuse_unknown("controls", self.controls, PROMOTION_CONTROLS)
         _refuse_unknown("instruments", self.instruments, INSTRUMENTS)
         if self.estimator is Estimator.TSLS and not self.instruments:

@@ -237,6 +237,8 @@ def test_a_panel_without_rows_is_refused() -> None:
         ({"controls": ("deal", "deal")}, "different names"),
         ({"instruments": ("price",)}, "instruments .*cost, depth"),
         ({"estimator": Estimator.TSLS, "instruments": ()}, "needs instruments"),
+        ({"estimator": "magic"}, "estimator 'magic' must be one of 'auto', 'ols', '2sls'"),
+        ({"engine": "slide rule"}, "'batched', 'statsmodels'"),
         ({"harmonics": 7}, r"harmonics must lie in 0\.\.6"),
         ({"minimum_f": -1.0}, "minimum_f"),
         ({"series_at_once": 0}, "series_at_once"),

@@ -53,6 +53,19 @@ def test_a_row_that_can_not_be_used_is_dropped_with_its_reason(
     assert panel.units.tolist() == [6, 7, 8]
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        [True, None, False, None],
+        pd.array([True, None, False, None], dtype="boolean"),
+        [1.0, np.nan, 0.0, np.nan],
+    ],
+)
+def test_an_unknown_stock_out_is_none(flags: object) -> None:
+    _, report = build_panel(history(stock_out=flags))
+    assert report.dropped == {"stock_out": 1}
+
+
 def test_the_first_of_two_rows_of_one_week_counts() -> None:
     again = pd.concat([history(), history(units=[50.0, 60, 70, 80])])
     panel, report = build_panel(again)
@@ -125,6 +138,7 @@ def test_unknown_categories_and_flags_mean_nothing_is_known() -> None:
     [
         (history().drop(columns="units"), "lacks units; it has sku, market"),
         (history().iloc[:0], "no rows"),
+        (history(sku=["A", "A", None, "A"]), "sku is missing in 1 rows"),
         (history(period_start="2026-01-05"), "period_start must hold dates"),
         (history(units=list("abcd")), "units must hold numbers"),
         (
