@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 import numpy as np
-import psycopg
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import sqlalchemy as sa
@@ -25,6 +24,9 @@ from storage.columns import json_text
 
 BATCH: Final = 50_000
 """Rows that are held as Python objects at one time."""
+
+if TYPE_CHECKING:
+    import psycopg
 
 Kind: TypeAlias = Literal["int", "float", "money", "bool", "str", "day"]
 
@@ -48,8 +50,7 @@ def append(conn: Connection, table: sa.Table, rows: pa.Table) -> None:
     """
     names = ", ".join(rows.column_names)
     if conn.dialect.name == "postgresql":
-        raw = conn.connection.dbapi_connection
-        assert isinstance(raw, psycopg.Connection)  # noqa: S101  (narrows the type)
+        raw = cast("psycopg.Connection[Any]", conn.connection.dbapi_connection)
         with (
             raw.cursor() as cursor,
             cursor.copy(f"COPY {table.name} ({names}) FROM STDIN (FORMAT csv)".encode()) as copy,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from storage.errors import FileUnreadable, LayoutRefused
 from storage.imports.chunks import Chunk
-from storage.imports.text_file import opened
+from storage.imports.text_file import opened, refuse_change, state_of
 
 CHUNK_ROWS: Final = 50_000
 
@@ -24,14 +25,22 @@ class ParquetTable:
 
     delimiter = ""
 
-    def __init__(self, path: Path, file: pq.ParquetFile) -> None:
+    def __init__(self, path: Path, raw: io.FileIO, file: pq.ParquetFile) -> None:
         self.name = str(path)
-        self._path = path
+        self._raw = raw
+        self._state = state_of(raw.fileno())
         self._file = file
         self.header: tuple[str, ...] = tuple(file.schema_arrow.names)
 
     def chunks(self, wanted: Sequence[str]) -> Iterator[Chunk]:
         """See `TableFile.chunks`."""
+        for name in wanted:
+            kind = self._file.schema_arrow.field(name).type
+            if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+                raise LayoutRefused(
+                    f"{self.name}: column {name!r} holds {kind}, which is neither text nor "
+                    "a number nor a date"
+                )
         done = 0
         batches = self._file.iter_batches(CHUNK_ROWS, columns=list(dict.fromkeys(wanted)))
         while True:
@@ -49,13 +58,14 @@ class ParquetTable:
                     columns=dict(zip(batch.schema.names, batch.columns, strict=True)),
                 )
             done += batch.num_rows
+        refuse_change(self.name, self._state, self._raw.fileno())
         if not done:
             raise LayoutRefused(f"{self.name}: the file has columns but no rows")
 
     def sha256(self) -> str:
         """Digest of the whole file."""
-        with opened(self._path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        self._raw.seek(0)
+        return hashlib.file_digest(self._raw, "sha256").hexdigest()
 
 
 @contextmanager
@@ -65,11 +75,10 @@ def open_parquet(path: Path) -> Iterator[ParquetTable]:
     Raises:
         FileUnreadable: not there, a directory, or no Parquet file.
     """
-    with opened(path):
-        pass
-    try:
-        file = pq.ParquetFile(path, pre_buffer=False)
-    except (OSError, pa.ArrowException) as problem:
-        raise FileUnreadable(f"{path} is not a Parquet file: {problem}") from problem
-    with file:
-        yield ParquetTable(path, file)
+    with opened(path) as raw:
+        try:
+            file = pq.ParquetFile(path, pre_buffer=False)
+        except (OSError, pa.ArrowException) as problem:
+            raise FileUnreadable(f"{path} is not a Parquet file: {problem}") from problem
+        with file:
+            yield ParquetTable(path, raw, file)

@@ -7,6 +7,8 @@ import csv
 import gzip
 import hashlib
 import io
+import os
+import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -67,6 +69,7 @@ class TextFile:
                 columns={name: pa.array(columns[at], pa.string()) for name, at in places},
                 misshapen=misshapen,
             )
+        self._raw.refuse_change(self.name)
         if not any_row:
             raise LayoutRefused(f"{self.name}: the file has a header but no rows")
 
@@ -154,15 +157,36 @@ def opened(path: Path) -> Iterator[io.FileIO]:
         yield file
 
 
+def state_of(file: int) -> tuple[int, int] | None:
+    """Size and time of change of an open file; None for a stream, which has neither."""
+    status = os.fstat(file)
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
+
+
+def refuse_change(name: str, before: tuple[int, int] | None, file: int) -> None:
+    """Refuse a file that another program cut, or still writes, while it was read.
+
+    Raises:
+        FileUnreadable: its size or time is not what it was.
+    """
+    if state_of(file) != before:
+        raise FileUnreadable(f"{name} changed while it was read; import it when it is complete")
+
+
 class _Hashing(io.RawIOBase):
     """Passes bytes through and digests them, so that a stream need not be read twice."""
 
     def __init__(self, source: io.FileIO) -> None:
         self._source = source
+        self._state = state_of(source.fileno())
         self.digest = hashlib.sha256()
 
     def readable(self) -> bool:
         return True
+
+    def refuse_change(self, name: str) -> None:
+        """Refuse a file that is not what it was when it was opened."""
+        refuse_change(name, self._state, self._source.fileno())
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         size = self._source.readinto(buffer) or 0

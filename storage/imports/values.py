@@ -140,7 +140,7 @@ class Checker:
         """(n,) datetime64[D]."""
         source = self._sources[name]
         column = self._chunk.columns[source.theirs]
-        if pa.types.is_temporal(column.type):
+        if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
             values = _days(pc.cast(column, pa.date32(), safe=False))
             blank = np.asarray(pc.is_null(column))
         else:

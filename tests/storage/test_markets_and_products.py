@@ -78,6 +78,6 @@ def test_products_are_chosen_by_category_and_sku_together(engine: Engine) -> Non
             ({"category": "tea", "skus": ["tea-1", "cup-1"]}, {"tea-1"}),
             ({"category": "none"}, set()),
         ):
-            query = chosen_products(conn, **choice)  # type: ignore[arg-type]
+            query = chosen_products(conn, **choice)
             assert query is not None
             assert set(conn.scalars(query)) == {known[sku] for sku in expected}
