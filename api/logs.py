@@ -76,8 +76,8 @@ def configure_logs(
     handler.pricewright = True  # type: ignore[attr-defined]  # ours to replace, pytest's are not
     root.addHandler(handler)
     root.setLevel(level)
-    # httpx writes a line a request at INFO, with the URL; deliveries have their own line.
-    for chatty in ("httpx", "httpcore"):
+    # httpx writes a line a request with its URL, Alembic one a connection; ours say it already.
+    for chatty in ("httpx", "httpcore", "alembic"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 30.0
 _GRACE_SECONDS: Final = 10
+_WORKER_SECONDS: Final = 60
 _FAILED_START: Final = "the service failed while starting; the log says why"
 _FACTORY: Final = "api.server:worker_app"
 
@@ -142,4 +143,6 @@ def _options(settings: Settings) -> dict[str, Any]:
         "access_log": False,  # each request has its own line, with its id
         "server_header": False,
         "timeout_graceful_shutdown": _GRACE_SECONDS,
+        # A worker that is slow to start on a busy machine must not be taken for a dead one.
+        "timeout_worker_healthcheck": _WORKER_SECONDS,
     }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,6 +17,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy import Engine
 
+from api.logs import LogFormat, LogLevel, configure_logs
 from api.server import serving
 from api.settings import Settings, load_settings
 from tests.api.shop import open_shop
@@ -24,9 +28,11 @@ QUICK = 0.05
 
 
 @pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """What a test does to the logs of this process ends with the test."""
-    yield
+def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """What this process logged so far in the test; its logs are as before afterwards."""
+    stream = io.StringIO()
+    configure_logs(LogFormat.JSON, LogLevel.INFO, stream)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     root = logging.getLogger()
     for handler in [h for h in root.handlers if getattr(h, "pricewright", False)]:
         root.removeHandler(handler)

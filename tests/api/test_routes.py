@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -162,7 +164,7 @@ def test_a_request_id_is_taken_over_or_made(client: httpx.Client) -> None:
 
 
 def test_a_defect_is_answered_without_its_details(
-    settings: Settings, capfd: pytest.CaptureFixture[str]
+    settings: Settings, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     app = create_app(settings)
 
@@ -175,6 +177,9 @@ def test_a_defect_is_answered_without_its_details(
     assert (answer.status_code, answer.json()["type"]) == (500, "/problems/unexpected-failure")
     assert "42" not in answer.text
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
+    (failure,) = [line for line in log_lines() if line["event"] == "request failed"]
+    assert failure["request_id"] == answer.json()["request_id"]
+    assert "the secret is 42" in failure["exception"][-1]["exc_value"]
 
 
 def test_the_docs_page_opens(client: httpx.Client) -> None:

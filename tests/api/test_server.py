@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -29,6 +29,8 @@ PROGRAM = (
     "from api.server import serve; from api.settings import load_settings; serve(load_settings())"
 )
 
+START_SECONDS = 120.0  # mostly imports; a busy machine takes its time
+
 
 @contextmanager
 def process(
@@ -44,7 +46,11 @@ def process(
     }
     lines: list[str] = []
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], env=variables, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM],
+        env=variables,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as running:
         stream = running.stderr
         assert stream is not None
@@ -53,7 +59,8 @@ def process(
         try:
             yield running, lines
         finally:
-            running.kill()
+            with suppress(ProcessLookupError):  # the workers too, where the test has failed
+                os.killpg(running.pid, signal.SIGKILL)
             running.wait()
             reader.join()
 
@@ -71,19 +78,19 @@ def answers(url: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
 def test_a_process_serves_and_stops_on_sigterm(shop: Engine, workers: str) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with process(shop, PRICEWRIGHT_PORT=str(port), PRICEWRIGHT_WORKERS=workers) as (running, lines):
-        assert eventually(lambda: answers(url), 30)
+        assert eventually(lambda: answers(url), START_SECONDS)
         price = httpx.get(f"{url}/v1/prices/TEA-1?market=online")
         assert price.json()["price"]["amount"] == "4.99"
         missing = httpx.get(f"{url}/v1/price-books/99", headers={"x-request-id": "trace-1"})
         assert missing.status_code == 404
         assert eventually(lambda: any("trace-1" in line for line in lines))
         running.send_signal(signal.SIGTERM)
-        assert running.wait(20) in (0, -signal.SIGTERM)
+        assert running.wait(60) in (0, -signal.SIGTERM)
     logged = [json.loads(line) for line in lines]
     (request,) = [line for line in logged if line.get("request_id") == "trace-1"]
     assert (request["event"], request["status"], request["level"]) == ("request", 404, "info")
@@ -97,9 +104,9 @@ def test_a_process_serves_and_stops_on_sigterm(shop: Engine, workers: str) -> No
 def test_ctrl_c_ends_in_order(shop: Engine) -> None:
     port = free_port()
     with process(shop, PRICEWRIGHT_PORT=str(port)) as (running, lines):
-        assert eventually(lambda: answers(f"http://127.0.0.1:{port}"), 30)
+        assert eventually(lambda: answers(f"http://127.0.0.1:{port}"), START_SECONDS)
         running.send_signal(signal.SIGINT)
-        assert running.wait(20) == 0
+        assert running.wait(60) == 0
     assert not any("Traceback" in line for line in lines)
 
 
