@@ -233,30 +233,28 @@ TARGETS: Final[dict[Kind, Target]] = {
 
 
 def _product_numbers(check: Checker, known: KnownKeys) -> IntArray:
-    sku = check.text("sku", required=True)
-    names, codes = np.unique(sku, return_inverse=True)
-    found = np.array([known.skus.get(name, -1) for name in names.tolist()], dtype=np.int64)
-    numbers: IntArray = found[codes] if len(sku) else np.empty(0, dtype=np.int64)
+    names, codes = check.keys("sku")
+    numbers = _each([known.skus.get(name, -1) for name in names], codes)
     check.refuse(numbers < 0, "sku", "is not a known product; import products first")
     return numbers
 
 
 def _market_numbers(check: Checker, known: KnownKeys) -> tuple[IntArray, FloatArray]:
     """(n,) market numbers, and minor units in a major unit of each one's currency."""
-    code = check.text("market", required=True)
-    names, codes = np.unique(code, return_inverse=True)
-    for name in names.tolist():
-        if name and name not in known.markets and known.allowed is not None:
+    names, codes = check.keys("market")
+    if known.allowed is not None:
+        for name in sorted(set(names) - {""} - set(known.markets)):
             known.add(name, known.allowed)
-    found = np.array([known.markets.get(name, -1) for name in names.tolist()], dtype=np.int64)
-    scales = np.array(
-        [10.0 ** decimals(known.currencies.get(name, "EUR")) for name in names.tolist()]
-    )
-    if not len(code):
-        return np.empty(0, dtype=np.int64), np.empty(0)
+    numbers = _each([known.markets.get(name, -1) for name in names], codes)
     reason = "is not a known market; import markets first, or have it made with --currency"
-    check.refuse(found[codes] < 0, "market", reason)
-    return found[codes], scales[codes]
+    check.refuse(numbers < 0, "market", reason)
+    digits = _each([decimals(known.currencies.get(name, "EUR")) for name in names], codes)
+    return numbers, np.power(10.0, digits, dtype=np.float64)
+
+
+def _each(of_name: list[int], codes: IntArray) -> IntArray:
+    """(n,) the number of each row's name."""
+    return np.array(of_name or [0], dtype=np.int64)[codes]
 
 
 def _all_markets(known: KnownKeys) -> tuple[IntArray, int]:
@@ -297,4 +295,4 @@ def _always(check: Checker, day: date) -> NDArray[np.datetime64]:
 
 
 def _iso(day: NDArray[np.datetime64]) -> pa.Array:
-    return pa.array(np.datetime_as_string(day, unit="D").tolist(), pa.string())
+    return pa.array(day.astype("datetime64[D]")).cast(pa.string())

@@ -12,6 +12,7 @@ import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 MAX_LINE_BYTES: Final = 1 << 20
 CHUNK_ROWS: Final = 50_000
-_BOM: Final = codecs.BOM_UTF8
 _WIDE_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -63,10 +63,11 @@ class TextFile:
             if not rows and not misshapen:
                 break
             any_row = True
-            columns = list(zip(*rows, strict=True)) or [()] * len(self.header)
             yield Chunk(
                 row=np.array(lines, dtype=np.int64),
-                columns={name: pa.array(columns[at], pa.string()) for name, at in places},
+                columns={
+                    name: pa.array([row[at] for row in rows], pa.string()) for name, at in places
+                },
                 misshapen=misshapen,
             )
         self._raw.refuse_change(self.name)
@@ -202,26 +203,43 @@ def _lines(name: str, stream: io.BufferedReader[Any], encoding: str) -> Iterator
 
 
 def _byte_lines(name: str, stream: io.BufferedReader[Any], encoding: str) -> Iterator[str]:
-    number = 0
-    while raw := stream.readline(MAX_LINE_BYTES + 1):
-        number += 1
-        if len(raw) > MAX_LINE_BYTES:
-            raise _too_long(name, number)
-        if number == 1:
-            if raw.startswith(_WIDE_BOMS):
+    """Lines of a text whose line ends are one byte, cut and decoded a block at a time."""
+    return chain.from_iterable(
+        # Rows of a CSV file end at "\n" only; a lone "\r" inside is the business of csv.reader.
+        io.StringIO(text, newline="\n")
+        for text in _decoded_blocks(name, stream, encoding)
+    )
+
+
+def _decoded_blocks(name: str, stream: io.BufferedReader[Any], encoding: str) -> Iterator[str]:
+    number = 1  # of the line that the next block begins with
+    rest = b""
+    for block in chain(iter(lambda: stream.read1(MAX_LINE_BYTES), b""), (b"",)):
+        data = rest + block
+        end = data.rfind(b"\n") + 1 if block else len(data)
+        # A block is no longer than the longest line, so only its first line can be too long.
+        first = data.find(b"\n") if end and b"\n" in data else len(data)
+        if first > MAX_LINE_BYTES:
+            raise LayoutRefused(_too_long(name, number))
+        whole, rest = data[:end], data[end:]
+        if number == 1 and whole:
+            if whole.startswith(_WIDE_BOMS):
                 raise FileUnreadable(f"{name} is UTF-16 text; pass --encoding utf-16")
-            if encoding == "utf-8" and raw.startswith(_BOM):
-                raw = raw[len(_BOM) :]
-        if b"\0" in raw:
-            raise FileUnreadable(f"{name}, line {number} holds a zero byte; is this a text file?")
+            if encoding == "utf-8":
+                whole = whole.removeprefix(codecs.BOM_UTF8)
+        if b"\0" in whole:
+            line = number + whole.count(b"\n", 0, whole.index(b"\0"))
+            raise FileUnreadable(f"{name}, line {line} holds a zero byte; is this a text file?")
         try:
-            yield raw.decode(encoding)
+            yield whole.decode(encoding)
         except UnicodeDecodeError as problem:
+            line = number + whole.count(b"\n", 0, problem.start)
             raise FileUnreadable(
-                f"{name}, line {number}: byte 0x{raw[problem.start]:02X} is not {encoding} text; "
+                f"{name}, line {line}: byte 0x{whole[problem.start]:02X} is not {encoding} text; "
                 "if the file comes from a spreadsheet on Windows pass --encoding cp1252, "
                 "or --encoding latin-1"
             ) from None
+        number += whole.count(b"\n")
 
 
 def _wide_lines(name: str, stream: io.BufferedReader[Any], encoding: str) -> Iterator[str]:
@@ -236,7 +254,7 @@ def _wide_lines(name: str, stream: io.BufferedReader[Any], encoding: str) -> Ite
             ) from None
         number += 1
         if len(line) > MAX_LINE_BYTES:
-            raise _too_long(name, number)
+            raise LayoutRefused(_too_long(name, number))
         if "\0" in line:
             raise FileUnreadable(f"{name}, line {number} holds a zero character")
         if not line:
@@ -245,10 +263,8 @@ def _wide_lines(name: str, stream: io.BufferedReader[Any], encoding: str) -> Ite
         yield line
 
 
-def _too_long(name: str, number: int) -> LayoutRefused:
-    return LayoutRefused(
-        f"{name}, line {number} is longer than {MAX_LINE_BYTES:,} bytes; is this a CSV file?"
-    )
+def _too_long(name: str, number: int) -> str:
+    return f"{name}, line {number} is longer than {MAX_LINE_BYTES:,} bytes; is this a CSV file?"
 
 
 @contextmanager

@@ -110,6 +110,15 @@ class Checker:
         self.refuse(np.asarray(zero), name, "holds a zero character")
         return values
 
+    def keys(self, name: str) -> tuple[list[str], IntArray]:
+        """The different texts of a column, and (n,) which of them each row has; none is blank."""
+        encoded = pc.dictionary_encode(pc.fill_null(self._texts(name), ""))
+        codes = np.asarray(encoded.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
+        names: list[str] = encoded.dictionary.to_pylist()
+        blank = names.index("") if "" in names else -1
+        self.refuse(codes == blank, name, "is blank")
+        return names, codes
+
     def numbers(self, name: str, *, required: bool = False) -> FloatArray:
         """(n,) finite numbers with their scale applied, NaN where there is none."""
         source = self._sources[name]

@@ -274,7 +274,7 @@ def test_mixed_date_formats_are_refused_row_by_row(shop: Engine, write_file: Wri
         (b"sku,title\ntea-9,Th\xe9\n", "line 2: byte 0xE9 is not utf-8"),
         ("sku,title\ntea-9,Thé\n".encode("utf-16"), "--encoding utf-16"),
         (b"sku,title\ntea-9,Th\0\n", "line 2 holds a zero byte"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "line 1"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(1, 256)), "line 1: byte 0x89"),
     ],
 )
 def test_text_in_another_encoding_names_the_line_and_the_option(
