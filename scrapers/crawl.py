@@ -177,6 +177,7 @@ def _report(
         offers=summary["offers"],
         matched=summary["matched"],
         changes=summary["changes"],
+        complete=summary["complete"],
         outcomes=dict(summary["outcomes"]),
         failures=tuple(
             PageFailure(f["url"], Outcome(f["outcome"]), f["detail"]) for f in summary["failures"]

@@ -81,6 +81,7 @@ class CrawlReport:
         offers: offers stored.
         matched: of these, offers tied to one of our products.
         changes: price changes against the site's previous observations, each an outbox message.
+        complete: False where `max_pages` of the site ended it.
         outcomes: number of pages by outcome.
         failures: the first 20 pages that should have given an offer and did not.
     """
@@ -93,6 +94,7 @@ class CrawlReport:
     offers: int
     matched: int
     changes: int
+    complete: bool
     outcomes: Mapping[str, int]
     failures: tuple[PageFailure, ...]
 
@@ -106,6 +108,7 @@ class Ledger:
 
     Attributes:
         fatal: why the whole crawl failed; empty while it has not.
+        complete: whether it came to its own end, not to the site's `max_pages`.
     """
 
     site: str
@@ -115,6 +118,7 @@ class Ledger:
     matched: int = 0
     changes: int = 0
     fatal: str = ""
+    complete: bool = True
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     failures: list[PageFailure] = field(default_factory=list)
 
@@ -145,6 +149,7 @@ class Ledger:
             "offers": self.stored,
             "matched": self.matched,
             "changes": self.changes,
+            "complete": self.complete,
             "outcomes": {outcome.value: n for outcome, n in sorted(self.outcomes.items())},
             "failures": [asdict(failure) for failure in self.failures],
         }

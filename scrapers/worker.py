@@ -41,8 +41,9 @@ def crawl_here(site: Site, *, database_url: str, crawl_id: int, limit: int | Non
     try:
         store = OfferStore(engine, site, crawl_id, ledger)
         process = AsyncCrawlerProcess(crawl_settings(site))
+        crawler = process.create_crawler(StorefrontSpider)
         process.crawl(
-            StorefrontSpider,
+            crawler,
             site=site,
             ledger=ledger,
             store=store,
@@ -52,6 +53,11 @@ def crawl_here(site: Site, *, database_url: str, crawl_id: int, limit: int | Non
         process.start()
     finally:
         engine.dispose()
+    match crawler.stats.get_value("finish_reason"):
+        case "shutdown":
+            ledger.fail("the crawl was stopped before its end")
+        case "closespider_pagecount":
+            ledger.complete = False
     if ledger.outcomes.total() == 0:
         ledger.fail("the crawl ended before its first page")
     return ledger

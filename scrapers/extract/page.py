@@ -19,7 +19,10 @@ Element: TypeAlias = Any
 LARGEST_BODY = 8 * 1024 * 1024
 """Bytes of a page that are looked at; no product page needs more."""
 
-_TEXTUAL = re.compile(r"<(?:!doctype|html|head|body|div|script|meta|span|title)\b", re.IGNORECASE)
+_TEXTUAL = re.compile(
+    r"<(?:!doctype html|html|head|body|div|script|meta|span|title|main|h1|p|a|ul|li|table)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,25 @@ def test_a_limit_ends_the_crawl_after_so_many_product_pages(database: Engine) ->
         assert sum(path.startswith("/product/") for path in shop.requests) == 2
         assert not any(path.startswith("/category/") for path in shop.requests)
     assert report.offers == 2
+    assert report.complete
+
+
+def test_an_endless_shop_ends_at_the_sites_own_bound_and_the_report_says_so(
+    database: Engine,
+) -> None:
+    # Each page of the calendar names the next one, and a product that is new.
+    script: dict[str, Reply] = {}
+    for number in range(200):
+        card = f'<li><a href="/p/{number}">Thing</a> <b>€{number + 1}.00</b></li>'
+        further = f'<a rel="next" href="/day/{number + 1}">next</a>'
+        script[f"/day/{number}"] = html(f"<ul>{card}</ul>{further}")
+        script[f"/p/{number}"] = html(f'<h1>Thing</h1><p class="price">€{number + 1}.00</p>')
+    with ScriptedServer(script) as shop:
+        site = site_at(f"{shop.url}/day/0", max_pages=20, concurrency=2)
+        report = run_crawl(site, database_url=url_of(database))
+    assert not report.complete
+    assert 20 <= report.pages < 40
+    assert 0 < report.offers == len(offers_in(database))
 
 
 def free_port() -> int:
