@@ -1,0 +1,55 @@
+"""Priority mode: promotions in order of priority, each taking what it can; fast, never undone."""
+
+from __future__ import annotations
+
+from pricing.promotions.item_benefits import Claim
+from pricing.promotions.item_lane import lay_items
+from pricing.promotions.later_lanes import Settlement, settle
+from pricing.promotions.problem import Later, Problem
+from pricing.promotions.rules import COUPON, ORDER, SHIPPING
+
+
+def settle_by_priority(problem: Problem) -> Settlement:
+    """Lane by lane, highest priority first, ties by id.
+
+    An item promotion claims its best units among those still free; an order, coupon or shipping
+    promotion is taken if it takes something off and may meet those taken before. `stop` ends its
+    lane.
+    """
+    rules = problem.rules
+    claims: dict[int, Claim] = {}
+    taken = 0
+    units = len(problem.view.unit_price)
+    all_free = [True] * units
+    free_for: list[tuple[int, Claim]] = []
+    for index, offer in problem.offers.items():
+        rule = rules[index]
+        if rule.clash & taken:
+            continue
+        free = all_free
+        if free_for:
+            free = all_free.copy()
+            for other, claim in free_for:
+                if not rule.shares >> other & 1:
+                    for unit, _ in claim:
+                        free[unit] = False
+        claim = offer.worth.greedy(problem.view, offer, free)
+        if claim and any(offer.worth.discounts(problem.view, claim)):
+            claims[index] = claim
+            free_for.append((index, claim))
+            taken |= 1 << index
+            if rule.source.stop:
+                break
+    items = lay_items(problem, claims)
+    chosen: list[Later] = []
+    settlement = settle(problem, items, chosen)
+    for lane in (ORDER, COUPON, SHIPPING):
+        for later in problem.later:
+            if later.lane != lane or rules[later.index].clash & settlement.applied:
+                continue
+            tried = settle(problem, items, [*chosen, later])
+            if tried.total < settlement.total:
+                chosen, settlement = [*chosen, later], tried
+                if rules[later.index].source.stop:
+                    break
+    return settlement

@@ -1,0 +1,387 @@
+"""Item promotions as small values: what each offers to the units of one cart.
+
+A *claim* is the units that a promotion takes, each with a slot. Every benefit answers three
+questions about the cart at hand: how may units join (a gain per line, or a counting machine), what
+is a given claim worth exactly, and which claim does it take when it goes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pricing.promotions import machines
+from pricing.promotions.effects import Effect
+from pricing.promotions.machines import Machine
+from pricing.promotions.view import CartView
+
+Claim = list[tuple[int, int]]
+"""Units (by number) with the slot that each fills."""
+
+
+@dataclass(slots=True)
+class Offer:
+    """What one promotion offers to one cart.
+
+    Attributes:
+        index: number of the promotion.
+        gains: per line that may join, what one unit saves at most (floor respected).
+        machine: how units join, if the promotion counts; None if any unit may.
+        pooled: True if its discount belongs to the claim as a whole and is shared out over it.
+        exact: True if the gains along a path are what the claim saves, floors and caps included.
+        worth: the benefit that this is an offer of.
+        most_units: most units that it may take; None for any number.
+    """
+
+    index: int
+    gains: dict[int, int]
+    machine: Machine | None
+    pooled: bool
+    exact: bool
+    worth: ItemBenefit
+    most_units: int | None = None
+
+
+class ItemBenefit(Protocol):
+    """A compiled item promotion."""
+
+    def offer(self, view: CartView, index: int, most_units: int | None) -> Offer | None:
+        """What it offers; None if the cart holds nothing for it."""
+
+    def discounts(self, view: CartView, claim: Claim) -> list[int]:
+        """Minor units off each unit of a claim; for a pooled benefit a single total."""
+
+    def greedy(self, view: CartView, offer: Offer, free: Sequence[bool]) -> Claim:
+        """The claim it makes on the units that are free when it goes first; may be empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitBenefit:
+    """Each unit on its own."""
+
+    scope: int
+    effect: Effect
+
+    def offer(self, view: CartView, index: int, most_units: int | None) -> Offer | None:
+        gains = unit_gains(view, view.scope_lines(self.scope), self.effect)
+        if not gains:
+            return None
+        machine = None
+        if most_units is not None and most_units < sum(view.quantity[line] for line in gains):
+            machine = machines.counter(most_units, gains)
+        return Offer(index, gains, machine, pooled=False, exact=True, worth=self,
+                     most_units=most_units)  # fmt: skip
+
+    def discounts(self, view: CartView, claim: Claim) -> list[int]:
+        return [unit_off(view, view.line_of[unit], self.effect) for unit, _ in claim]
+
+    def greedy(self, view: CartView, offer: Offer, free: Sequence[bool]) -> Claim:
+        lines = sorted(offer.gains, key=lambda line: (-offer.gains[line], line))
+        claim = [(unit, 0) for line in lines for unit in view.units_of(line) if free[unit]]
+        return claim[: offer.most_units] if offer.machine else claim
+
+
+@dataclass(frozen=True, slots=True)
+class TierBenefit:
+    """More units, better terms for each; or an amount off all of them (pooled).
+
+    Attributes:
+        quantities: units from which each step counts, rising.
+        effects: per step, what happens to each unit; empty if amounts are given.
+        amounts: per step, what comes off all together; empty if effects are given.
+    """
+
+    scope: int
+    quantities: tuple[int, ...]
+    effects: tuple[Effect, ...]
+    amounts: tuple[int, ...]
+
+    def offer(self, view: CartView, index: int, most_units: int | None) -> Offer | None:
+        lines = view.scope_lines(self.scope)
+        eligible = sum(view.quantity[line] for line in lines)
+        limit = None if most_units is None or most_units >= eligible else most_units
+        usable = eligible if limit is None else limit
+        steps = sum(quantity <= usable for quantity in self.quantities)
+        if not steps:
+            return None
+        if self.amounts:
+            no_gains = dict.fromkeys(lines, (0,) * steps)
+            machine = machines.tiers(self.quantities[:steps], self.amounts[:steps], limit, no_gains)
+            return Offer(index, {line: view.room[line] for line in lines}, machine, pooled=True,
+                         exact=_deep(view, lines), worth=self, most_units=limit)  # fmt: skip
+        by_step = [unit_gains(view, lines, effect) for effect in self.effects[:steps]]
+        per_step = {line: tuple(gains.get(line, 0) for gains in by_step) for line in lines}
+        machine = machines.tiers(self.quantities[:steps], (0,) * steps, limit, per_step)
+        most = {line: max(gains) for line, gains in per_step.items()}
+        return Offer(index, most, machine, pooled=False, exact=True, worth=self, most_units=limit)
+
+    def discounts(self, view: CartView, claim: Claim) -> list[int]:
+        step = sum(quantity <= len(claim) for quantity in self.quantities) - 1
+        if step < 0:
+            return [0] if self.amounts else [0] * len(claim)
+        if self.amounts:
+            return [self.amounts[step]]
+        return [unit_off(view, view.line_of[unit], self.effects[step]) for unit, _ in claim]
+
+    def greedy(self, view: CartView, offer: Offer, free: Sequence[bool]) -> Claim:
+        claim = [(unit, 0) for unit in _dear_first(view, offer, free)][: offer.most_units]
+        return claim if len(claim) >= self.quantities[0] else []
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPriceBenefit:
+    """Any `size` units of a set for one price."""
+
+    scope: int
+    size: int
+    price: int
+    at_most: int | None
+
+    def offer(self, view: CartView, index: int, most_units: int | None) -> Offer | None:
+        lines = view.scope_lines(self.scope)
+        natural = sum(view.quantity[line] for line in lines) // self.size
+        limit = _round_limit(natural, self.at_most, most_units, self.size)
+        if not natural or limit == 0:
+            return None
+        gains = {}
+        for line in lines:
+            price = view.price[line]
+            gains[line] = (price - self.price, price, price)
+        machine = machines.rounds(self.size, self.size, limit, gains)
+        # A unit's fair share of the price; where no floor is above it, no floor can bind.
+        fair = self.price // self.size
+        exact = all(view.floor[line] <= fair for line in lines)
+        return Offer(index, {line: view.price[line] for line in lines}, machine, pooled=True,
+                     exact=exact, worth=self, most_units=most_units)  # fmt: skip
+
+    def discounts(self, view: CartView, claim: Claim) -> list[int]:
+        total = sum(view.unit_price[unit] for unit, _ in claim)
+        return [max(0, total - len(claim) // self.size * self.price)]
+
+    def greedy(self, view: CartView, offer: Offer, free: Sequence[bool]) -> Claim:
+        units = _dear_first(view, offer, free)
+        claim: Claim = []
+        most = _most_rounds(len(units) // self.size, self.at_most, offer.most_units, self.size)
+        for start in range(0, most * self.size, self.size):
+            group = units[start : start + self.size]
+            if sum(view.unit_price[unit] for unit in group) <= self.price:
+                break
+            claim += [(unit, 0) for unit in group]
+        return claim
+
+
+@dataclass(frozen=True, slots=True)
+class CheapestBenefit:
+    """Buy some, get the cheapest of each round free or reduced; one set.
+
+    Claimed units are sorted by price and cut into rounds of `buy + get`, dear ones first; the last
+    `get` of each round are the ones got. The last round may have fewer of them.
+    """
+
+    scope: int
+    buy: int
+    get: int
+    effect: Effect
+    at_most: int | None
+
+    def offer(self, view: CartView, index: int, most_units: int | None) -> Offer | None:
+        lines = view.scope_lines(self.scope)
+        size = self.buy + self.get
+        eligible = sum(view.quantity[line] for line in lines)
+        natural = (eligible + self.get - 1) // size
+        limit = _round_limit(natural, self.at_most, most_units, size)
+        if not natural or limit == 0:
+            return None
+        got = {line: raw_off(view, line, self.effect) for line in lines}
+        machine = machines.rounds(
+            size, self.buy + 1, limit, {line: (0, 0, gain) for line, gain in got.items()}
+        )
+        # Those got are the cheapest, so they are at most this share of what the round costs.
+        exact = all(view.room[line] * size >= gain * self.get for line, gain in got.items())
+        return Offer(index, got, machine, pooled=True, exact=exact, worth=self,
+                     most_units=most_units)  # fmt: skip
+
+    def discounts(self, view: CartView, claim: Claim) -> list[int]:
+        size = self.buy + self.get
+        lines = sorted((view.line_of[unit] for unit, _ in claim), key=lambda i: -view.price[i])
+        return [
+            sum(
+                raw_off(view, line, self.effect)
+                for place, line in enumerate(lines)
+                if place % size >= self.buy
+            )
+        ]
+
+    def greedy(self, view: CartView, offer: Offer, free: Sequence[bool]) -> Claim:
+        units = _dear_first(view, offer, free)
+        size = self.buy + self.get
+        natural = (len(units) + self.get - 1) // size
+        most = _most_rounds(natural, self.at_most, offer.most_units, size)
+        return [(unit, 0) for unit in units[: most * size]] if most else []
+
+
+@dataclass(frozen=True, slots=True)
+class PartsBenefit:
+    """Rounds of several parts, each from a set of its own: bundles, and buy this, get that.
+
+    Attributes:
+        parts: (scope, units) of each part.
+        price: what a round costs, or None.
+        amount: what comes off a round.
+        effect: what happens to each unit, or only to those of the last part if `gets`.
+        gets: True for buy-this-get-that, whose last round may be got in part.
+    """
+
+    parts: tuple[tuple[int, int], ...]
+    price: int | None = None
+    amount: int = 0
+    effect: Effect | None = None
+    gets: bool = False
+    at_most: int | None = None
+
+    def offer(self, view: CartView, index: int, most_units: int | None) -> Offer | None:
+        most = None
+        for part, (scope, need) in enumerate(self.parts):
+            available = view.scope_quantity(scope)
+            if self.gets and part == len(self.parts) - 1:
+                available += need - 1
+            most = available // need if most is None else min(most, available // need)
+        size = sum(need for _, need in self.parts)
+        most = _most_rounds(most or 0, self.at_most, most_units, size)
+        if not most:
+            return None
+        joins: dict[int, list[tuple[int, int]]] = {}
+        for part, (scope, _) in enumerate(self.parts):
+            for line in view.scope_lines(scope):
+                joins.setdefault(line, []).append((part, self._gain(view, line, part)))
+        bonus = self.amount if self.price is None else -self.price
+        machine = machines.slots(
+            [need for _, need in self.parts],
+            most,
+            bonus,
+            {line: tuple(parts) for line, parts in joins.items()},
+            optional_last=self.gets,
+        )
+        gains = {
+            line: max(gain for _, gain in parts) if not self.amount else view.room[line]
+            for line, parts in joins.items()
+        }
+        return Offer(index, gains, machine, pooled=self._pooled, exact=self._exact(view, joins),
+                     worth=self, most_units=most_units)  # fmt: skip
+
+    @property
+    def _pooled(self) -> bool:
+        return self.gets or self.effect is None
+
+    def _exact(self, view: CartView, lines: dict[int, list[tuple[int, int]]]) -> bool:
+        return not self._pooled or _deep(view, tuple(lines))
+
+    def _gain(self, view: CartView, line: int, part: int) -> int:
+        if self.gets:
+            last = part == len(self.parts) - 1
+            return raw_off(view, line, self.effect) if last and self.effect else 0
+        if self.effect is not None:
+            return unit_off(view, line, self.effect)
+        return view.price[line] if self.price is not None else 0
+
+    def discounts(self, view: CartView, claim: Claim) -> list[int]:
+        last = len(self.parts) - 1
+        if self.gets:
+            lines = [view.line_of[unit] for unit, part in claim if part == last]
+            return [sum(raw_off(view, line, self.effect) for line in lines if self.effect)]
+        if self.effect is not None:
+            return [unit_off(view, view.line_of[unit], self.effect) for unit, _ in claim]
+        rounds = len(claim) // sum(need for _, need in self.parts)
+        if self.price is None:
+            return [rounds * self.amount]
+        return [max(0, sum(view.unit_price[unit] for unit, _ in claim) - rounds * self.price)]
+
+    def greedy(self, view: CartView, offer: Offer, free: Sequence[bool]) -> Claim:
+        left = list(free)
+        claim: Claim = []
+        size = sum(need for _, need in self.parts)
+        for _ in range(_most_rounds(len(free), self.at_most, offer.most_units, size)):
+            fresh = self._one_round(view, left)
+            worth = self.discounts(view, fresh)
+            if not fresh or sum(worth) <= 0:
+                break
+            for unit, _ in fresh:
+                left[unit] = False
+            claim += fresh
+            if len(fresh) < size:
+                break
+        return claim
+
+    def _one_round(self, view: CartView, left: Sequence[bool]) -> Claim:
+        """The dearest free units for each part, scarce parts first; empty if a part is missing."""
+        taken: set[int] = set()
+        fresh: Claim = []
+        order = sorted(
+            range(len(self.parts)), key=lambda part: len(view.scope_lines(self.parts[part][0]))
+        )
+        for part in order:
+            scope, need = self.parts[part]
+            lines = sorted(view.scope_lines(scope), key=lambda line: (-view.price[line], line))
+            units = [
+                unit
+                for line in lines
+                for unit in view.units_of(line)
+                if left[unit] and unit not in taken
+            ][:need]
+            enough = 1 if self.gets and part == len(self.parts) - 1 else need
+            if len(units) < enough:
+                return []
+            taken.update(units)
+            fresh += [(unit, part) for unit in units]
+        return fresh
+
+
+def raw_off(view: CartView, line: int, effect: Effect) -> int:
+    """What an effect takes off a unit of a line, at most its price."""
+    price = view.price[line]
+    return min(price, effect.off(price, view.regular[line], view.lines[line].sku))
+
+
+def unit_off(view: CartView, line: int, effect: Effect) -> int:
+    """What an effect takes off a unit of a line, floor respected."""
+    return min(
+        view.room[line],
+        effect.off(view.price[line], view.regular[line], view.lines[line].sku),
+    )
+
+
+def unit_gains(view: CartView, lines: Sequence[int], effect: Effect) -> dict[int, int]:
+    """Per line on which an effect has any, what it takes off a unit, floor respected."""
+    room, price, regular, cart_lines = view.room, view.price, view.regular, view.lines
+    gains = {}
+    for line in lines:
+        off = effect.off(price[line], regular[line], cart_lines[line].sku)
+        gain = min(room[line], off)
+        if gain > 0:
+            gains[line] = gain
+    return gains
+
+
+def _deep(view: CartView, lines: Sequence[int]) -> bool:
+    """True if no floor can stand in the way on these lines."""
+    return not any(view.floor[line] for line in lines)
+
+
+def _round_limit(
+    natural: int, at_most: int | None, most_units: int | None, size: int
+) -> int | None:
+    """Most rounds where that is a limit; None where the cart has no more anyway."""
+    most = _most_rounds(natural, at_most, most_units, size)
+    return None if most >= natural else most
+
+
+def _most_rounds(natural: int, at_most: int | None, most_units: int | None, size: int) -> int:
+    most = natural if at_most is None else min(natural, at_most)
+    return most if most_units is None else min(most, most_units // size)
+
+
+def _dear_first(view: CartView, offer: Offer, free: Sequence[bool]) -> list[int]:
+    """Free units that may join, dear ones first."""
+    lines = sorted(offer.gains, key=lambda line: (-view.price[line], line))
+    return [unit for line in lines for unit in view.units_of(line) if free[unit]]

@@ -1,0 +1,300 @@
+"""What each unit of a cart can do in the item lane, and in which order units are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from pricing.promotions.item_benefits import Offer
+from pricing.promotions.problem import Problem
+
+Number = int | float
+
+
+class Step(NamedTuple):
+    """A move of one counting machine, placed in the joint state of the search.
+
+    Attributes:
+        base: what one step of this machine's digit is worth in the joint state.
+        size: number of digits.
+        follows, gains: as in `machines.Move`, gains weighed.
+    """
+
+    base: int
+    size: int
+    follows: tuple[int, ...]
+    gains: tuple[Number, ...]
+
+
+class Option(NamedTuple):
+    """One thing that a unit can do.
+
+    Attributes:
+        gain: what it saves apart from what the machines say.
+        marks: bits of the tracked promotions that it uses.
+        barred: bits of the tracked promotions with which it can not be.
+        steps: machine moves.
+        parts: (promotion, slot) of each promotion that it joins; empty for none.
+    """
+
+    gain: Number
+    marks: int
+    barred: int
+    steps: tuple[Step, ...]
+    parts: tuple[tuple[int, int], ...]
+
+
+class Stage(NamedTuple):
+    """One line's turn.
+
+    Attributes:
+        line: which.
+        options: what each of its units can do.
+        closing: (base, size, final gains) of the machines that no later line can join.
+    """
+
+    line: int
+    options: tuple[Option, ...]
+    closing: tuple[tuple[int, int, tuple[Number, ...]], ...]
+
+
+class Weighing(Protocol):
+    """What a minor unit saved in the item lane is worth at the till."""
+
+    def unit(self, line: int, gain: int) -> Number:
+        """Of a saving on one unit of a line."""
+
+    def pooled(self, offer: Offer, gain: int) -> Number:
+        """Of a saving that is shared out over the claim of an offer, at most."""
+
+
+class AtPar:
+    """Every minor unit saved is worth one."""
+
+    def unit(self, line: int, gain: int) -> Number:  # noqa: ARG002
+        return gain
+
+    def pooled(self, offer: Offer, gain: int) -> Number:  # noqa: ARG002
+        return gain
+
+
+@dataclass(slots=True)
+class Plan:
+    """The turns of the search.
+
+    Attributes:
+        stages: lines that need a decision, in order.
+        settled: (line, option, units) of the lines where one option is best whatever else happens.
+        settled_gain: what these save.
+        offset: where machine digits begin in the joint state; marks lie below.
+        whole: False if a machine was cut.
+        marks: bit of each tracked promotion.
+    """
+
+    stages: list[Stage]
+    settled: list[tuple[int, Option]]
+    settled_gain: Number
+    whole: bool
+    marks: dict[int, int]
+
+
+_NOTHING = Option(0, 0, 0, (), ())
+_MOST_OPTIONS = 48
+
+
+class _Single(NamedTuple):
+    """One promotion on one unit, before sharing."""
+
+    rule: int
+    slot: int
+    gain: Number
+    bounded: Number
+    marks: int
+    barred: int
+    steps: tuple[Step, ...]
+
+
+def lay_out(
+    problem: Problem, excluded: int, required: int, weighing: Weighing, *, every: bool
+) -> Plan:
+    """The turns for the item promotions that are not excluded.
+
+    Args:
+        problem: the cart.
+        excluded: bits of promotions to leave out.
+        required: bits of promotions whose use matters outside the lane.
+        weighing: what savings are worth.
+        every: keep options that save less than another with the same effect; a threshold in a
+            later lane may want them.
+    """
+    offers = {i: o for i, o in problem.offers.items() if not excluded >> i & 1}
+    marks = _marks(problem, offers, required)
+    base = 1 << len(marks)
+    bases: dict[int, int] = {}
+    whole = True
+    for index, offer in offers.items():
+        if offer.machine is not None:
+            bases[index] = base
+            base *= offer.machine.size
+            whole = whole and offer.machine.whole
+    sharing = any(problem.rules[index].shares for index in offers)
+    singles: list[list[_Single]] = [[] for _ in problem.view.lines]
+    for index, offer in offers.items():
+        _add_singles(problem, offer, bases.get(index, 0), marks, weighing, singles)
+    plan = Plan([], [], 0, whole, marks)
+    undecided: dict[int, tuple[Option, ...]] = {}
+    for line, own in enumerate(singles):
+        if not own:
+            continue
+        if len(own) > 1 and sharing:
+            options, complete = _shared(problem, own, problem.view.room[line])
+            plan.whole = plan.whole and complete
+        else:
+            options = [Option(s.gain, s.marks, s.barred, s.steps, ((s.rule, s.slot),))
+                       for s in own]  # fmt: skip
+        options.append(_NOTHING)
+        if not every:
+            options = _undominated(options)
+            if len(options) == 1:
+                plan.settled.append((line, options[0]))
+                plan.settled_gain += options[0].gain * problem.view.quantity[line]
+                continue
+        undecided[line] = tuple(options)
+    _order(problem, plan, offers, bases, undecided, weighing)
+    return plan
+
+
+def _marks(problem: Problem, offers: Mapping[int, Offer], required: int) -> dict[int, int]:
+    """Promotions whose use must be remembered: they clash with another, or are required."""
+    present = sum(1 << index for index in offers)
+    tracked = [
+        index for index in offers if problem.rules[index].clash & present or required >> index & 1
+    ]
+    return {index: 1 << place for place, index in enumerate(tracked)}
+
+
+def _add_singles(
+    problem: Problem,
+    offer: Offer,
+    base: int,
+    marks: Mapping[int, int],
+    weighing: Weighing,
+    singles: list[list[_Single]],
+) -> None:
+    index = offer.index
+    clash = problem.rules[index].clash
+    own = marks.get(index, 0)
+    barred = sum(bit for other, bit in marks.items() if clash >> other & 1) if clash else 0
+    machine = offer.machine
+    if machine is None:
+        for line, gain in offer.gains.items():
+            worth = weighing.unit(line, gain)
+            singles[line].append(_Single(index, 0, worth, worth, own, barred, ()))
+        return
+    weighed: dict[tuple[int, ...], tuple[Number, ...]] = {}
+    for line, moves in machine.moves.items():
+        for move in moves:
+            key = tuple(move.gains)
+            if offer.pooled:
+                gains = weighed.get(key)
+                if gains is None:
+                    gains = weighed[key] = tuple(weighing.pooled(offer, gain) for gain in key)
+            else:
+                gains = tuple(weighing.unit(line, gain) for gain in key)
+            step = Step(base, machine.size, tuple(move.follows), gains)
+            singles[line].append(
+                _Single(
+                    index, move.slot, 0, 0 if offer.pooled else max(gains), own, barred, (step,)
+                )
+            )
+
+
+def _shared(problem: Problem, singles: list[_Single], room: int) -> tuple[list[Option], bool]:
+    """All sets of promotions that may lie on one unit; False if there were too many to list."""
+    options: list[Option] = []
+    stack: list[tuple[int, int, tuple[_Single, ...]]] = [(0, -1, ())]
+    while stack:
+        start, allowed, chosen = stack.pop()
+        for place in range(start, len(singles)):
+            single = singles[place]
+            if not allowed >> single.rule & 1:
+                continue
+            joined = (*chosen, single)
+            gain = sum(s.gain for s in joined)
+            plain = all(not s.steps for s in joined)
+            options.append(
+                Option(
+                    min(gain, room) if plain else gain,
+                    _union(s.marks for s in joined),
+                    _union(s.barred for s in joined),
+                    tuple(step for s in joined for step in s.steps),
+                    tuple((s.rule, s.slot) for s in joined),
+                )
+            )
+            if len(options) >= _MOST_OPTIONS:
+                return options, False
+            shares = problem.rules[single.rule].shares
+            stack.append((place + 1, allowed & shares, joined))
+    return options, True
+
+
+def _union(bits: Iterable[int]) -> int:
+    joined = 0
+    for own in bits:
+        joined |= own
+    return joined
+
+
+def _undominated(options: list[Option]) -> list[Option]:
+    """The best option of each effect on the rest of the cart."""
+    best: dict[object, Option] = {}
+    for option in options:
+        effect = (option.marks, option.steps) if option.steps else option.marks
+        known = best.get(effect)
+        if known is None or option.gain > known.gain:
+            best[effect] = option
+    return list(best.values())
+
+
+def _order(
+    problem: Problem,
+    plan: Plan,
+    offers: Mapping[int, Offer],
+    bases: Mapping[int, int],
+    undecided: Mapping[int, tuple[Option, ...]],
+    weighing: Weighing,
+) -> None:
+    """Lines that share a machine stand together, dear ones first; machines close early."""
+    component = {line: line for line in undecided}
+
+    def root(line: int) -> int:
+        while component[line] != line:
+            component[line] = component[component[line]]
+            line = component[line]
+        return line
+
+    members: dict[int, list[int]] = {}
+    for index in bases:
+        machine = offers[index].machine
+        if machine is None:
+            continue
+        lines = [line for line in machine.moves if line in undecided]
+        members[index] = lines
+        for line in lines[1:]:
+            component[root(line)] = root(lines[0])
+    price = problem.view.price
+    ordered = sorted(undecided, key=lambda line: (root(line), -price[line], line))
+    place = {line: i for i, line in enumerate(ordered)}
+    closing: dict[int, list[tuple[int, int, tuple[Number, ...]]]] = {}
+    for index, lines in members.items():
+        machine = offers[index].machine
+        if not lines or machine is None:
+            continue
+        final = tuple(
+            gain if gain < -(1 << 59) else weighing.pooled(offers[index], gain)
+            for gain in machine.final
+        )
+        last = ordered[max(place[line] for line in lines)]
+        closing.setdefault(last, []).append((bases[index], machine.size, final))
+    plan.stages = [Stage(line, undecided[line], tuple(closing.get(line, ()))) for line in ordered]

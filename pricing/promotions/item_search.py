@@ -1,0 +1,145 @@
+"""The best claims in the item lane by dynamic programming over units.
+
+The joint state is the digit of every counting machine that is still open, and the marks of the
+promotions whose use must be remembered. Per state only the best way to it is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from heapq import nlargest
+
+from pricing.promotions.item_benefits import Claim
+from pricing.promotions.item_options import Number, Option, Plan
+from pricing.promotions.machines import NEVER
+from pricing.promotions.view import CartView
+
+
+@dataclass(slots=True)
+class ItemBest:
+    """The best claims, as far as gains add up.
+
+    Attributes:
+        gain: what they save by the weighing of the plan; nothing saves more if `whole`.
+        claims: of each promotion.
+        whole: False if the search kept only its most promising states.
+        steps: how many transitions were looked at.
+    """
+
+    gain: Number
+    claims: dict[int, Claim]
+    whole: bool
+    steps: int
+
+
+_Way = tuple[Number, int, Option | None]
+
+
+def search(plan: Plan, view: CartView, required: int, width: int) -> ItemBest | None:
+    """The best claims of a plan.
+
+    Args:
+        plan: the turns.
+        view: the cart.
+        required: bits of promotions that must be used.
+        width: most states kept at a time.
+
+    Returns:
+        None if the required promotions can not all be used.
+    """
+    layer: dict[int, _Way] = {0: (plan.settled_gain, 0, None)}
+    layers: list[dict[int, _Way]] = []
+    whole, steps = plan.whole, 0
+    for stage in plan.stages:
+        for _ in range(view.quantity[stage.line]):
+            layer = _join(layer, stage.options)
+            steps += len(layer) * len(stage.options)
+            if len(layer) > width:
+                idle = layer.get(0)
+                kept = nlargest(width, layer.items(), key=lambda item: (item[1][0], -item[0]))
+                layer, whole = dict(kept), False
+                if idle is not None:
+                    layer[0] = idle
+            layers.append(layer)
+        for base, size, final in stage.closing:
+            layer = _close(layer, base, size, final)
+            layers.append(layer)
+    needed = sum(bit for index, bit in plan.marks.items() if required >> index & 1)
+    ends = [(way[0], -state) for state, way in layer.items() if state & needed == needed]
+    if not ends:
+        return None if whole else ItemBest(0, {}, whole, steps)
+    gain, end = max(ends)
+    return ItemBest(gain, _claims(plan, view, layers, -end), whole, steps)
+
+
+def _join(layer: dict[int, _Way], options: tuple[Option, ...]) -> dict[int, _Way]:
+    """One more unit."""
+    after: dict[int, _Way] = {}
+    known = after.get
+    for state, (value, _, _) in layer.items():
+        for option in options:
+            gain, marks, barred, moves, _ = option
+            if state & barred:
+                continue
+            there = state | marks
+            worth = value + gain
+            for base, size, follows, gains in moves:
+                digit = state // base % size
+                follow = follows[digit]
+                if follow < 0:
+                    break
+                there += (follow - digit) * base
+                worth += gains[digit]
+            else:
+                best = known(there)
+                if best is None or worth > best[0]:
+                    after[there] = (worth, state, option)
+    return after
+
+
+def _close(
+    layer: dict[int, _Way], base: int, size: int, final: tuple[Number, ...]
+) -> dict[int, _Way]:
+    """A machine that nothing can join any more: incomplete states go, its digit is cleared."""
+    after: dict[int, _Way] = {}
+    for state, (value, _, _) in layer.items():
+        digit = state // base % size
+        gain = final[digit]
+        if gain <= NEVER:
+            continue
+        there = state - digit * base
+        best = after.get(there)
+        if best is None or value + gain > best[0]:
+            after[there] = (value + gain, state, None)
+    return after
+
+
+def _claims(
+    plan: Plan, view: CartView, layers: list[dict[int, _Way]], state: int
+) -> dict[int, Claim]:
+    """Walk back from the end."""
+    taken: list[tuple[int, Option]] = []
+    at = len(layers)
+    for stage in reversed(plan.stages):
+        for _ in stage.closing:
+            at -= 1
+            state = layers[at][state][1]
+        for unit in reversed(view.units_of(stage.line)):
+            at -= 1
+            _, state, option = layers[at][state]
+            if option is not None:
+                taken.append((unit, option))
+    taken.reverse()
+    return to_claims(plan, view, taken)
+
+
+def to_claims(plan: Plan, view: CartView, taken: list[tuple[int, Option]]) -> dict[int, Claim]:
+    """Claims from what each unit does, with the units that were settled beforehand."""
+    claims: dict[int, Claim] = {}
+    for line, option in plan.settled:
+        for index, slot in option.parts:
+            claims.setdefault(index, []).extend((unit, slot) for unit in view.units_of(line))
+    for unit, option in taken:
+        for index, slot in option.parts:
+            claims.setdefault(index, []).append((unit, slot))
+    return claims

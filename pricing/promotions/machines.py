@@ -1,0 +1,181 @@
+"""Counting machines: how units join a promotion that counts them.
+
+The search for the best cart walks over the units, dear ones first, and lets each join a promotion.
+A promotion that counts (any 3 for 25, buy 2 get 1, a bundle) is a small finite automaton: its digit
+is what it has counted so far; a move says which digit a unit leads to and what it saves on the way;
+a digit at which the promotion is complete has a final gain, the others must not be the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise, product
+from math import prod
+from typing import Final, NamedTuple
+
+NEVER: Final = -(1 << 60)
+"""The final gain of a digit at which the promotion is not complete."""
+
+MAX_DIGITS: Final = 256
+"""A machine with more digits is cut to fewer rounds, and the answer is then not called proven."""
+
+
+class Move(NamedTuple):
+    """What one unit can do.
+
+    Attributes:
+        slot: which part of the promotion it joins.
+        follows: per digit, the digit that it leads to, or -1 if it can not join.
+        gains: per digit, minor units that it saves.
+    """
+
+    slot: int
+    follows: Sequence[int]
+    gains: Sequence[int]
+
+
+class Machine(NamedTuple):
+    """A promotion as an automaton.
+
+    Attributes:
+        size: number of digits; 0 is the start and complete.
+        final: per digit, the gain when it is the last, or `NEVER`.
+        moves: per line that may join, its moves.
+        whole: False if rounds were cut to keep `size` small.
+    """
+
+    size: int
+    final: Sequence[int]
+    moves: Mapping[int, tuple[Move, ...]]
+    whole: bool = True
+
+
+def counter(limit: int, gains: Mapping[int, int]) -> Machine:
+    """At most `limit` units, each with the gain of its line."""
+    whole = limit < MAX_DIGITS
+    limit = min(limit, MAX_DIGITS - 1)
+    follows = [*range(1, limit + 1), -1]
+    moves = {line: (Move(0, follows, [gain] * (limit + 1)),) for line, gain in gains.items()}
+    return Machine(limit + 1, [0] * (limit + 1), moves, whole)
+
+
+def rounds(
+    group: int,
+    must: int,
+    limit: int | None,
+    gains: Mapping[int, tuple[int, int, int]],
+) -> Machine:
+    """Rounds of `group` units from one set.
+
+    Args:
+        group: units in a full round.
+        must: a round counts from this many units on.
+        limit: most rounds; None if the cart has no more anyway.
+        gains: per line what a unit saves as the first of a round, as another one before `must`,
+            and from `must` on.
+    """
+    whole = True
+    if limit is not None and limit * group >= MAX_DIGITS:
+        limit, whole = max(1, (MAX_DIGITS - 1) // group), False
+    size = group if limit is None else limit * group + 1
+    follows = [*range(1, size), 0 if limit is None else -1]
+    final = [0 if d % group == 0 or d % group >= must else NEVER for d in range(size)]
+    roles = [0 if d % group == 0 else 1 if d % group < must - 1 else 2 for d in range(size)]
+    moves = {
+        line: (Move(0, follows, [gain[role] for role in roles]),) for line, gain in gains.items()
+    }
+    return Machine(size, final, moves, whole)
+
+
+def tiers(
+    quantities: Sequence[int],
+    bonuses: Sequence[int],
+    limit: int | None,
+    gains: Mapping[int, Sequence[int]],
+) -> Machine:
+    """One of several steps, each complete from its quantity on.
+
+    Args:
+        quantities: units from which each step counts, rising.
+        bonuses: final gain of each step.
+        limit: most units; None if the cart has no more anyway.
+        gains: per line, what a unit saves in each step.
+    """
+    whole = True
+    final, follow, role = [0], [list[int]() for _ in quantities], [list[int]() for _ in quantities]
+    starts = []
+    for step, (quantity, bonus) in enumerate(zip(quantities, bonuses, strict=True)):
+        top = quantity if limit is None else min(limit, MAX_DIGITS)
+        starts.append(len(final))
+        final += [bonus if count >= quantity else NEVER for count in range(1, top + 1)]
+        role[step] = list(range(starts[step], len(final)))
+    size = len(final)
+    for step, digits in enumerate(role):
+        follow[step] = [-1] * size
+        if digits:
+            follow[step][0] = digits[0]
+            for here, there in pairwise(digits):
+                follow[step][here] = there
+            follow[step][digits[-1]] = digits[-1] if limit is None else -1
+    moves = {
+        line: tuple(
+            Move(step, follow[step], [gain[step]] * size)
+            for step in range(len(quantities))
+            if role[step]
+        )
+        for line, gain in gains.items()
+    }
+    return Machine(size, final, moves, whole and size <= 2 * MAX_DIGITS)
+
+
+def slots(
+    needs: Sequence[int],
+    most: int,
+    bonus: int,
+    gains: Mapping[int, tuple[tuple[int, int], ...]],
+    *,
+    optional_last: bool,
+) -> Machine:
+    """Rounds of several parts, each with units of its own.
+
+    Args:
+        needs: units of each part in one round.
+        optional_last: True if the last part of the last round may be incomplete, but not empty.
+        most: most rounds.
+        bonus: final gain of each round.
+        gains: per line, (part, gain) for each part that a unit may join.
+    """
+    whole = True
+    while most > 1 and prod(most * need + 1 for need in needs) > MAX_DIGITS:
+        most, whole = most - 1, False
+    tops = [most * need for need in needs]
+    counts = list(product(*(range(top + 1) for top in tops)))
+    digit = {count: d for d, count in enumerate(counts)}
+    final = [_slots_final(count, needs, bonus, optional_last=optional_last) for count in counts]
+    follows = []
+    for part in range(len(needs)):
+        follow = []
+        for count in counts:
+            more = (*count[:part], count[part] + 1, *count[part + 1 :])
+            follow.append(digit.get(more, -1))
+        follows.append(follow)
+    size = len(counts)
+    moves = {
+        line: tuple(Move(part, follows[part], [gain] * size) for part, gain in parts)
+        for line, parts in gains.items()
+    }
+    return Machine(size, final, moves, whole)
+
+
+def _slots_final(
+    count: tuple[int, ...], needs: Sequence[int], bonus: int, *, optional_last: bool
+) -> int:
+    done, rest = divmod(count[0], needs[0])
+    if rest:
+        return NEVER
+    firm = len(needs) - 1 if optional_last else len(needs)
+    if any(count[part] != done * needs[part] for part in range(1, firm)):
+        return NEVER
+    if optional_last and not (done - 1) * needs[-1] < count[-1] <= done * needs[-1]:
+        return 0 if not any(count) else NEVER
+    return done * bonus
