@@ -10,9 +10,11 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from api.errors import CannotWrite
+from api.tables import refuse_unwritable
 from simulations.what_if import MEASURES, WhatIf
 
 _CANVAS: Final = {".png": FigureCanvasAgg, ".svg": FigureCanvasSVG}
+CHART_ENDINGS: Final = tuple(_CANVAS)
 _COLOURS: Final = {"units": "#4c78a8", "revenue": "#f58518", "profit": "#54a24b"}
 
 
@@ -26,8 +28,7 @@ def draw_what_if(answer: WhatIf, path: Path) -> None:
     Raises:
         CannotWrite: another ending, or the place cannot be written.
     """
-    if path.suffix not in _CANVAS:
-        raise CannotWrite(f"{path}: the ending of a chart must be .png or .svg")
+    refuse_unwritable(path, CHART_ENDINGS)
     figure = Figure(figsize=(11, 4), layout="constrained")
     for axes, measure in zip(figure.subplots(1, len(MEASURES)), MEASURES, strict=True):
         base = answer.base_draws[MEASURES.index(measure)].mean()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
 import typer
@@ -86,10 +87,14 @@ def _overview() -> None:
     """Dynamic pricing: collect, estimate, decide, publish, serve."""
 
 
-def main() -> None:
-    """Run the command line; an error that the user can mend ends in a message and status 1."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; an error that the user can mend ends in a message and status 1.
+
+    Args:
+        arguments: what follows the program's name; those of this process where None.
+    """
     try:
-        app()
+        app(arguments)
     except _EXPECTED as error:
         fail(str(error))
         sys.exit(1)

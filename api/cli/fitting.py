@@ -14,7 +14,7 @@ from api.cli.database import database
 from api.cli.terminal import bars, out, utc_now
 from api.jobs.fit import FitOutcome, fit
 from api.settings import load_settings
-from api.tables import write_table
+from api.tables import TABLE_ENDINGS, refuse_unwritable, write_table
 from models.spec import Engine, Estimator, FitSpec
 
 app = typer.Typer()
@@ -45,6 +45,7 @@ def fit_command(
     ] = True,
 ) -> None:
     """Fit a demand curve with its uncertainty to every product in every market."""
+    refuse_unwritable(out_file, TABLE_ENDINGS)
     settings = load_settings()
     spec = FitSpec(estimator=estimator, country=country, engine=arithmetic, pooled=pooled)
     with database(settings) as engine, bars("fit") as progress:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections import Counter
+from typing import Annotated, Final
 
 import numpy as np
 import typer
@@ -17,7 +18,8 @@ from pricing.decide import Objective, PricingPolicy
 from pricing.decisions import Action
 from pricing.guardrails import GuardrailLimits
 
-_DEFAULTS = GuardrailLimits()
+_DEFAULTS: Final = GuardrailLimits()
+_MOST_LINES: Final = 12
 
 app = typer.Typer()
 
@@ -83,21 +85,28 @@ def _band(text: str | None) -> tuple[float, float] | None:
 
 
 def run_table(outcome: RepriceOutcome) -> Table:
-    """A run in figures, a line a market."""
+    """A run in figures, a line a market; of many markets, a line a currency."""
     decisions = outcome.decisions
+    markets = decisions.catalogue.markets
+    groups = [market.code for market in markets]
+    if len(markets) > _MOST_LINES:
+        counts = Counter(market.currency for market in markets)
+        groups = [f"{counts[market.currency]} in {market.currency}" for market in markets]
     table = Table("market", "prices", "change", "keep", "held", "expected profit", "after")
-    for market in decisions.catalogue.markets:
-        rows = decisions.catalogue.market.equal(market.code)
+    for group in dict.fromkeys(groups):
+        members = [code for code, name in enumerate(groups) if name == group]
+        rows = np.isin(decisions.catalogue.market.codes, members)
         action = decisions.action[rows]
         before, after = decisions.profit_before[rows], decisions.profit[rows]
         known = np.isfinite(before) & np.isfinite(after)
+        currency = markets[members[0]].currency
         table.add_row(
-            escape(market.code),
+            escape(group),
             f"{int(rows.sum()):,}",
             f"{int((action == Action.CHANGE).sum()):,}",
             f"{int((action == Action.KEEP).sum()):,}",
             f"{int((action == Action.HOLD).sum()):,}",
-            f"{before[known].sum():,.2f} {market.currency}",
-            f"{after[known].sum():,.2f} {market.currency}",
+            f"{before[known].sum():,.2f} {currency}",
+            f"{after[known].sum():,.2f} {currency}",
         )
     return table

@@ -10,12 +10,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from api.charts import draw_what_if
+from api.charts import CHART_ENDINGS, draw_what_if
 from api.cli.database import database
 from api.cli.terminal import out, utc_now
 from api.jobs.what_if import WhatIfQuestion, ask_what_if
 from api.settings import load_settings
-from api.tables import write_table
+from api.tables import TABLE_ENDINGS, refuse_unwritable, write_table
 from pricing.decide import PricingPolicy
 from simulations.what_if import MEASURES, Estimate, WhatIf
 
@@ -41,6 +41,8 @@ def what_if_command(
     ] = None,
 ) -> None:
     """Simulate a category under other prices: units, revenue, profit, with intervals."""
+    refuse_unwritable(chart, CHART_ENDINGS)
+    refuse_unwritable(out_file, TABLE_ENDINGS)
     settings = load_settings()
     question = WhatIfQuestion(
         category=category,

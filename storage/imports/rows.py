@@ -246,7 +246,7 @@ def _market_numbers(check: Checker, known: KnownKeys) -> tuple[IntArray, FloatAr
         for name in sorted(set(names) - {""} - set(known.markets)):
             known.add(name, known.allowed)
     numbers = _each([known.markets.get(name, -1) for name in names], codes)
-    reason = "is not a known market; import markets first, or have it made with --currency"
+    reason = "is not a known market; import markets first, or create it with --new-markets CURRENCY"
     check.refuse(numbers < 0, "market", reason)
     digits = _each([decimals(known.currencies.get(name, "EUR")) for name in names], codes)
     return numbers, np.power(10.0, digits, dtype=np.float64)

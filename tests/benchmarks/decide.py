@@ -10,6 +10,7 @@ import numpy as np
 from models.demand import ConstantElasticityDemand
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels, Market
 from pricing.decide import PricingPolicy, decide
+from pricing.decisions import Decisions
 from tests.benchmarks.figure import Figure, peak_megabytes, seconds
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,7 +24,7 @@ def figures() -> Iterator[Figure]:
     for rows, changes in ((1_000_000, None), (1_000_000, 200_000)):
         catalogue, demand, rivals = _problem(rows)
         policy = PricingPolicy(max_changes=changes)
-        found = []
+        found: list[Decisions] = []
         took = seconds(
             lambda c=catalogue, d=demand, r=rivals, p=policy, f=found: f.append(  # type: ignore[misc]
                 decide(c, d, r, p, decided_at=_AT)

@@ -1,0 +1,123 @@
+"""Running `pricewright` as a user does, in a folder of its own.
+
+Most commands run in this process, because starting Python and its libraries costs seconds a time;
+the service and the demo run in processes of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Final
+from unittest.mock import patch
+
+import httpx
+
+from api.cli import main
+
+_PATIENCE: Final = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command said and how it ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """The command in one folder, on one database."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def database_url(self) -> str:
+        """The database of this folder unless the environment names another."""
+        return self.environment.get("DATABASE_URL", f"sqlite:///{self.folder / 'pricewright.db'}")
+
+    def __call__(self, *arguments: str | Path) -> Answer:
+        """Run one command to its end, in this process."""
+        out, err = StringIO(), StringIO()
+        status = 0
+        with (
+            chdir(self.folder),
+            patch.dict(os.environ, self._environment(), clear=True),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            try:
+                main([*map(str, arguments)])
+            except SystemExit as stop:
+                status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        return Answer(status, out.getvalue(), err.getvalue())
+
+    def in_a_process(self, *arguments: str | Path) -> Answer:
+        """Run one command to its end, in a process of its own."""
+        done = subprocess.run(
+            self._command(*arguments),
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def succeed(self, *arguments: str | Path) -> str:
+        """Run one command that must end well; gives what it said."""
+        answer = self(*arguments)
+        assert answer.status == 0, answer.err + answer.out
+        return answer.out
+
+    @contextmanager
+    def serving(self, port: int) -> Iterator[httpx.Client]:
+        """`pricewright serve` while the block runs."""
+        process = subprocess.Popen(
+            self._command("serve", "--port", str(port)),
+            cwd=self.folder,
+            env=self._environment(),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+                _wait(client, process)
+                yield client
+        finally:
+            process.terminate()
+            _, log = process.communicate(timeout=_PATIENCE)
+        # A service that ends on a signal, once it has answered all, passes the signal on.
+        assert process.returncode in (0, -signal.SIGTERM), log
+
+    def _command(self, *arguments: str | Path) -> list[str]:
+        return [sys.executable, "-c", "from api.cli import main; main()", *map(str, arguments)]
+
+    def _environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PRICEWRIGHT_", "COV_"))}
+        return {**kept, "DATABASE_URL": self.database_url, "COLUMNS": "200", **self.environment}
+
+
+def _wait(client: httpx.Client, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the service ended while starting"
+        try:
+            if client.get("/readyz").status_code == httpx.codes.OK:
+                return
+        except httpx.ConnectError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the service does not become ready")
