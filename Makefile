@@ -8,10 +8,10 @@ UV     := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint format bench docs lock clean
+.PHONY: help demo test slow lint format migrations bench docs lock clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -42,6 +42,12 @@ test: $(VENV)/.dev ## the default test suite with coverage; ARGS goes to pytest
 
 slow: $(VENV)/.dev ## the tests marked slow
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+migrations: $(VENV)/.dev ## check that the migrations make the tables of storage/tables.py
+	rm -f var/migrations.db
+	DATABASE_URL=sqlite:///var/migrations.db $(BIN)/pricewright migrate
+	DATABASE_URL=sqlite:///var/migrations.db $(BIN)/alembic check
+	rm -f var/migrations.db
 
 lint: $(VENV)/.dev ## format check, lint, types, import contracts
 	$(BIN)/ruff format --check .
