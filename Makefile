@@ -24,13 +24,13 @@ $(VENV)/.uv: | $(BIN)/python
 
 # The run-time environment is all that the demo needs.
 $(VENV)/.run: requirements.lock pyproject.toml $(VENV)/.uv
-	VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet --require-hashes -r requirements.lock
+	VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
 	VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 # Development adds the checkers; its lock is a superset of the run-time lock, with the same versions.
 $(VENV)/.dev: requirements-dev.lock pyproject.toml $(VENV)/.uv
-	VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet --require-hashes -r requirements-dev.lock
+	VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements-dev.lock
 	VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.run
 
