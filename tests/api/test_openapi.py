@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 import pytest
 
-from api.docs_page import swagger_files
 from api.errors import ProblemDocument
 from tests.api.shop import PRICES
 
@@ -177,9 +176,9 @@ def test_the_examples_of_prices_have_the_form_described(
 
 
 def test_the_docs_page_asks_no_other_host(client: httpx.Client) -> None:
-    if swagger_files() is None:
-        pytest.skip("fastapi-offline is not installed: its Swagger UI files are missing")
     page = client.get("/docs").text
     assert re.findall(r"https?://", page) == []
-    for url in re.findall(r'(?:src|href)="(/[^"]+)"', page):
+    files = re.findall(r'(?:src|href)="(/[^"]+)"', page)
+    assert len(files) == 3
+    for url in files:
         assert client.get(url).status_code == 200
