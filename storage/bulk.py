@@ -67,6 +67,16 @@ def append(conn: Connection, table: sa.Table, rows: pa.Table) -> None:
         conn.exec_driver_sql(statement, list(zip(*columns, strict=True)))
 
 
+def refresh_statistics(conn: Connection, table: sa.Table) -> None:
+    """Tell PostgreSQL's planner at once how many rows a table has now.
+
+    It would find out by itself a minute later; until then a join of two tables that have just
+    been filled is planned as if they were empty, and may take hours.
+    """
+    if conn.dialect.name == "postgresql":
+        conn.execute(sa.text(f"ANALYZE {table.name}"))
+
+
 def floats_in(values: FloatArray) -> pa.Array:
     """A column of numbers, NaN as missing."""
     return pa.array(values, type=pa.float64(), from_pandas=True)

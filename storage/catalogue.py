@@ -51,14 +51,15 @@ def read_catalogue(
         number: np.datetime64(at.astimezone(ZoneInfo(places[code].time_zone)).date(), "D")
         for number, code in codes.items()
     }
+    chosen = chosen_products(conn, category=category, skus=skus)
     product, place, price = _prices(
         conn,
         version=version_at(conn, at),
         until=max(local_day.values(), default=np.datetime64(at.date(), "D")).item(),
         market=None if market is None else market_id(conn, market),
-        chosen=chosen_products(conn, category=category, skus=skus),
+        chosen=chosen,
     )
-    names = product_frame(conn)
+    names = product_frame(conn, chosen)
     rows = names.index.get_indexer(pd.Index(product))
     market_numbers, market_rows = np.unique(place, return_inverse=True)
     market_codes = np.array([codes[number] for number in market_numbers.tolist()], dtype=np.str_)
@@ -66,7 +67,7 @@ def read_catalogue(
     product, place, price, rows = product[order], place[order], price[order], rows[order]
     labels = Labels.of(market_codes[market_rows][order] if len(rows) else ())
     days = np.array([local_day[number] for number in place.tolist()], dtype="datetime64[D]")
-    cost = values_on(conn, costs.c.valid_from, costs.c.cost_minor, product, place, days)
+    cost = values_on(conn, costs.c.valid_from, costs.c.cost_minor, product, place, days, chosen)
     return Catalogue(
         sku=names["sku"].to_numpy(dtype=np.str_)[rows],
         market=labels,
@@ -75,7 +76,7 @@ def read_catalogue(
         brand=Labels.of(names["brand"].to_numpy(dtype=np.str_)[rows]),
         price=price,
         cost=np.where(np.isnan(cost), UNKNOWN, cost).astype(np.int64),
-        stock=values_on(conn, stock.c.counted_at, stock.c.units, product, place, days),
+        stock=values_on(conn, stock.c.counted_at, stock.c.units, product, place, days, chosen),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
@@ -24,6 +23,7 @@ def values_on(
     product: IntArray,
     market: IntArray,
     day: NDArray[np.datetime64],
+    chosen: sa.Select[int] | None = None,
 ) -> FloatArray:
     """(n,) the value in force for each product and market on each day.
 
@@ -34,6 +34,7 @@ def values_on(
         product: (n,) product numbers.
         market: (n,) market numbers.
         day: (n,) datetime64[D].
+        chosen: numbers of the products in question, as `chosen_products` gives them; None for all.
 
     Returns:
         The value of the greatest date up to the day; NaN before the first one known.
@@ -43,12 +44,18 @@ def values_on(
     query = sa.select(*keys, value).order_by(*keys)
     if len(day):
         query = query.where(since <= day.max().item())
+    if chosen is not None:
+        query = query.where(table.c.product_id.in_(chosen))
     product_of, market_of, start, values = read_columns(conn, query, ("int", "int", "day", "float"))
     if not len(values) or not len(product):
         return np.full(len(product), np.nan)
-    codes, series = pd.factorize(pd.MultiIndex.from_arrays([product_of, market_of]))
-    wanted = series.get_indexer(pd.MultiIndex.from_arrays([product, market]))
-    # The rows came sorted by (product, market, date): codes rise with the first two.
+    markets = max(int(market_of.max()), int(market.max())) + 1
+    series_of = product_of * markets + market_of
+    series, codes = np.unique(series_of, return_inverse=True)
+    asked_series = product * markets + market
+    wanted = np.minimum(np.searchsorted(series, asked_series), len(series) - 1)
+    wanted[series[wanted] != asked_series] = -1
+    # The rows came sorted by (product, market, date), and codes rise with the first two.
     known_from = (codes.astype(np.int64) << _DAY_BITS) + start.astype(np.int64)
     asked = (wanted.astype(np.int64) << _DAY_BITS) + day.astype("datetime64[D]").astype(np.int64)
     last = np.searchsorted(known_from, asked, side="right") - 1

@@ -17,7 +17,15 @@ from pricing.catalogue import Catalogue, CompetitorPrices, Labels
 from pricing.decisions import Decisions, PriceDecision
 from pricing.list_price import SolveReport
 from pricing.price_book import PUBLIC
-from storage.bulk import Kind, append, constant_in, floats_in, money_in, read_columns
+from storage.bulk import (
+    Kind,
+    append,
+    constant_in,
+    floats_in,
+    money_in,
+    read_columns,
+    refresh_statistics,
+)
 from storage.database import require_writer
 from storage.errors import DecisionNotFound, RunNotFound
 from storage.keys import key_ids, market_codes_of
@@ -141,6 +149,7 @@ def save_run(
         }
     )
     append(conn, decisions, rows)
+    refresh_statistics(conn, decisions)
     return run_id
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from models.demand import ConstantElasticityDemand, FittedCurves, Provenance
-from storage.bulk import Kind, append, constant_in, floats_in, read_columns
+from storage.bulk import Kind, append, constant_in, floats_in, read_columns, refresh_statistics
 from storage.database import require_writer
 from storage.errors import FitNotFound
 from storage.keys import key_ids, market_codes_of, skus_of
@@ -108,6 +108,7 @@ def save_fit(
         }
     )
     append(conn, fit_curves, rows)
+    refresh_statistics(conn, fit_curves)
     return fit_id
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from pricing.money import Money
 from pricing.price_book import PUBLIC, PriceBook
-from storage.bulk import read_columns
+from storage.bulk import read_columns, refresh_statistics
 from storage.database import take_turns
 from storage.errors import PriceBookNotFound, RunNotFound
 from storage.keys import market_codes_of, skus_of
@@ -108,6 +108,7 @@ def publish(conn: Connection, run_id: int, *, at: datetime, note: str = "") -> i
     )
     names = ("product_id", "market_id", "tier", "version", "price_minor", "run_id")
     conn.execute(entries.insert().from_select(names, changed))
+    refresh_statistics(conn, entries)
     return version
 
 
@@ -220,22 +221,14 @@ def price_history(
 def _state(version: int) -> sa.Select[*tuple[Any, ...]]:
     """`product_id`, `market_id`, `tier`, `price_minor` of all keys as of a version."""
     key = (entries.c.product_id, entries.c.market_id, entries.c.tier)
-    newest = (
-        sa.select(*key, sa.func.max(entries.c.version).label("version"))
+    newest_first = sa.func.row_number().over(partition_by=key, order_by=entries.c.version.desc())
+    ranked = (
+        sa.select(*key, entries.c.price_minor, newest_first.label("place"))
         .where(entries.c.version <= version)
-        .group_by(*key)
         .subquery()
     )
-    return sa.select(*key, entries.c.price_minor).join_from(
-        entries,
-        newest,
-        sa.and_(
-            newest.c.product_id == entries.c.product_id,
-            newest.c.market_id == entries.c.market_id,
-            newest.c.tier == entries.c.tier,
-            newest.c.version == entries.c.version,
-        ),
-    )
+    columns = (ranked.c[name] for name in ("product_id", "market_id", "tier", "price_minor"))
+    return sa.select(*columns).where(ranked.c.place == 1)
 
 
 def prices_at(version: int) -> sa.Subquery:

@@ -42,14 +42,19 @@ def product_id(conn: Connection, sku: str) -> int:
     return number
 
 
-def product_frame(conn: Connection) -> pd.DataFrame:
-    """Text columns `sku`, `category`, `brand` (`""` for none) by product number, sorted by SKU."""
+def product_frame(conn: Connection, chosen: sa.Select[int] | None = None) -> pd.DataFrame:
+    """Text columns `sku`, `category`, `brand` (`""` for none) by product number, sorted by SKU.
+
+    Of the products that `chosen_products` gives, or of all.
+    """
     query = sa.select(
         table.c.product_id,
         table.c.sku,
         table.c.category,
         sa.func.coalesce(table.c.brand, ""),
     )
+    if chosen is not None:
+        query = query.where(table.c.product_id.in_(chosen))
     number, sku, category, brand = read_columns(conn, query, ("int", "str", "str", "str"))
     order = np.argsort(sku, kind="stable")
     return pd.DataFrame(

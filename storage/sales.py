@@ -74,7 +74,7 @@ def read_sales(
         query,
         ("int", "int", "day", "float", "float", "float", "float", "float", "float", "bool"),
     )
-    names = product_frame(conn)
+    names = product_frame(conn, chosen)
     codes = {number: code for code, number in market_ids(conn).items()}
     scales = {item.code: 10.0 ** decimals(item.currency) for item in list_markets(conn)}
     market_numbers, market_rows = np.unique(place, return_inverse=True)
@@ -83,7 +83,9 @@ def read_sales(
     product_rows = names.index.get_indexer(pd.Index(product))
     with np.errstate(divide="ignore", invalid="ignore"):
         paid = np.where(units > 0, revenue / units, regular) / scale
-    cost = values_on(conn, costs.c.valid_from, costs.c.cost_minor, product, place, day) / scale
+    cost = (
+        values_on(conn, costs.c.valid_from, costs.c.cost_minor, product, place, day, chosen) / scale
+    )
     # `names` is sorted by SKU, so its rows sort as SKUs do, and numbers sort faster than text.
     market_rank = np.argsort(np.argsort(market_names))[market_rows] if market_names else market_rows
     order = np.lexsort((day, market_rank, product_rows))

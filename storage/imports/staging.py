@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from storage.bulk import append
+from storage.bulk import append, refresh_statistics
 from storage.imports.rows import Target
 
 ROW: Final = "file_row"
@@ -72,8 +72,7 @@ class Staging:
         """How many rows repeat the key of an earlier row, and some of these keys."""
         key = [self._table.c[name] for name in self._target.key]
         sa.Index("import_rows_key", *key).create(conn)
-        if conn.dialect.name == "postgresql":
-            conn.execute(sa.text(f"ANALYZE {_STAGED}"))
+        refresh_statistics(conn, self._table)
         groups = (
             sa.select(
                 *key,
@@ -140,6 +139,7 @@ class Staging:
                 where=self._differs(new, target.c),
             )
         )
+        refresh_statistics(conn, target)
 
     def _changing(self) -> list[str]:
         return [name for name in self._columns if name not in self._target.key]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import signal
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -24,6 +27,7 @@ from storage.markets import list_markets
 from storage.products import all_products
 from storage.sales import read_sales
 from storage.tables import costs, imports, products, sales, stock
+from tests.databases import url_of
 from tests.shared_data import shared_data
 from tests.storage.imports.conftest import WriteFile, counts
 from tests.storage.samples import NOW, ONLINE, TOKYO
@@ -435,3 +439,32 @@ def _csv(folder: Path, *lines: str) -> Path:
     path = folder / "small.csv"
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def test_a_process_killed_before_the_last_commit_leaves_nothing(
+    shop: Engine, write_file: WriteFile
+) -> None:
+    path = write_file("sku,title,category", *(f"sku-{n},Product,x" for n in range(1000)))
+    before = counts(shop)
+    program = """
+import os, signal, sys
+import sqlalchemy as sa
+from storage.database import open_engine
+from storage.imports import import_file
+
+url, path = sys.argv[1:]
+engine = open_engine(url)
+
+@sa.event.listens_for(engine, "commit")
+def die(conn):
+    if conn.exec_driver_sql("SELECT count(*) FROM products").scalar_one() > 3:
+        os.kill(os.getpid(), signal.SIGKILL)  # all rows are written, and would be seen after this
+
+import_file(engine, "products", path)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, url_of(shop), str(path)], check=False, timeout=120
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert counts(shop) == before
+    assert import_file(shop, "products", path, now=NOW).inserted == 1000
