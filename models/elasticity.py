@@ -1,253 +1,224 @@
-"""Own-price elasticity of each series by least squares, all series at once.
+"""Own-price elasticities from a plain frame: one regression, or one for every series.
 
-Controls are taken out of units, price and instruments first; what remains is a regression with
-one coefficient (Frisch and Waugh 1933, Lovell 1963), equal to the full regression to rounding.
+    >>> frame = pd.DataFrame({"units": [64.0, 16, 4, 1] * 5, "price": [1.0, 2, 4, 8] * 5})
+    >>> round(fit(frame).elasticity, 9)
+    -2.0
+
+Series whose regressions are least squares are solved together as arrays (`models.batched`), the
+others one by one with statsmodels. `models.fit.fit_demand` is the larger machine that also pools
+and instruments; this is the door for an analyst with a table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-import statsmodels.api as sm
-from statsmodels.regression.linear_model import RegressionResultsWrapper
+import pandas as pd
+from numpy.typing import NDArray
 
-from models.arrays import BoolArray, FloatArray, IntArray
-from models.design import Design
+from models.arrays import BoolArray, IntArray
+from models.elasticity_spec import ElasticitySpec, Family, elasticity_spec
+from models.errors import InvalidPanel, InvalidSpec
+from models.model_frame import require_columns
+from models.panel import Panel
+from models.sandwich import Coefficients, quantile
+from models.series_regression import Found, estimate, sample_of
 
-_DEPENDENT: Final = 1e-7
-"""A column whose part outside the columns before it is shorter than this share of its length is
-taken for a combination of them and left out."""
-_LEAST_FREEDOM: Final = 1e-3
-"""A period that the fit passes through has no residual of its own to divide by."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Basis:
-    """Orthonormal columns that span k columns of each of s series.
-
-    Attributes:
-        q: (s, t, k) orthonormal columns, zero where a column was left out.
-        r: (s, k, k) upper triangular, columns = q · r; 1 on the diagonal of one left out.
-        rank: (s,) columns that were kept.
-    """
-
-    q: FloatArray
-    r: FloatArray
-    rank: IntArray
-
-    def residual(self, values: FloatArray) -> FloatArray:
-        """(s, t) what the columns do not explain of `values` (s, t)."""
-        # Twice is enough (Giraud et al. 2005): the second pass removes what rounding left over.
-        for _ in range(2):
-            values = values - self.fitted(values)
-        return values
-
-    def fitted(self, values: FloatArray) -> FloatArray:
-        """(s, t) projection of `values` (s, t) on the columns."""
-        inner = np.matmul(values[:, None, :], self.q)
-        fitted: FloatArray = np.matmul(self.q, inner.transpose(0, 2, 1))[..., 0]
-        return fitted
-
-    def weights_of(self, contrast: FloatArray) -> FloatArray:
-        """(s, t) weights w for which w · y = contrast · (least-squares coefficients of y)."""
-        transposed = self.r.transpose(0, 2, 1)
-        wanted = np.broadcast_to(contrast, transposed.shape[:2])[..., None]
-        solved = np.linalg.solve(transposed, wanted)
-        weights: FloatArray = np.matmul(self.q, solved)[..., 0]
-        return weights
+_JUMP: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Partialled:
-    """Series with their controls taken out.
+class ElasticityFit:
+    """Own-price elasticities of s series.
 
     Attributes:
-        log_units, log_price: (s, t) residuals on the controls.
-        instruments: (s, t, q) likewise.
-        controls: basis of the controls.
-        n_obs: (s,) periods.
+        table: one row a series: the `by` columns, `elasticity`, `std_error`, `ci_low`, `ci_high`,
+            `p_value`, `n_obs`, `r_squared`, `method`, `status`, `suspicious_prices`. `status` is
+            `ok`, `positive_elasticity` (an estimate that no price should rest on), or why there is
+            none: `no_usable_rows`, `no_sales`, `too_few_periods`, `price_never_moved`,
+            `price_moves_with_controls`, `not_converged`.
+        coefficients: of each series that has an estimate, by its position in the table.
+        dropped: rows left out of all series, by reason.
+        warnings: sentences that say what to be wary of.
+        spec: what was asked.
     """
 
-    log_units: FloatArray
-    log_price: FloatArray
-    instruments: FloatArray
-    controls: Basis
-    n_obs: IntArray
+    table: pd.DataFrame
+    coefficients: Mapping[int, Coefficients]
+    dropped: Mapping[str, int]
+    warnings: tuple[str, ...]
+    spec: ElasticitySpec
 
     @property
-    def degrees(self) -> IntArray:
-        """(s,) degrees of freedom left after the controls and the price."""
-        return self.n_obs - self.controls.rank - 1
+    def elasticity(self) -> float:
+        """The elasticity of the only series.
+
+        Raises:
+            InvalidSpec: there are several series; read `table`.
+        """
+        self._only()
+        return float(self.table["elasticity"].iloc[0])
 
     @property
-    def price_variation(self) -> FloatArray:
-        """(s,) standard deviation of log price that the controls leave unexplained."""
-        spare = np.maximum(self.n_obs - self.controls.rank, 1)
-        variation: FloatArray = np.sqrt((self.log_price**2).sum(axis=1) / spare)
-        return variation
+    def std_error(self) -> float:
+        """Standard error of the only series; see `elasticity`."""
+        self._only()
+        return float(self.table["std_error"].iloc[0])
+
+    def _only(self) -> None:
+        if len(self.table) != 1:
+            raise InvalidSpec(f"there are {len(self.table)} series; read them from `table`")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SlopeEstimates:
-    """Elasticities of s series, each (s,); NaN where not identified.
-
-    Attributes:
-        elasticity: coefficient of log price.
-        std_error: its HC1 standard error (White 1980 with n / (n - k)).
-        robust: (s, 3) the HC2 variance (MacKinnon and White 1985) as a function of the elasticity
-            e at which residuals are taken: column 0 + column 1 · e + column 2 · e².
-        classical: (s, 3) the variance under homoskedasticity, likewise.
-    """
-
-    elasticity: FloatArray
-    std_error: FloatArray
-    robust: FloatArray
-    classical: FloatArray
-
-    @classmethod
-    def unknown(cls, series: int) -> SlopeEstimates:
-        """No estimate for any of these series."""
-        one, three = np.full(series, np.nan), np.full((series, 3), np.nan)
-        return cls(one, one, three, three)
-
-    @classmethod
-    def joined(cls, parts: Sequence[SlopeEstimates]) -> SlopeEstimates:
-        """The estimates of several blocks, one after the other."""
-        return cls(
-            *(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__)
-        )
-
-    def where(self, condition: BoolArray, other: SlopeEstimates) -> SlopeEstimates:
-        """These estimates where the condition (s,) holds, the other ones elsewhere."""
-        return SlopeEstimates(
-            np.where(condition, self.elasticity, other.elasticity),
-            np.where(condition, self.std_error, other.std_error),
-            np.where(condition[:, None], self.robust, other.robust),
-            np.where(condition[:, None], self.classical, other.classical),
-        )
-
-
-def orthonormal(columns: FloatArray) -> Basis:
-    """Gram-Schmidt with reorthogonalisation, leaving out dependent columns, later ones first.
+def fit(
+    panel: pd.DataFrame | Panel,
+    spec: ElasticitySpec | str | None = None,
+    **options: Any,  # noqa: ANN401
+) -> ElasticityFit:
+    """Estimate own-price elasticities.
 
     Args:
-        columns: (s, t, k), zero outside the cells that count.
-    """
-    s, t, k = columns.shape
-    q, r = np.zeros((s, t, k)), np.zeros((s, k, k))
-    rank = np.zeros(s, dtype=np.int64)
-    for j in range(k):
-        column = columns[:, :, j]
-        length = np.sqrt((column**2).sum(axis=1))
-        rest = column
-        for _ in range(2):
-            inner = np.matmul(rest[:, None, :], q[:, :, :j])
-            rest = rest - np.matmul(q[:, :, :j], inner.transpose(0, 2, 1))[..., 0]
-            r[:, :j, j] += inner[:, 0, :]
-        height = np.sqrt((rest**2).sum(axis=1))
-        kept = height > _DEPENDENT * length
-        q[:, :, j] = np.where(kept[:, None], rest / np.where(kept, height, 1.0)[:, None], 0.0)
-        r[:, :j, j] *= kept[:, None]
-        r[:, j, j] = np.where(kept, height, 1.0)
-        rank += kept
-    return Basis(q, r, rank)
-
-
-def independent(columns: FloatArray) -> BoolArray:
-    """(k,) which of the columns (t, k) are no combination of the columns before them."""
-    kept: BoolArray = (orthonormal(columns[None]).q[0] != 0).any(axis=0)
-    return kept
-
-
-def partial_out(design: Design) -> Partialled:
-    """Take the controls out of units, price and instruments of every series."""
-    controls = orthonormal(design.controls)
-    q = design.instruments.shape[2]
-    parts = [controls.residual(design.instruments[..., j]) for j in range(q)]
-    return Partialled(
-        log_units=controls.residual(design.log_units),
-        log_price=controls.residual(design.log_price),
-        instruments=np.stack(parts, axis=2) if parts else np.zeros((*design.used.shape, 0)),
-        controls=controls,
-        n_obs=design.n_obs,
-    )
-
-
-def ols(parts: Partialled) -> SlopeEstimates:
-    """Least squares of log units on log price and controls.
-
-    Right where the price does not follow demand; otherwise biased toward zero.
-    """
-    return slope(parts, parts.log_price)
-
-
-def slope(parts: Partialled, direction: FloatArray) -> SlopeEstimates:
-    """The elasticity identified by one direction of price variation, with its HC1 error.
-
-    Args:
-        parts: series without their controls.
-        direction: (s, t) the price itself for least squares, the part of it that instruments
-            explain for two-stage least squares.
-    """
-    strength = (direction * parts.log_price).sum(axis=1)
-    degrees = parts.degrees
-    with np.errstate(divide="ignore", invalid="ignore"):
-        elasticity = (direction * parts.log_units).sum(axis=1) / strength
-        scale = parts.n_obs / np.where(degrees > 0, degrees, np.nan) / strength**2
-        residual = parts.log_units - elasticity[:, None] * parts.log_price
-        square = direction**2
-        std_error = np.sqrt((square * residual**2).sum(axis=1) * scale)
-        length = square.sum(axis=1, keepdims=True)
-        leverage = (parts.controls.q**2).sum(axis=2) + square / length
-        share = square / np.maximum(1.0 - leverage, _LEAST_FREEDOM)
-        robust = _by_elasticity(parts, share / strength[:, None] ** 2)
-        classical = _by_elasticity(parts, length / (degrees * strength**2)[:, None])
-    known = np.isfinite(elasticity) & np.isfinite(std_error) & (strength > 0)
-    estimates = SlopeEstimates(elasticity, std_error, robust, classical)
-    return estimates.where(known, SlopeEstimates.unknown(len(known)))
-
-
-def _by_elasticity(parts: Partialled, weight: FloatArray) -> FloatArray:
-    """(s, 3) coefficients in e of the sum over t of weight · (log units - e · log price)²."""
-    return np.column_stack(
-        [
-            (weight * parts.log_units**2).sum(axis=1),
-            -2.0 * (weight * parts.log_units * parts.log_price).sum(axis=1),
-            (weight * parts.log_price**2).sum(axis=1),
-        ]
-    )
-
-
-def fit_series(design: Design, row: int) -> RegressionResultsWrapper:
-    """One series by `statsmodels.OLS` with HC1 errors: the reference, and all its diagnostics.
-
-    Args:
-        design: a block of regressions.
-        row: which of its series.
+        panel: one row a series and period, with whatever columns the spec names; or a `Panel`,
+            whose columns are those of `build_panel` and whose series are told apart by default.
+        spec: a record, a formula, or nothing for log(units) on log(price).
+        **options: fields of `ElasticitySpec`, over those of `spec`.
 
     Returns:
-        statsmodels regression results; the last coefficient, `log_price`, is the elasticity.
-        Controls that are combinations of those before them are left out.
+        one row a series. A series that can not be estimated has a status that says why; it never
+        stops the others.
+
+    Raises:
+        InvalidPanel: a column is missing.
+        InvalidSpec: settings contradict each other, or a term can not be evaluated.
+
+    Example:
+        >>> price = [1.0, 1.25, 1.6, 2.0] * 6
+        >>> frame = pd.DataFrame({"sku": "A", "price": price, "deal": [0, 0, 1] * 8})
+        >>> frame["units"] = 90 * frame["price"] ** -1.5 * np.exp(0.3 * frame["deal"])
+        >>> fit(frame, "log(units) ~ log(price) + deal", by="sku").table["elasticity"].round(6)
+        0   -1.5
+        Name: elasticity, dtype: float64
     """
-    used = design.used[row]
-    controls, price = design.controls[row][used], design.log_price[row][used]
-    kept = independent(controls)
-    model = sm.OLS(design.log_units[row][used], np.column_stack([controls[:, kept], price]))
-    model.exog_names[:] = [*np.array(design.names)[kept], "log_price"]
-    return model.fit(cov_type="HC1")
+    if isinstance(panel, Panel):
+        panel = panel.to_frame()
+        options = {"by": ("sku", "market"), "time": "period_start", **options}
+    asked = elasticity_spec(spec, options)
+    require_columns(panel, [*asked.by, *asked.error_spec.columns])
+    frame = _with_time_terms(panel, asked)
+    keys, series = _series_of(frame, asked)
+    suspicious = _suspicious_prices(frame, asked, series, len(keys))
+    try:
+        sample = sample_of(frame, asked, series, len(keys))
+    except InvalidPanel:
+        require_columns(frame, [asked.price])
+        table = _table(keys, asked, {}, np.full(len(keys), "no_usable_rows"), suspicious)
+        return ElasticityFit(table, {}, {"no usable row": len(frame)}, (), asked)
+    found, status = estimate(sample, asked)
+    status[_nothing_sold(frame, asked, series, len(keys))] = "no_sales"
+    table = _table(keys, asked, found, status, suspicious)
+    dropped = sample.frame.dropped
+    warnings = _warnings(table, dropped, len(frame))
+    return ElasticityFit(
+        table, {i: item.coefficients for i, item in found.items()}, dropped, warnings, asked
+    )
 
 
-def ols_by_statsmodels(design: Design) -> tuple[FloatArray, FloatArray]:
-    """(s,) elasticities and HC1 errors by one statsmodels regression a series, else NaN."""
-    elasticity, std_error = (np.full(len(design.used), np.nan) for _ in range(2))
-    for row in range(len(design.used)):
-        used = design.used[row]
-        columns = np.column_stack([design.controls[row][used], design.log_price[row][used]])
-        if used.any() and independent(columns)[-1]:
-            results = fit_series(design, row)
-            if results.df_resid > 0:
-                elasticity[row], std_error[row] = results.params[-1], results.bse[-1]
-    return elasticity, std_error
+def _with_time_terms(panel: pd.DataFrame, spec: ElasticitySpec) -> pd.DataFrame:
+    """The frame in order of series and time where time matters."""
+    if spec.time is None:
+        return panel
+    require_columns(panel, [spec.time])
+    return panel.sort_values([*spec.by, spec.time], kind="stable")
+
+
+def _series_of(frame: pd.DataFrame, spec: ElasticitySpec) -> tuple[pd.DataFrame, IntArray]:
+    """Who the series are, and the series of each row."""
+    if frame.empty:
+        raise InvalidPanel("the frame has no rows")
+    if not spec.by:
+        return pd.DataFrame(index=[0]), np.zeros(len(frame), dtype=np.int64)
+    missing = frame[list(spec.by)].isna().any(axis=1)
+    if missing.any():
+        raise InvalidPanel(f"{', '.join(spec.by)}: missing in {int(missing.sum())} rows")
+    groups = frame.groupby(list(spec.by), sort=True, observed=True)
+    series = groups.ngroup().to_numpy().astype(np.int64)
+    keys = frame[list(spec.by)].iloc[np.unique(series, return_index=True)[1]]
+    return keys.reset_index(drop=True), series
+
+
+def _table(
+    keys: pd.DataFrame,
+    spec: ElasticitySpec,
+    found: Mapping[int, Found],
+    status: NDArray[Any],
+    suspicious: IntArray,
+) -> pd.DataFrame:
+    count = len(keys)
+    columns = {
+        name: np.full(count, np.nan)
+        for name in ("elasticity", "std_error", "ci_low", "ci_high", "p_value")
+    }
+    n_obs, r2 = np.zeros(count, dtype=np.int64), np.full(count, np.nan)
+    status = status.astype(object)
+    for i, item in found.items():
+        value = float(item.coefficients.estimates[-1]) * item.multiple
+        error = float(item.coefficients.std_errors[-1]) * abs(item.multiple)
+        half = quantile(0.5 + spec.level / 2.0, item.coefficients.freedom) * error
+        columns["elasticity"][i], columns["std_error"][i] = value, error
+        columns["ci_low"][i], columns["ci_high"][i] = value - half, value + half
+        columns["p_value"][i] = item.coefficients.p_values[-1]
+        n_obs[i], r2[i] = item.n_obs, item.r_squared
+        status[i] = "positive_elasticity" if value >= 0 else "ok"
+    weighted = "wls" if spec.weights else "ols"
+    method = weighted if spec.family is Family.NORMAL else spec.family.value
+    return keys.assign(
+        **columns,
+        n_obs=n_obs,
+        r_squared=r2,
+        method=f"{method} {spec.form.value}",
+        status=status.astype(str),
+        suspicious_prices=suspicious,
+    )
+
+
+def _nothing_sold(
+    frame: pd.DataFrame, spec: ElasticitySpec, series: IntArray, count: int
+) -> BoolArray:
+    """(s,) True where every row says zero units."""
+    if spec.in_logs or spec.units not in frame.columns:
+        return np.zeros(count, dtype=np.bool_)
+    units = pd.to_numeric(frame[spec.units], errors="coerce").to_numpy(np.float64)
+    return np.bincount(series, weights=units != 0, minlength=count) == 0
+
+
+def _suspicious_prices(
+    frame: pd.DataFrame, spec: ElasticitySpec, series: IntArray, count: int
+) -> IntArray:
+    """(s,) prices far from their series' median: cents among whole units, most likely."""
+    if spec.in_logs or spec.price not in frame.columns:
+        return np.zeros(count, dtype=np.int64)
+    price = pd.to_numeric(frame[spec.price], errors="coerce").to_numpy(np.float64)
+    usable = pd.Series(np.where(np.isfinite(price) & (price > 0), price, np.nan))
+    middle = usable.groupby(series).transform("median")
+    ratio = (usable / middle).to_numpy(np.float64)
+    with np.errstate(invalid="ignore"):
+        far = np.maximum(ratio, 1.0 / ratio) > _JUMP
+    return np.bincount(series[far], minlength=count).astype(np.int64)
+
+
+def _warnings(table: pd.DataFrame, dropped: Mapping[str, int], rows: int) -> tuple[str, ...]:
+    found = [f"{number} of {rows} rows left out: {reason}" for reason, number in dropped.items()]
+    if jumps := int(table["suspicious_prices"].sum()):
+        found.append(
+            f"{jumps} prices lie more than {_JUMP:.0f} times above or below the median of their "
+            "series: cents among whole units, or a change of pack size? They were used as they are"
+        )
+    if wrong := int((table["status"] == "positive_elasticity").sum()):
+        found.append(
+            f"{wrong} series sold more at higher prices, most likely because prices followed "
+            "demand; no price should rest on them: instrument the price, or pool"
+        )
+    return tuple(found)

@@ -3,9 +3,11 @@
     ModelError
     ├── InvalidPanel        a sales frame that no estimator can read: names the column and the fix
     ├── InvalidSpec         a fit asked for with settings that contradict each other
-    └── InvalidDemand       curve parameters that describe no demand curve
+    ├── InvalidDemand       curve parameters that describe no demand curve
+    └── NotIdentified       one regression was asked for, and the data cannot answer it
 
-A series that cannot be estimated is no error: it gets a status that says why (see `models.fit`).
+A series of a panel that cannot be estimated is no error: it gets a status that says why (see
+`models.fit` and `models.elasticity`). `NotIdentified` is for functions that give a single answer.
 """
 
 from __future__ import annotations
@@ -25,3 +27,7 @@ class InvalidSpec(ModelError, ValueError):
 
 class InvalidDemand(ModelError, ValueError):
     """Arrays that do not describe one demand curve a row."""
+
+
+class NotIdentified(ModelError, ValueError):
+    """The data do not determine what was asked: too few rows, or columns that do not vary."""

@@ -11,9 +11,9 @@ from scipy import special
 
 from models.arrays import BoolArray, FloatArray, IntArray, StrArray
 from models.design import Design
-from models.elasticity import Partialled, SlopeEstimates, ols, ols_by_statsmodels
-from models.instruments import two_stage, two_stage_by_statsmodels
+from models.partialling import Partialled, SlopeEstimates, ols, ols_by_statsmodels
 from models.spec import Engine, Estimator, FitSpec
+from models.two_stage import two_stage, two_stage_by_statsmodels
 
 _LEAST_VARIATION: Final = 0.3
 """Share of `minimum_price_std` that price variation must keep once the controls are taken out."""

@@ -16,12 +16,12 @@ import statsmodels
 from models.arrays import FloatArray, IntArray, StrArray
 from models.demand import FittedCurves, Provenance
 from models.design import calendar_of, design_block
-from models.elasticity import partial_out
 from models.errors import InvalidPanel
 from models.evidence import Evidence, Standing, evidence_of, stand
 from models.fit_report import FitReport, report_of
 from models.levels import LevelBlock, curves_through, level_block
 from models.panel import Panel
+from models.partialling import partial_out
 from models.shrinkage import Pooled, pool
 from models.spec import FitSpec
 

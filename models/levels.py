@@ -11,8 +11,8 @@ import pandas as pd
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.demand import ConstantElasticityDemand
 from models.design import Design
-from models.elasticity import Partialled
 from models.panel import Panel
+from models.partialling import Partialled
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -114,6 +114,17 @@ class Panel:
         """(n,) rows of each series."""
         return np.diff(self.offset)
 
+    def to_frame(self) -> pd.DataFrame:
+        """One row a series and period, in the names of `build_panel`."""
+        lengths = self.lengths
+        keys = {
+            name: np.repeat(getattr(self, name), lengths)
+            for name in ("sku", "market", "category", "brand")
+        }
+        values = {name: getattr(self, name) for name in ("units", *_MONEY, *_SHARES)}
+        when = self.period_start.astype("datetime64[s]")
+        return pd.DataFrame({**keys, "period_start": when, **values})
+
     def padded(self, first: int, last: int) -> tuple[IntArray, BoolArray]:
         """Row numbers of series `first` to `last` (exclusive) as a rectangle.
 

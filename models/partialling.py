@@ -1,0 +1,252 @@
+"""Own-price elasticity of each series by least squares, all series at once.
+
+Controls are taken out of units, price and instruments first; what remains is a regression with
+one coefficient (Frisch and Waugh 1933, Lovell 1963), equal to the full regression to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from statsmodels.regression.linear_model import OLS, RegressionResultsWrapper
+
+from models.arrays import BoolArray, FloatArray, IntArray
+from models.design import Design
+
+_DEPENDENT: Final = 1e-7
+"""A column whose part outside the columns before it is shorter than this share of its length is
+taken for a combination of them and left out."""
+_LEAST_FREEDOM: Final = 1e-3
+"""A period that the fit passes through has no residual of its own to divide by."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Basis:
+    """Orthonormal columns that span k columns of each of s series.
+
+    Attributes:
+        q: (s, t, k) orthonormal columns, zero where a column was left out.
+        r: (s, k, k) upper triangular, columns = q · r; 1 on the diagonal of one left out.
+        rank: (s,) columns that were kept.
+    """
+
+    q: FloatArray
+    r: FloatArray
+    rank: IntArray
+
+    def residual(self, values: FloatArray) -> FloatArray:
+        """(s, t) what the columns do not explain of `values` (s, t)."""
+        # Twice is enough (Giraud et al. 2005): the second pass removes what rounding left over.
+        for _ in range(2):
+            values = values - self.fitted(values)
+        return values
+
+    def fitted(self, values: FloatArray) -> FloatArray:
+        """(s, t) projection of `values` (s, t) on the columns."""
+        inner = np.matmul(values[:, None, :], self.q)
+        fitted: FloatArray = np.matmul(self.q, inner.transpose(0, 2, 1))[..., 0]
+        return fitted
+
+    def weights_of(self, contrast: FloatArray) -> FloatArray:
+        """(s, t) weights w for which w · y = contrast · (least-squares coefficients of y)."""
+        transposed = self.r.transpose(0, 2, 1)
+        wanted = np.broadcast_to(contrast, transposed.shape[:2])[..., None]
+        solved = np.linalg.solve(transposed, wanted)
+        weights: FloatArray = np.matmul(self.q, solved)[..., 0]
+        return weights
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Partialled:
+    """Series with their controls taken out.
+
+    Attributes:
+        log_units, log_price: (s, t) residuals on the controls.
+        instruments: (s, t, q) likewise.
+        controls: basis of the controls.
+        n_obs: (s,) periods.
+    """
+
+    log_units: FloatArray
+    log_price: FloatArray
+    instruments: FloatArray
+    controls: Basis
+    n_obs: IntArray
+
+    @property
+    def degrees(self) -> IntArray:
+        """(s,) degrees of freedom left after the controls and the price."""
+        return self.n_obs - self.controls.rank - 1
+
+    @property
+    def price_variation(self) -> FloatArray:
+        """(s,) standard deviation of log price that the controls leave unexplained."""
+        spare = np.maximum(self.n_obs - self.controls.rank, 1)
+        variation: FloatArray = np.sqrt((self.log_price**2).sum(axis=1) / spare)
+        return variation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SlopeEstimates:
+    """Elasticities of s series, each (s,); NaN where not identified.
+
+    Attributes:
+        elasticity: coefficient of log price.
+        std_error: its HC1 standard error (White 1980 with n / (n - k)).
+        robust: (s, 3) the HC2 variance (MacKinnon and White 1985) as a function of the elasticity
+            e at which residuals are taken: column 0 + column 1 · e + column 2 · e².
+        classical: (s, 3) the variance under homoskedasticity, likewise.
+    """
+
+    elasticity: FloatArray
+    std_error: FloatArray
+    robust: FloatArray
+    classical: FloatArray
+
+    @classmethod
+    def unknown(cls, series: int) -> SlopeEstimates:
+        """No estimate for any of these series."""
+        one, three = np.full(series, np.nan), np.full((series, 3), np.nan)
+        return cls(one, one, three, three)
+
+    @classmethod
+    def joined(cls, parts: Sequence[SlopeEstimates]) -> SlopeEstimates:
+        """The estimates of several blocks, one after the other."""
+        return cls(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__)
+        )
+
+    def where(self, condition: BoolArray, other: SlopeEstimates) -> SlopeEstimates:
+        """These estimates where the condition (s,) holds, the other ones elsewhere."""
+        return SlopeEstimates(
+            np.where(condition, self.elasticity, other.elasticity),
+            np.where(condition, self.std_error, other.std_error),
+            np.where(condition[:, None], self.robust, other.robust),
+            np.where(condition[:, None], self.classical, other.classical),
+        )
+
+
+def orthonormal(columns: FloatArray) -> Basis:
+    """Gram-Schmidt with reorthogonalisation, leaving out dependent columns, later ones first.
+
+    Args:
+        columns: (s, t, k), zero outside the cells that count.
+    """
+    s, t, k = columns.shape
+    q, r = np.zeros((s, t, k)), np.zeros((s, k, k))
+    rank = np.zeros(s, dtype=np.int64)
+    for j in range(k):
+        column = columns[:, :, j]
+        length = np.sqrt((column**2).sum(axis=1))
+        rest = column
+        for _ in range(2):
+            inner = np.matmul(rest[:, None, :], q[:, :, :j])
+            rest = rest - np.matmul(q[:, :, :j], inner.transpose(0, 2, 1))[..., 0]
+            r[:, :j, j] += inner[:, 0, :]
+        height = np.sqrt((rest**2).sum(axis=1))
+        kept = height > _DEPENDENT * length
+        q[:, :, j] = np.where(kept[:, None], rest / np.where(kept, height, 1.0)[:, None], 0.0)
+        r[:, :j, j] *= kept[:, None]
+        r[:, j, j] = np.where(kept, height, 1.0)
+        rank += kept
+    return Basis(q, r, rank)
+
+
+def independent(columns: FloatArray) -> BoolArray:
+    """(k,) which of the columns (t, k) are no combination of the columns before them."""
+    kept: BoolArray = (orthonormal(columns[None]).q[0] != 0).any(axis=0)
+    return kept
+
+
+def partial_out(design: Design) -> Partialled:
+    """Take the controls out of units, price and instruments of every series."""
+    controls = orthonormal(design.controls)
+    q = design.instruments.shape[2]
+    parts = [controls.residual(design.instruments[..., j]) for j in range(q)]
+    return Partialled(
+        log_units=controls.residual(design.log_units),
+        log_price=controls.residual(design.log_price),
+        instruments=np.stack(parts, axis=2) if parts else np.zeros((*design.used.shape, 0)),
+        controls=controls,
+        n_obs=design.n_obs,
+    )
+
+
+def ols(parts: Partialled) -> SlopeEstimates:
+    """Least squares of log units on log price and controls.
+
+    Right where the price does not follow demand; otherwise biased toward zero.
+    """
+    return slope(parts, parts.log_price)
+
+
+def slope(parts: Partialled, direction: FloatArray) -> SlopeEstimates:
+    """The elasticity identified by one direction of price variation, with its HC1 error.
+
+    Args:
+        parts: series without their controls.
+        direction: (s, t) the price itself for least squares, the part of it that instruments
+            explain for two-stage least squares.
+    """
+    strength = (direction * parts.log_price).sum(axis=1)
+    degrees = parts.degrees
+    with np.errstate(divide="ignore", invalid="ignore"):
+        elasticity = (direction * parts.log_units).sum(axis=1) / strength
+        scale = parts.n_obs / np.where(degrees > 0, degrees, np.nan) / strength**2
+        residual = parts.log_units - elasticity[:, None] * parts.log_price
+        square = direction**2
+        std_error = np.sqrt((square * residual**2).sum(axis=1) * scale)
+        length = square.sum(axis=1, keepdims=True)
+        leverage = (parts.controls.q**2).sum(axis=2) + square / length
+        share = square / np.maximum(1.0 - leverage, _LEAST_FREEDOM)
+        robust = _by_elasticity(parts, share / strength[:, None] ** 2)
+        classical = _by_elasticity(parts, length / (degrees * strength**2)[:, None])
+    known = np.isfinite(elasticity) & np.isfinite(std_error) & (strength > 0)
+    estimates = SlopeEstimates(elasticity, std_error, robust, classical)
+    return estimates.where(known, SlopeEstimates.unknown(len(known)))
+
+
+def _by_elasticity(parts: Partialled, weight: FloatArray) -> FloatArray:
+    """(s, 3) coefficients in e of the sum over t of weight · (log units - e · log price)²."""
+    return np.column_stack(
+        [
+            (weight * parts.log_units**2).sum(axis=1),
+            -2.0 * (weight * parts.log_units * parts.log_price).sum(axis=1),
+            (weight * parts.log_price**2).sum(axis=1),
+        ]
+    )
+
+
+def fit_series(design: Design, row: int) -> RegressionResultsWrapper:
+    """One series by `statsmodels.OLS` with HC1 errors: the reference, and all its diagnostics.
+
+    Args:
+        design: a block of regressions.
+        row: which of its series.
+
+    Returns:
+        statsmodels regression results; the last coefficient, `log_price`, is the elasticity.
+        Controls that are combinations of those before them are left out.
+    """
+    used = design.used[row]
+    controls, price = design.controls[row][used], design.log_price[row][used]
+    kept = independent(controls)
+    model = OLS(design.log_units[row][used], np.column_stack([controls[:, kept], price]))
+    model.exog_names[:] = [*np.array(design.names)[kept], "log_price"]
+    return model.fit(cov_type="HC1")
+
+
+def ols_by_statsmodels(design: Design) -> tuple[FloatArray, FloatArray]:
+    """(s,) elasticities and HC1 errors by one statsmodels regression a series, else NaN."""
+    elasticity, std_error = (np.full(len(design.used), np.nan) for _ in range(2))
+    for row in range(len(design.used)):
+        used = design.used[row]
+        columns = np.column_stack([design.controls[row][used], design.log_price[row][used]])
+        if used.any() and independent(columns)[-1]:
+            results = fit_series(design, row)
+            if results.df_resid > 0:
+                elasticity[row], std_error[row] = results.params[-1], results.bse[-1]
+    return elasticity, std_error
