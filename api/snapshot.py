@@ -41,13 +41,11 @@ class Snapshot:
         book: the prices.
         published_at: ISO 8601, UTC.
         etag: names this book among all that were ever published here.
-        longest_sku: characters of the longest SKU.
     """
 
     book: PriceBook
     published_at: str
     etag: str
-    longest_sku: int
 
     @classmethod
     def of(cls, book: PriceBook) -> Snapshot:
@@ -57,22 +55,11 @@ class Snapshot:
             book=book,
             published_at=published.isoformat().replace("+00:00", "Z"),
             etag=f"{book.version}-{int(published.timestamp() * 1000):x}",
-            longest_sku=book.sku.dtype.itemsize // 4,
         )
-
-    def row(self, sku: str, market: str, tier: str = PUBLIC) -> int:
-        """Row of a key in the book, -1 where there is none.
-
-        A text longer than every SKU is turned away first: comparing it would make numpy copy the
-        whole column to its width.
-        """
-        return -1 if len(sku) > self.longest_sku else self.book.row(sku, market, tier)
 
     def prices(self, skus: Sequence[str], market: str, tier: str = PUBLIC) -> list[Money | None]:
         """The price of each SKU, None where there is none."""
-        # numpy drops trailing NULs, so that a text with one would find its neighbour.
-        wanted = [s if len(s) <= self.longest_sku and "\0" not in s else "" for s in skus]
-        rows = self.book.rows(wanted, market, tier).tolist()
+        rows = self.book.rows(skus, market, tier).tolist()
         return [None if row < 0 else self.book.entry(row).price for row in rows]
 
 

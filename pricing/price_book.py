@@ -90,6 +90,8 @@ class PriceBook:
             raise InvalidCatalogue("published_at has no time zone; pass an aware UTC datetime")
         names = np.asarray(sku, dtype=np.str_)
         amounts = np.asarray(price, dtype=np.int64)
+        if (np.char.str_len(names) == 0).any():
+            raise InvalidCatalogue("a sku is blank")
         markets, tiers = Labels.of(market), Labels.of(tier)
         if not len(names) == len(amounts) == len(markets) == len(tiers):
             raise InvalidCatalogue("sku, market, tier and price must have the same number of rows")
@@ -132,18 +134,28 @@ class PriceBook:
     def row(self, sku: str, market: str, tier: str = PUBLIC) -> int:
         """Row of a key, -1 where there is none. Binary search: log2(n) string comparisons."""
         start, stop = self._segments.get((market, tier), (0, 0))
+        if len(sku) > self._longest:
+            return -1
         found = start + int(np.searchsorted(self.sku[start:stop], sku))
         return found if found < stop and self.sku[found] == sku else -1
 
     def rows(self, skus: Sequence[str] | StrArray, market: str, tier: str = PUBLIC) -> IntArray:
         """(m,) rows of several products in one market and tier, -1 where there is no price."""
         start, stop = self._segments.get((market, tier), (0, 0))
-        wanted = np.asarray(skus, dtype=np.str_)
+        # "" is no SKU; numpy drops trailing NULs, so a text with one would find its neighbour.
+        wanted = np.array(
+            ["" if len(sku) > self._longest or "\0" in sku else sku for sku in skus], dtype=np.str_
+        )
         if start == stop or len(wanted) == 0:
             return np.full(len(wanted), -1, dtype=np.int64)
         part = self.sku[start:stop]
         found = np.minimum(np.searchsorted(part, wanted), len(part) - 1)
         return np.where(part[found] == wanted, start + found, -1)
+
+    @property
+    def _longest(self) -> int:
+        """Characters of the longest SKU: to search for more, numpy would copy the whole column."""
+        return self.sku.dtype.itemsize // 4
 
     def entry(self, row: int) -> PriceEntry:
         """One row as a record."""

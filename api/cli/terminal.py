@@ -19,9 +19,9 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-out: Final = Console(highlight=False)
+out: Final = Console(highlight=False, soft_wrap=True)
 """Results."""
-err: Final = Console(stderr=True, highlight=False)
+err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 """Errors and progress, so that results can be piped."""
 
 
@@ -32,7 +32,7 @@ def utc_now() -> datetime:
 
 def fail(message: str) -> None:
     """Say what went wrong, on standard error."""
-    err.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+    err.print(f"[bold red]error:[/] {escape(message)}")
 
 
 class Bars:

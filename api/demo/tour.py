@@ -86,7 +86,6 @@ def give_tour(folder: Path, *, seed: int, port: int, once: bool) -> None:
     out.print(
         "The commands below work in a second terminal after\n"
         f"  [cyan]source .venv/bin/activate && export DATABASE_URL={escape(url)}[/]",
-        soft_wrap=True,
     )
     market = _make_market(seed)
     with ExitStack() as stack:
@@ -120,7 +119,7 @@ def give_tour(folder: Path, *, seed: int, port: int, once: bool) -> None:
         out.rule()
         out.print(f"done in {time.monotonic() - started:.0f} s. Look around:")
         for line in _curls(service, sku):
-            out.print(f"  [cyan]{escape(line)}[/]", soft_wrap=True)
+            out.print(f"  [cyan]{escape(line)}[/]")
         if not once:
             _stay_up(service)
 
@@ -252,7 +251,7 @@ def _look_up(url: str, decisions: Decisions) -> None:
     _wait_until_ready(url)
     answer = httpx.get(f"{url}/v1/prices/{sku}", params={"market": _MARKET})
     answer.raise_for_status()
-    out.print(f"GET /v1/prices/{sku}?market={_MARKET}\n  {escape(answer.text)}", soft_wrap=True)
+    out.print(f"GET /v1/prices/{sku}?market={_MARKET}\n  {escape(answer.text)}")
     _try_next(f"open {url}/docs")
 
 
@@ -365,4 +364,4 @@ def _heading(number: int, title: str) -> None:
 
 
 def _try_next(command: str) -> None:
-    out.print(f"[dim]try: {escape(command)}[/]", soft_wrap=True)
+    out.print(f"[dim]try: {escape(command)}[/]")

@@ -145,7 +145,7 @@ class PriceServing:
         serving = self._live.serving
         snapshot = _snapshot(serving)
         market = _market(snapshot, query.get("market"))
-        row = snapshot.row(sku, market, tier)
+        row = snapshot.book.row(sku, market, tier)
         if row < 0:
             _explain_missing(snapshot, sku, market, tier)
         stale = serving.stale
@@ -291,8 +291,8 @@ def _explain_missing(snapshot: Snapshot, sku: str, market: str, tier: str) -> No
     markets = snapshot.book.markets
     if market not in markets:
         raise _unknown_market(snapshot, market)
-    elsewhere = [name for name in markets if snapshot.row(sku, name, tier) >= 0]
-    if not elsewhere and (tier == PUBLIC or snapshot.row(sku, market, PUBLIC) < 0):
+    elsewhere = [name for name in markets if snapshot.book.row(sku, name, tier) >= 0]
+    if not elsewhere and (tier == PUBLIC or snapshot.book.row(sku, market, PUBLIC) < 0):
         raise UnknownSku(
             f"no price for SKU {sku!r} in price book {snapshot.book.version}; "
             "SKUs are case-sensitive"

@@ -87,7 +87,7 @@ def test_a_text_longer_than_every_sku_costs_no_memory() -> None:
     monster = "S" * 50_000  # compared by numpy, it would widen the column to 4 GB
     tracemalloc.start()
     try:
-        assert snapshot.row(monster, "online") == -1
+        assert snapshot.book.row(monster, "online") == -1
         assert snapshot.prices([monster, "S00000003"], "online") == [None, Money(4, "EUR")]
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -97,5 +97,5 @@ def test_a_text_longer_than_every_sku_costs_no_memory() -> None:
 
 def test_a_trailing_nul_does_not_find_the_sku_without_it() -> None:
     snapshot = Snapshot.of(book_of(3))
-    assert snapshot.row("S00000001\0", "online") == -1
+    assert snapshot.book.row("S00000001\0", "online") == -1
     assert snapshot.prices(["S0000001\0", "S\0"], "online") == [None, None]
