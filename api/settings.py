@@ -11,6 +11,7 @@ import binascii
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AnyHttpUrl,
@@ -24,6 +25,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from api.errors import SettingsInvalid
 from api.logs import LogFormat, LogLevel
+from pricing.currencies import decimals
 from storage.settings import StorageSettings
 
 _PREFIX = "PRICEWRIGHT_"
@@ -47,6 +49,8 @@ class Settings(BaseSettings):
             a published price can lag.
         price_max_age_seconds: how long a client may keep a price (`Cache-Control: max-age`).
         offer_max_age_hours: competitor offers older than this are not used for a decision.
+        currency: of the markets that the first import makes, where nobody described them before.
+        time_zone: theirs, an IANA name.
         webhook_url: where alerts go; they wait in the outbox while it is unset.
         webhook_secret: key that signs them (Standard Webhooks: `whsec_` and base64).
         webhook_timeout_seconds: how long one delivery may take in all.
@@ -74,6 +78,8 @@ class Settings(BaseSettings):
     snapshot_poll_seconds: Seconds = 2.0
     price_max_age_seconds: int = Field(default=5, ge=0, le=86_400)
     offer_max_age_hours: float = Field(default=72.0, gt=0, le=24 * 365, allow_inf_nan=False)
+    currency: str = "USD"
+    time_zone: str = "UTC"
     webhook_url: AnyHttpUrl | None = None
     webhook_secret: SecretStr | None = None
     webhook_timeout_seconds: float = Field(default=10.0, gt=0, le=60, allow_inf_nan=False)
@@ -81,6 +87,21 @@ class Settings(BaseSettings):
     webhook_first_retry_seconds: Seconds = 5.0
     webhook_last_retry_seconds: Seconds = 3_600.0
     alert_poll_seconds: Seconds = 2.0
+
+    @field_validator("currency")
+    @classmethod
+    def _currency_is_in_use(cls, code: str) -> str:
+        decimals(code)
+        return code
+
+    @field_validator("time_zone")
+    @classmethod
+    def _time_zone_is_known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("is not an IANA time zone like Europe/Berlin") from None
+        return name
 
     @field_validator("webhook_secret")
     @classmethod

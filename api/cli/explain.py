@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from sqlalchemy.engine import Connection
 
 from api.cli.database import database
 from api.cli.terminal import out
@@ -13,6 +14,7 @@ from api.settings import load_settings
 from pricing.decisions import Action, PriceDecision
 from storage.database import reading
 from storage.decisions import decision_of
+from storage.markets import list_markets
 
 app = typer.Typer()
 
@@ -20,15 +22,24 @@ app = typer.Typer()
 @app.command()
 def explain_command(
     sku: Annotated[str, typer.Argument(help="The product.")],
-    market: Annotated[str, typer.Option(help="The market.")] = "online",
+    market: Annotated[
+        str | None, typer.Option(help="The market; may be left out when there is one.")
+    ] = None,
     run: Annotated[int | None, typer.Option(help="The run; the newest if none.")] = None,
 ) -> None:
     """Show the newest decision on a price, and why."""
     settings = load_settings()
     with database(settings) as engine, reading(engine) as conn:
-        stored = decision_of(conn, sku, market, run_id=run)
+        stored = decision_of(conn, sku, market or _only_market(conn), run_id=run)
     print_decision(stored.decision)
     out.print(f"run {stored.run_id}, {stored.decision.decided_at:%Y-%m-%d %H:%M} UTC")
+
+
+def _only_market(conn: Connection) -> str:
+    markets = [market.code for market in list_markets(conn)]
+    if len(markets) != 1:
+        raise typer.BadParameter(f"name one with --market: {', '.join(markets) or 'there is none'}")
+    return markets[0]
 
 
 def print_decision(decision: PriceDecision) -> None:

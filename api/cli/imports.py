@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from sqlalchemy.engine import Engine
 
 from api.cli.database import database
 from api.cli.terminal import bars, out
-from api.settings import load_settings
+from api.settings import Settings, load_settings
+from storage.database import reading
 from storage.imports import ImportReport, Kind, NewMarkets, import_file
+from storage.markets import list_markets
 
 app = typer.Typer()
 
@@ -44,7 +47,7 @@ def import_command(
         typer.Option(
             metavar="CURRENCY[,TIME_ZONE]",
             help="Create markets that the file names and nobody knows yet, as in "
-            "USD,America/Chicago.",
+            "USD,America/Chicago. The very first import does so by itself.",
         ),
     ] = None,
 ) -> None:
@@ -63,10 +66,10 @@ def import_command(
             delimiter=delimiter,
             encoding=encoding,
             dry_run=dry_run,
-            new_markets=_new_markets(new_markets),
+            new_markets=_new_markets(new_markets) or _first_markets(engine, settings),
             progress=progress.rows,
         )
-    _print(report)
+    _print(report, settings, given=new_markets)
 
 
 def _mapping(pairs: list[str]) -> dict[str, str]:
@@ -88,7 +91,14 @@ def _new_markets(text: str | None) -> NewMarkets | None:
     return NewMarkets(currency=currency, time_zone=time_zone or "UTC")
 
 
-def _print(report: ImportReport) -> None:
+def _first_markets(engine: Engine, settings: Settings) -> NewMarkets | None:
+    """While no market is known at all, a file may bring the first; later a new name is a slip."""
+    with reading(engine) as conn:
+        known = list_markets(conn)
+    return None if known else NewMarkets(settings.currency, settings.time_zone)
+
+
+def _print(report: ImportReport, settings: Settings, *, given: str | None) -> None:
     verb = "would import" if report.dry_run else "imported"
     out.print(
         f"{verb} [bold]{report.rows:,}[/] {report.kind} rows of {escape(report.file_name)}: "
@@ -97,6 +107,12 @@ def _print(report: ImportReport) -> None:
     if report.new_markets:
         names = ", ".join(report.new_markets[:5])
         rest = f" and {len(report.new_markets) - 5} more" if len(report.new_markets) > 5 else ""
-        out.print(f"new markets: {escape(names)}{rest}")
+        terms = given or f"{settings.currency},{settings.time_zone}"
+        out.print(f"new markets in {escape(terms)}: {escape(names)}{rest}")
+        if given is None:
+            out.print(
+                "  (the first markets take PRICEWRIGHT_CURRENCY and PRICEWRIGHT_TIME_ZONE; "
+                "`pricewright import markets FILE` describes them better)"
+            )
     if report.dry_run:
         out.print("dry run: nothing was written")

@@ -81,7 +81,7 @@ def test_a_fit_of_one_market_keeps_the_curves_of_the_others(
         (("reprice",), "import products and sales first"),
         (("publish",), "pricewright reprice"),
         (("publish", "--run", "99"), "99"),
-        (("explain", "A"), "A"),
+        (("explain", "A", "--market", "online"), "A"),
         (("what-if",), "import products and sales first"),
     ],
 )
@@ -103,6 +103,7 @@ def test_a_command_that_cannot_do_its_job_says_why_and_fails(
         (("reprice", "--competitor-band", "wide"), "0.8,1.2"),
         (("what-if", "--changes", "a lot"), "percentages"),
         (("alerts", "deliver"), "PRICEWRIGHT_WEBHOOK_URL"),
+        (("explain", "A"), "--market"),
         (("fly",), "fly"),
     ],
 )
@@ -147,6 +148,8 @@ def test_a_setting_that_cannot_be_is_refused_by_name(
         ("PRICEWRIGHT_PORT", "many", "PRICEWRIGHT_PORT"),
         ("PRICEWRIGHT_WEBHOOK_URL", "http://127.0.0.1:9/x", "PRICEWRIGHT_WEBHOOK_SECRET"),
         ("PRICEWRIGHT_LOG_FORMAT", "loud", "PRICEWRIGHT_LOG_FORMAT"),
+        ("PRICEWRIGHT_CURRENCY", "dollar", "PRICEWRIGHT_CURRENCY"),
+        ("PRICEWRIGHT_TIME_ZONE", "Mars", "PRICEWRIGHT_TIME_ZONE"),
     ],
 )
 def test_a_wrong_environment_is_named_before_anything_starts(
@@ -167,6 +170,20 @@ def test_a_refused_import_writes_nothing(shop: CommandLine, tmp_path: Path) -> N
     assert answer.status == 1
     assert "bad.csv, row 3, column 'units': 'five'" in answer.err
     assert rows_in(tmp_path, "sales") == before
+
+
+def test_the_first_import_makes_markets_and_says_so_a_later_one_refuses_a_slip(
+    tmp_path: Path,
+) -> None:
+    pricewright = CommandLine(tmp_path, {"PRICEWRIGHT_CURRENCY": "JPY"})
+    (tmp_path / "products.csv").write_text(PRODUCTS)
+    (tmp_path / "sales.csv").write_text("sku,market,date,units,price\nA,tokyo,2025-01-06,5,980\n")
+    (tmp_path / "slip.csv").write_text("sku,market,date,units,price\nA,tokio,2025-01-13,5,980\n")
+    pricewright.succeed("import", "products", "products.csv")
+    assert "new markets in JPY,UTC: tokyo" in pricewright.succeed("import", "sales", "sales.csv")
+    answer = pricewright("import", "sales", "slip.csv")
+    assert answer.status == 1
+    assert "'tokio' is not a known market" in answer.err
 
 
 def test_a_shop_that_is_away_fails_the_crawl_and_changes_nothing(
