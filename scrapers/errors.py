@@ -3,6 +3,7 @@
     ScraperError
     ├── InvalidSites        sites.yaml can not be read as a list of sites: names the site and field
     ├── UnknownSite         no site of that name
+    ├── InvalidManifest     a list of saved pages, or one of the pages, can not be read
     ├── ForbiddenAddress    a request to an address that a crawler may not touch
     └── CrawlFailed         the shop could not be crawled; nothing but the crawl's record changed
 
@@ -22,6 +23,10 @@ class InvalidSites(ScraperError, ValueError):
 
 class UnknownSite(ScraperError, LookupError):
     """No site of that name is known; the message lists the names that are."""
+
+
+class InvalidManifest(ScraperError, ValueError):
+    """A list of saved pages, or a page of it, can not be read; the message names the line."""
 
 
 class ForbiddenAddress(ScraperError):

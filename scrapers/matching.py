@@ -21,7 +21,7 @@ from typing import Final
 from rapidfuzz import fuzz
 
 from pricing.catalogue import Product
-from scrapers.extract import ProductFacts, gtin_key, parse_gtin
+from scrapers.extract import Condition, ProductFacts, gtin_key, parse_gtin
 
 ACCEPTED: Final = 0.72
 """Title score from which an offer counts as our product."""
@@ -145,12 +145,16 @@ class Matcher:
 
     def by_gtin(self, facts: ProductFacts) -> Match | None:
         """The one product with the offer's GTIN; None if there is none, or more than one."""
+        if _used(facts):
+            return None
         gtin = parse_gtin(facts.gtin)
         skus = self._by_gtin.get(gtin_key(gtin), []) if gtin else []
         return Match(skus[0], 1.0, MatchMethod.GTIN) if len(skus) == 1 else None
 
     def contradicts(self, sku: str, facts: ProductFacts) -> bool:
-        """Whether the offer can not be this product: another GTIN, brand or pack."""
+        """Whether the offer can not be this product: used, another GTIN, brand or pack."""
+        if _used(facts):
+            return True
         product = self._products[sku]
         ours, theirs = parse_gtin(product.gtin), parse_gtin(facts.gtin)
         if ours and theirs:
@@ -224,6 +228,10 @@ class Matcher:
         square = {word: self._rarity.get(word, self._unseen) ** 2 for word in a | b}
         norm = math.sqrt(sum(square[w] for w in a) * sum(square[w] for w in b))
         return sum(square[w] for w in a & b) / norm if norm else 0.0
+
+
+def _used(facts: ProductFacts) -> bool:
+    return facts.condition in {Condition.USED, Condition.REFURBISHED}
 
 
 def _folded(text: str) -> str:

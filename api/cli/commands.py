@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "demo": ("demo", "Show everything once, on an embedded database of its own."),
     "import": ("imports", "Bring in products, sales, stock, costs or markets from a file."),
     "crawl": ("crawling", "Collect competitor prices."),
+    "extract": ("extraction", "Read the offers on saved pages."),
     "fit": ("fitting", "Fit a demand curve with its uncertainty to every product."),
     "reprice": ("reprice", "Decide a price for every product under hard limits."),
     "publish": ("publish", "Make the prices of a run the live price book."),

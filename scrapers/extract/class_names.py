@@ -35,7 +35,9 @@ _OTHERS: Final = re.compile(
 _PRODUCT_BLOCK: Final = re.compile(
     r"product-?(?:info|detail|main|price|summary|page|view)|pdp|buy-?box", re.IGNORECASE
 )
-_ATTRIBUTES: Final = ("class", "id", "itemprop", "data-testid", "data-test", "data-qa", "data-role")
+_ATTRIBUTES: Final = frozenset(
+    {"class", "id", "itemprop", "data-testid", "data-test", "data-qa", "data-role"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +65,43 @@ class Hints:
 
 def hints_of(node: Element) -> Hints:
     """Read an element's names; pages repeat them, so each spelling is read once."""
-    get = node.get
-    return _read(" ".join(filter(None, map(get, _ATTRIBUTES))))
+    given = node.items()
+    if not given:
+        return _NAMELESS
+    return _read(" ".join([value for name, value in given if name in _ATTRIBUTES]))
 
 
 @lru_cache(maxsize=20_000)
 def _read(names: str) -> Hints:
     if not names:
         return _NAMELESS
-    current = bool(_CURRENT.search(names))
+    found = frozenset[str]().union(*map(_meanings, names.split()))
+    current = "current" in found
     return Hints(
         named=True,
-        price=bool(PRICE_WORDS.search(names)),
+        price="price" in found,
         current=current,
-        former=not current and bool(_FORMER.search(names)),
-        beside=bool(_BESIDE.search(names)),
-        others=bool(_OTHERS.search(names)),
-        product=bool(_PRODUCT_BLOCK.search(names)),
+        former=not current and "former" in found,
+        beside="beside" in found,
+        others="others" in found,
+        product="product" in found,
     )
 
 
+@lru_cache(maxsize=50_000)
+def _meanings(name: str) -> frozenset[str]:
+    """What one name says. Names recur in other company and on other shops' pages."""
+    return frozenset(meaning for meaning, words in _WORDS.items() if words.search(name))
+
+
+_WORDS: Final = {
+    "price": PRICE_WORDS,
+    "current": _CURRENT,
+    "former": _FORMER,
+    "beside": _BESIDE,
+    "others": _OTHERS,
+    "product": _PRODUCT_BLOCK,
+}
 _NAMELESS: Final = Hints(
     named=False, price=False, current=False, former=False, beside=False, others=False, product=False
 )

@@ -20,6 +20,7 @@ _SIGNS: Final[dict[str, tuple[str, ...]]] = {
         "USD", "CAD", "AUD", "NZD", "MXN", "ARS", "CLP", "COP", "SGD", "HKD", "TWD", "UYU",
     ),
     "us$": ("USD",),
+    "us $": ("USD",),
     "ca$": ("CAD",),
     "c$": ("CAD",),
     "au$": ("AUD",),

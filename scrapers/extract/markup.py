@@ -6,16 +6,29 @@ finish.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from scrapers.extract.page import Page
 from scrapers.extract.price_spots import Spot, Survey, survey
-from scrapers.extract.record import Availability, Candidate, ProductFacts, Reason, Source
+from scrapers.extract.promotion_words import promotion_in
+from scrapers.extract.record import (
+    Availability,
+    Candidate,
+    ProductFacts,
+    Reason,
+    Source,
+    Terms,
+    UnitPrice,
+)
+from scrapers.extract.unit_price import parse_unit_price
 from scrapers.extract.vocabulary import availability_in_words
 
 _ENOUGH: Final = 2.0
 """Score below which nothing looks like the price."""
+
+_NEAR_MEASURE: Final = 40  # elements between a price and the price per measure beside it
 
 _MARGIN: Final = 0.75
 """By how much the best amount must beat the next."""
@@ -34,17 +47,24 @@ def markup_candidate(page: Page, prefer: str | None) -> Candidate:
     """
     found = survey(page, prefer)
     facts = ProductFacts(title=page.heading or None, availability=_availability(found))
+    promotion = promotion_in([*found.words, *(text for _, text in found.numbered)])
+    terms = Terms(promotion=promotion)
     ranking = _ranking([spot for spot in found.spots if not spot.former])
     prices = tuple(amount for _, amount, _ in ranking)
     if not ranking or ranking[0][0] < _ENOUGH:
         problem = Reason.SEVERAL_PRICES if ranking else Reason.NO_PRICE
-        return Candidate(Source.MARKUP, "", facts, prices=prices, problem=problem)
+        return Candidate(Source.MARKUP, "", facts, prices=prices, problem=problem, terms=terms)
     score, amount, best = ranking[0]
     snippet = best.text[:200]
     clear = score - max((other for other, _, _ in ranking[1:]), default=0.0)
     if clear < _MARGIN:
         return Candidate(
-            Source.MARKUP, snippet, facts, prices=prices, problem=Reason.SEVERAL_PRICES
+            Source.MARKUP,
+            snippet,
+            facts,
+            prices=prices,
+            problem=Reason.SEVERAL_PRICES,
+            terms=terms,
         )
     return Candidate(
         Source.MARKUP,
@@ -54,6 +74,7 @@ def markup_candidate(page: Page, prefer: str | None) -> Candidate:
         currency=best.reading.currency,
         list_price=_list_price(found.spots, best, amount),
         prices=prices,
+        terms=replace(terms, unit_price=_unit_price(found, best, amount)),
         confidence=min(0.85, 0.45 + 0.06 * score + 0.06 * clear),
     )
 
@@ -81,6 +102,14 @@ def _list_price(spots: list[Spot], best: Spot, amount: Decimal) -> Decimal | Non
         if spot.former and abs(spot.order - best.order) < 40 and spot.reading.amount
     )
     return min((value for value in near if amount < value < 20 * amount), default=None)
+
+
+def _unit_price(found: Survey, best: Spot, amount: Decimal) -> UnitPrice | None:
+    """A price per measure near the price of the piece; the piece itself is not one."""
+    for order, text in found.numbered:
+        if abs(order - best.order) < _NEAR_MEASURE and (read := parse_unit_price(text)) is not None:
+            return read if read.amount != amount or read.quantity != 1 else None
+    return None
 
 
 def _availability(found: Survey) -> Availability | None:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from extruct.jsonld import JsonLdExtractor
-from parsel import Selector
+from lxml import etree
 from w3lib.encoding import html_to_unicode
 
 Element: TypeAlias = Any
@@ -47,7 +47,10 @@ class Page:
         _, text = html_to_unicode(content_type, body[:LARGEST_BODY], auto_detect_fun=_guess)
         if not _TEXTUAL.search(text, 0, 200_000):
             return None
-        return cls(url, Selector(text=text, type="html").root)
+        # The plain parser: lxml.html's would look up a Python class for each element it hands out.
+        parser = etree.HTMLParser(recover=True, encoding="utf-8", huge_tree=True)
+        root = etree.fromstring(text.strip().replace("\0", "").encode(), parser)
+        return None if root is None else cls(url, root)
 
     @cached_property
     def address(self) -> tuple[str, str]:
@@ -116,8 +119,13 @@ def address_of(url: str) -> tuple[str, str]:
 
 def text_of(node: Element) -> str:
     """The text inside an element, spaces collapsed, without scripts and styles."""
+    return " ".join("".join(texts_of(node)).split())
+
+
+def texts_of(node: Element) -> list[str]:
+    """The runs of text inside an element, without scripts and styles."""
     parts = node.xpath(".//text()[not(parent::script or parent::style or parent::noscript)]")
-    return " ".join("".join(parts).split())
+    return [str(part) for part in parts]
 
 
 def _guess(body: bytes) -> str:

@@ -52,12 +52,14 @@ class Survey:
     Attributes:
         spots: possible prices in the order of the page, scored.
         words: short texts near the heading, for stock phrases.
+        numbered: place and text of short texts with digits near the heading.
         buyable: whether there is a control to buy.
     """
 
     spots: list[Spot] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     buyable: bool = False
+    numbered: list[tuple[int, str]] = field(default_factory=list)
 
 
 def survey(page: Page, prefer: str | None) -> Survey:
@@ -73,19 +75,20 @@ def survey(page: Page, prefer: str | None) -> Survey:
     words: list[tuple[int, str]] = []
     taken: set[Element] = set()
     body = page.root.find("body")
-    for order, node in enumerate((page.root if body is None else body).iter()):
-        if not isinstance(node.tag, str) or node.tag in _SKIPPED:
+    for order, node in enumerate((page.root if body is None else body).iter("*")):
+        tag = node.tag
+        if tag in _SKIPPED:
             continue
-        own = ((node.text or "") + "".join([child.tail or "" for child in node])).strip()
-        if node.tag == "h1" and not titled:
+        own = _own_text(node)
+        if tag == "h1" and not titled:
             heading, titled = order, True
         elif heading < 0 and len(own) > 5 and own.casefold() in titles:
             heading = order
-        if node.tag in _CONTROLS and not found.buyable:
+        if tag in _CONTROLS and not found.buyable:
             found.buyable = is_buy_button(own or node.get("value") or "")
-        digits = bool(_DIGIT.search(own))
-        if not digits and 3 < len(own) < 120:
-            words.append((order, own))
+        digits = bool(own) and _DIGIT.search(own) is not None
+        if 3 < len(own) < 120:
+            (found.numbered if digits else words).append((order, own))
         hints = hints_of(node)
         if (hints.price or digits) and node not in taken:
             spot = _spot(node, own, hints, order, prefer)
@@ -95,7 +98,16 @@ def survey(page: Page, prefer: str | None) -> Survey:
     for spot in found.spots:
         spot.score += _nearness(spot.order, heading)
     found.words = [text for place, text in words if heading < 0 or abs(place - heading) < _NEAR]
+    found.numbered = [entry for entry in found.numbered if abs(entry[0] - max(heading, 0)) < _NEAR]
     return found
+
+
+def _own_text(node: Element) -> str:
+    """The text that stands in the element itself, not in those inside it."""
+    text = node.text or ""
+    if len(node):
+        text += "".join([child.tail or "" for child in node])
+    return str(text).strip()
 
 
 def _titles(page: Page) -> frozenset[str]:

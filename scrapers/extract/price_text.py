@@ -73,13 +73,12 @@ _FROM_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _FROM_AFTER = re.compile(r"^\s*(?:\D{0,3}\s*)?(?:起|から|～|~)")
-_UNITS: Final = (
-    r"(?:kg|g|gr|mg|lb|oz|ml|cl|dl|l|lt|ltr|litre|liter|m|m2|m3|cm|mm|kilo|"
-    r"stk|st|stück|piece|pcs?|ud|unit|unité|each|шт|db|ks)"
-)
-_UNIT_AFTER = re.compile(
+_MEASURES: Final = r"kg|g|gr|mg|lb|oz|ml|cl|dl|l|lt|ltr|litre|liter|m|m2|m3|cm|mm|kilo"
+_PIECES: Final = r"stk|st|stück|piece|pcs?|ud|unit|unité|each|шт|db|ks"
+_UNITS: Final = rf"(?:{_MEASURES}|{_PIECES})"
+_UNIT_AFTER = re.compile(  # "/ piece" is the price of one, "/ 10 pieces" is not
     r"^\s*(?:\D{0,4}?)\s*(?:/|per\b|pro\b|je\b|par\b|al\b|por\b|za\b|p\.)\s*"
-    rf"(?:\d+[.,]?\d*\s*)?{_UNITS}\b",
+    rf"(?:(?:\d+[.,]?\d*\s*)?(?:{_MEASURES})|(?!1\s*(?:{_PIECES}))\d+\s*(?:{_PIECES}))\b",
     re.IGNORECASE,
 )
 _UNIT_BEFORE = re.compile(rf"\d\s?{_UNITS}\s?[=:]\W{{0,3}}$", re.IGNORECASE)
@@ -116,6 +115,21 @@ _SHIPPING_BEFORE = re.compile(
     r"\s*:?\s*\W{0,4}$",
     re.IGNORECASE,
 )
+_NET_AFTER = re.compile(
+    r"^[^\d\w]{0,4}\(?\s*(?:ex\.?c?l?\.?|excluding|without|hors|sin|bez|ohne|zzgl\.?|exkl\.?|utan|"
+    r"без|escl\.?|netto\b|net\b|HT\b|\+)\s*(?:VAT|tax|MwSt|USt|TVA|IVA|DPH|PDV|moms|BTW|НДС|GST|KM|"
+    r"netto|net|HT)?\b",
+    re.IGNORECASE,
+)
+_TAX_NEAR = re.compile(
+    r"VAT|\btax|MwSt|USt|TVA|\bIVA|DPH|PDV|moms|BTW|НДС|GST|netto|\bnet\b|\bHT\b", re.IGNORECASE
+)
+_CENTS_ONLY = re.compile(r"^(\d{1,2})\s?(?:¢|p)$")
+_SHIPPING_AFTER = re.compile(
+    r"^\s*(?:for |de |für )?(?:shipping|delivery|postage|p&p|versand|livraison|envío|envio|"
+    r"spedizione|doprava|доставка|运费)",
+    re.IGNORECASE,
+)
 _RANGE_BETWEEN = re.compile(
     r"^[^\d\w]{0,3}\s*(?:-|to|bis|à|až|до|～|~)\s*[^\d\w]{0,3}$", re.IGNORECASE
 )
@@ -150,6 +164,8 @@ def parse_price(
     if len(clean) > 400:
         return PriceReading(reason="text too long to be a price")
     code = _currency_in(clean, prefer=currency)
+    if coins := _CENTS_ONLY.match(clean):
+        return _coins(int(coins[1]), "GBP" if clean.endswith("p") else code)
     clean = _EURO_AS_MARK.sub(lambda found: f"{found[1]},{found[3]} {found[2]}", clean)
     amounts, current, former = [], [], []
     reasons = []
@@ -167,12 +183,10 @@ def parse_price(
         if amount is None:
             reasons.append(f"{span[0]!r} can be read in two ways")
             continue
-        for sign, factor in _MULTIPLIERS.items():
-            if after.lstrip().startswith(sign):
-                amount *= factor
+        amount *= _MULTIPLIERS.get(after.lstrip()[:1], 1)
         amounts.append(amount)
         bare = without_signs(before).rstrip()
-        if _SAVING_BEFORE.search(bare) or _SHIPPING_BEFORE.search(bare):
+        if _beside_the_price(bare, after):
             continue
         why = _not_one_piece(bare, after)
         if why:
@@ -208,6 +222,8 @@ def parse_machine_price(value: object, *, currency: str | None = None) -> Decima
     text = without_signs(text).strip()
     if not re.fullmatch(r"\d[\d.,' ]*|\.\d+", text):
         return None
+    if " " in text and not re.fullmatch(r"\d{1,3}(?: \d{3})+(?:[.,]\d{1,4})?", text):
+        return None  # two numbers, or cents that lost their mark
     if isinstance(value, int | float):
         amount = _decimal(text)
     elif re.fullmatch(r"\d+\.\d{3}", text):
@@ -261,6 +277,23 @@ def _currency_in(text: str, *, prefer: str | None) -> str | None:
     return codes.pop() if len(codes) == 1 else None
 
 
+def _coins(count: int, code: str | None) -> PriceReading:
+    """`99¢`, `85p`: less than one unit of a currency with hundredths."""
+    if count == 0:
+        return _none(code, "no amount", [])
+    amount = Decimal(count) / 100
+    return PriceReading(amount, code, amounts=(amount,))
+
+
+def _beside_the_price(before: str, after: str) -> bool:
+    """Whether the words around an amount say that it is a saving or the cost of delivery."""
+    return bool(
+        _SAVING_BEFORE.search(before)
+        or _SHIPPING_BEFORE.search(before)
+        or _SHIPPING_AFTER.match(without_signs(after))
+    )
+
+
 def _not_one_piece(before: str, after: str) -> str:
     """Why this amount is not what one piece costs now; empty if it may be."""
     if _TIMES_BEFORE.search(before):
@@ -269,6 +302,8 @@ def _not_one_piece(before: str, after: str) -> str:
         return "a price per unit of measure"
     if _TERM_AFTER.match(after):
         return "an instalment"
+    if _TAX_NEAR.search(after[:24]) and _NET_AFTER.match(after):
+        return "a price before tax"
     if _FROM_BEFORE.search(before) or _FROM_AFTER.match(after):
         return "a 'from' price"
     return ""

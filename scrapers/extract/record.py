@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
@@ -10,6 +11,7 @@ from enum import StrEnum
 class Source(StrEnum):
     """Where on the page a value was read, the most trusted first."""
 
+    SELECTOR = "selector"
     JSON_LD = "json-ld"
     MICRODATA = "microdata"
     META = "meta"
@@ -50,12 +52,16 @@ class Reason(StrEnum):
     SEVERAL_PRICES = "several prices and no way to tell"
     AMBIGUOUS_PRICE = "a price that can be read in two ways"
     NO_CURRENCY = "no currency"
-    NOT_NEW = "the offer is for a used product"
+    SELECTOR = "the site's own selector finds no price"
 
 
 @dataclass(frozen=True, slots=True)
 class ProductFacts:
-    """What a page says about the product itself. Empty fields are None; `gtin` is verified."""
+    """What a page says about the product itself. Empty fields are None; `gtin` is verified.
+
+    `variant` is what sets this version apart (colour, size); `seller` is who sells it, where the
+    page names somebody, as a marketplace does.
+    """
 
     title: str | None = None
     brand: str | None = None
@@ -65,6 +71,40 @@ class ProductFacts:
     image: str | None = None
     availability: Availability | None = None
     condition: Condition | None = None
+    variant: str | None = None
+    seller: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPrice:
+    """A price per measure, as printed beside the price of the piece.
+
+    Attributes:
+        amount: major units of the offer's currency.
+        quantity: of how many units; `100` in "2,49 € / 100 g".
+        unit: as printed, lower case: `g`, `kg`, `ml`, `l`, `m`, `piece`, ...
+    """
+
+    amount: Decimal
+    quantity: Decimal
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an offer says beside its price. Empty fields are None.
+
+    Attributes:
+        shipping: what delivery costs, major units; zero where it is free.
+        unit_price: the price per measure.
+        valid_until: last day on which the price holds.
+        promotion: words of a promotion, as printed (`"2nd half price"`, `"满300减40"`).
+    """
+
+    shipping: Decimal | None = None
+    unit_price: UnitPrice | None = None
+    valid_until: date | None = None
+    promotion: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +145,7 @@ class Candidate:
     problem: Reason | None = None
     url: str | None = None
     confidence: float = 0.0
+    terms: Terms = field(default_factory=Terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +160,7 @@ class Offer:
         confidence: the chance that `price` is right, 0..1.
         source: where `price` was read.
         evidence: every source that was heard, the chosen one first.
+        terms: shipping, unit price, validity and promotion, of the sources that agree.
     """
 
     url: str
@@ -129,6 +171,7 @@ class Offer:
     source: Source
     facts: ProductFacts
     evidence: tuple[Evidence, ...]
+    terms: Terms = field(default_factory=Terms)
 
 
 @dataclass(frozen=True, slots=True)

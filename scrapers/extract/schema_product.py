@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from decimal import Decimal
-from typing import Final, TypeAlias
+from dataclasses import replace
+from typing import Final, TypeVar
 
 from rapidfuzz import fuzz, utils
 
-from scrapers.extract.currency_signs import currency_code
 from scrapers.extract.gtin import parse_gtin
 from scrapers.extract.page import Page, address_of
-from scrapers.extract.price_text import parse_machine_price
 from scrapers.extract.record import (
     Availability,
     Candidate,
@@ -20,10 +17,18 @@ from scrapers.extract.record import (
     ProductFacts,
     Reason,
     Source,
+    Terms,
 )
-from scrapers.extract.vocabulary import availability_of, condition_of
-
-Node: TypeAlias = Mapping[str, object]
+from scrapers.extract.schema_nodes import (
+    Node,
+    every_node,
+    first_text,
+    listed,
+    resolved,
+    types_of,
+)
+from scrapers.extract.schema_terms import AskedTerms, asked_terms
+from scrapers.extract.vocabulary import condition_of
 
 _PRODUCT_TYPES: Final = frozenset(
     [
@@ -56,25 +61,9 @@ _NOT_THE_PRODUCT: Final = frozenset(
         "offers",
     ]
 )
-_STRUCK_OUT: Final = frozenset({"listprice", "strikethroughprice", "msrp", "srp", "regularprice"})
 _GTIN_FIELDS: Final = ("gtin13", "gtin", "gtin14", "gtin12", "gtin8", "ean", "isbn", "productID")
 _DEEPEST = 12
 _MOST_NODES = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """One offer node, read."""
-
-    price: Decimal | None
-    currency: str | None
-    list_price: Decimal | None
-    availability: Availability | None
-    condition: Condition | None
-    sku: str | None
-    url: str | None
-    prices: tuple[Decimal, ...] = ()
-    ambiguous: bool = False
 
 
 def candidates(
@@ -90,38 +79,14 @@ def candidates(
         prefer: ISO 4217 code that decides signs of several countries.
     """
     nodes = list(roots)
-    by_id = {str(node["@id"]): node for node in _every(nodes) if "@id" in node and len(node) > 1}
+    named = (node for node in every_node(nodes) if "@id" in node and len(node) > 1)
+    by_id = {str(node["@id"]): node for node in named}
     products = list(_products(nodes))
     chosen, certain = _about(products, page)
     for node in chosen:
         found = _candidate(node, page, by_id, source, prefer)
         trust = confidence if certain else confidence * 0.75
         yield replace(found, confidence=trust if found.price is not None else 0.0)
-
-
-def first_text(value: object) -> str | None:
-    """The first non-empty text in a value that may be a list or a node with a name."""
-    for part in _listed(value):
-        if isinstance(part, Mapping):
-            part = part.get("name") or part.get("@value") or part.get("@id")  # noqa: PLW2901
-        if isinstance(part, int | float) and not isinstance(part, bool):
-            part = str(part)  # noqa: PLW2901
-        if isinstance(part, str) and (text := " ".join(part.split())):
-            return text[:500]
-    return None
-
-
-def _every(nodes: Iterable[object]) -> Iterator[Node]:
-    """Every mapping inside, breadth first, up to a number that no honest page has."""
-    queue = list(nodes)
-    for count, value in enumerate(queue):
-        if count > _MOST_NODES:
-            return
-        if isinstance(value, Mapping):
-            yield value
-            queue.extend(value.values())
-        elif isinstance(value, list):
-            queue.extend(value)
 
 
 def _products(nodes: list[object]) -> Iterator[Node]:
@@ -135,7 +100,7 @@ def _products(nodes: list[object]) -> Iterator[Node]:
             queue.extend((part, depth) for part in value)
         if not isinstance(value, Mapping) or depth > _DEEPEST:
             continue
-        types = _types(value)
+        types = types_of(value)
         if types & _LISTS:
             continue
         if "offer" in types and isinstance(item := value.get("itemOffered"), Mapping):
@@ -146,20 +111,6 @@ def _products(nodes: list[object]) -> Iterator[Node]:
             queue.extend(
                 (part, depth + 1) for k, part in value.items() if k not in _NOT_THE_PRODUCT
             )
-
-
-def _types(node: Node) -> set[str]:
-    return {
-        part.rsplit("/", 1)[-1].rsplit(":", 1)[-1].lower()
-        for part in _listed(node.get("@type"))
-        if isinstance(part, str)
-    }
-
-
-def _listed(value: object) -> list[object]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list) else [value]
 
 
 def _about(products: list[Node], page: Page) -> tuple[list[Node], bool]:
@@ -193,12 +144,12 @@ def _candidate(
 ) -> Candidate:
     own = [
         terms
-        for offer in _listed(node.get("offers"))
-        for terms in _terms(_resolved(offer, by_id), page, by_id, prefer)
+        for offer in listed(node.get("offers"))
+        for terms in asked_terms(resolved(offer, by_id), page, by_id, prefer)
     ]
     variants = [
-        _resolved(variant, by_id)
-        for variant in _listed(node.get("hasVariant") or node.get("model"))
+        resolved(variant, by_id)
+        for variant in listed(node.get("hasVariant") or node.get("model"))
         if isinstance(variant, Mapping)
     ]
     if not own and variants:
@@ -208,22 +159,21 @@ def _candidate(
         own = [
             terms
             for variant in variants
-            for offer in _listed(variant.get("offers"))
-            for terms in _terms(_resolved(offer, by_id), page, by_id, prefer)
+            for offer in listed(variant.get("offers"))
+            for terms in asked_terms(resolved(offer, by_id), page, by_id, prefer)
         ]
     facts = _facts(node, page)
     return _settle(own, facts, page, source, _snippet(node))
 
 
 def _settle(
-    terms: list[_Terms], facts: ProductFacts, page: Page, source: Source, snippet: str
+    terms: list[AskedTerms], facts: ProductFacts, page: Page, source: Source, snippet: str
 ) -> Candidate:
     """One price from a product's offers, or the prices that it could be."""
+    # A used piece beside new ones is not what the page sells; a page that has only used ones is
+    # read, and says so.
     new = [t for t in terms if t.condition in {None, Condition.NEW}]
-    if terms and not new:
-        facts = _complete(facts, terms[0])
-        return Candidate(source, snippet, facts, problem=Reason.NOT_NEW)
-    pool = _narrowed(new, facts, page)
+    pool = _narrowed(new or terms, facts, page)
     facts = _complete(facts, *pool)
     prices = sorted({p for t in pool for p in (t.prices or ((t.price,) if t.price else ()))})
     currencies = {t.currency for t in pool if t.currency}
@@ -236,6 +186,7 @@ def _settle(
             source, snippet, facts, currency=currency, prices=tuple(prices), problem=problem
         )
     above = [t.list_price for t in pool if t.list_price and t.list_price > prices[0]]
+    stated = [t.terms for t in pool]
     return Candidate(
         source,
         snippet,
@@ -243,10 +194,24 @@ def _settle(
         price=prices[0],
         currency=currency,
         list_price=max(above) if above else None,
+        terms=Terms(
+            shipping=_agreed([t.shipping for t in stated]),
+            unit_price=_agreed([t.unit_price for t in stated]),
+            valid_until=_agreed([t.valid_until for t in stated]),
+        ),
     )
 
 
-def _narrowed(terms: list[_Terms], facts: ProductFacts, page: Page) -> list[_Terms]:
+_T = TypeVar("_T")
+
+
+def _agreed(values: Iterable[_T | None]) -> _T | None:
+    """The one value that is stated; None where there is none or several."""
+    known = {value for value in values if value is not None}
+    return known.pop() if len(known) == 1 else None
+
+
+def _narrowed(terms: list[AskedTerms], facts: ProductFacts, page: Page) -> list[AskedTerms]:
     """The offers that are this page's, where something tells; otherwise all of them."""
     if len({t.price for t in terms}) <= 1:
         return terms
@@ -261,86 +226,6 @@ def _narrowed(terms: list[_Terms], facts: ProductFacts, page: Page) -> list[_Ter
     return terms
 
 
-def _terms(
-    offer: object, page: Page, by_id: Mapping[str, Node], prefer: str | None
-) -> Iterator[_Terms]:
-    """What one offer node asks; an aggregate answers with its parts if it has them."""
-    if not isinstance(offer, Mapping):
-        return
-    parts = [_resolved(part, by_id) for part in _listed(offer.get("offers"))]
-    if "aggregateoffer" in _types(offer) and parts:
-        inner = [terms for part in parts for terms in _terms(part, page, by_id, prefer)]
-        if any(terms.price for terms in inner):
-            currency = currency_code(first_text(offer.get("priceCurrency")), prefer=prefer)
-            for terms in inner:
-                yield terms if terms.currency else replace(terms, currency=currency)
-            return
-    sign = first_text(offer.get("priceCurrency"))
-    specs = [s for s in _listed(offer.get("priceSpecification")) if isinstance(s, Mapping)]
-    sign = sign or next((first_text(s.get("priceCurrency")) for s in specs), None)
-    currency = currency_code(sign, prefer=prefer)
-    raw = _scalar(offer.get("price"))
-    price = parse_machine_price(raw, currency=currency or prefer)
-    prices: tuple[Decimal, ...] = ()
-    if price is None and raw in {None, ""}:
-        low = parse_machine_price(_scalar(offer.get("lowPrice")), currency=currency or prefer)
-        high = parse_machine_price(_scalar(offer.get("highPrice")), currency=currency or prefer)
-        if low and high and low != high:
-            prices = (low, high)
-        else:
-            price = low or high
-    stated, struck = _specified(specs, currency or prefer)
-    price = price if price or prices else stated
-    address = first_text(offer.get("url"))
-    yield _Terms(
-        price=price,
-        currency=currency,
-        list_price=struck,
-        availability=availability_of(first_text(offer.get("availability"))),
-        condition=condition_of(first_text(offer.get("itemCondition"))),
-        sku=first_text(offer.get("sku")),
-        url=page.absolute(address) if address else None,
-        prices=prices,
-        ambiguous=price is None and raw not in {None, "", 0, "0"},
-    )
-
-
-def _specified(specs: list[Node], currency: str | None) -> tuple[Decimal | None, Decimal | None]:
-    """Price and list price from `priceSpecification`, members' and unit prices left out."""
-    price, struck = None, None
-    for spec in specs:
-        amount = parse_machine_price(_scalar(spec.get("price")), currency=currency)
-        kind = (first_text(spec.get("priceType")) or "").rsplit("/", 1)[-1].lower()
-        if amount is None or "validForMemberTier" in spec or _for_a_quantity(spec):
-            continue
-        if kind in _STRUCK_OUT:
-            struck = amount
-        elif price is None or "sale" in kind:
-            price = amount
-    return price, struck
-
-
-def _for_a_quantity(spec: Node) -> bool:
-    """Whether the specification prices a measure (per kilogram), not the piece."""
-    return any(isinstance(quantity, Mapping) for quantity in _listed(spec.get("referenceQuantity")))
-
-
-def _scalar(value: object) -> object:
-    """The first scalar of a value that may be a list or a `@value` node."""
-    for part in _listed(value):
-        return part.get("@value") if isinstance(part, Mapping) else part
-    return None
-
-
-def _resolved(value: object, by_id: Mapping[str, Node]) -> Node:
-    """A node, followed once if it is a bare reference."""
-    if isinstance(value, Mapping):
-        if set(value) == {"@id"}:
-            return by_id.get(str(value["@id"]), value)
-        return value
-    return by_id.get(value, {}) if isinstance(value, str) else {}
-
-
 def _facts(node: Node, page: Page) -> ProductFacts:
     gtins = (parse_gtin(_digits(first_text(node.get(name)))) for name in _GTIN_FIELDS)
     image = first_text(node.get("image"))
@@ -352,7 +237,15 @@ def _facts(node: Node, page: Page) -> ProductFacts:
         sku=first_text(node.get("sku")),
         image=page.absolute(image) if image else None,
         condition=condition_of(first_text(node.get("itemCondition"))),
+        variant=_variant(node),
     )
+
+
+def _variant(node: Node) -> str | None:
+    """What sets this version apart, such as `"black, XL"`."""
+    said = (first_text(node.get(name)) for name in ("color", "size", "material", "pattern"))
+    short = [text for text in said if text and len(text) <= 40 and "://" not in text]
+    return ", ".join(dict.fromkeys(short)) or None
 
 
 def _digits(text: str | None) -> str | None:
@@ -360,13 +253,14 @@ def _digits(text: str | None) -> str | None:
     return text.rsplit(":", 1)[-1] if text else None
 
 
-def _complete(facts: ProductFacts, *terms: _Terms) -> ProductFacts:
+def _complete(facts: ProductFacts, *terms: AskedTerms) -> ProductFacts:
     """Facts with what the offers add: availability (the best of them), condition, article."""
     order = list(Availability)
     known = sorted({t.availability for t in terms if t.availability}, key=order.index)
     skus = {t.sku for t in terms if t.sku}
     return replace(
         facts,
+        seller=_agreed([t.seller for t in terms]),
         sku=facts.sku or (skus.pop() if len(skus) == 1 else None),
         availability=known[0] if known else None,
         condition=facts.condition or next((t.condition for t in terms if t.condition), None),

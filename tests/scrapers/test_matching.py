@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricing.catalogue import Product
-from scrapers.extract import ProductFacts
+from scrapers.extract import Condition, ProductFacts
 from scrapers.matching import Matcher, MatchMethod, Pack, pack_of
 
 COLA_CAN = Product("C1", "Fizzo Cola 330 ml", "Drinks", "Fizzo", "4006381333931")
@@ -31,6 +31,11 @@ def test_a_gtin_decides_whatever_the_title_says() -> None:
     (match,) = Matcher(SHELF).match_all([titled("Best soda ever", gtin="04006381333931")])
     assert match is not None
     assert (match.sku, match.method, match.score) == ("C1", MatchMethod.GTIN, 1.0)
+
+
+def test_a_used_piece_is_never_our_product() -> None:
+    used = ProductFacts("Fizzo Cola 330 ml", gtin="4006381333931", condition=Condition.USED)
+    assert skus(used) == [None]
 
 
 def test_another_gtin_forbids_what_the_title_suggests() -> None:

@@ -26,7 +26,11 @@ def test_the_page_gives_the_expected_offer(case: str) -> None:
     expected = json.loads((PAGES / case / "expected.json").read_text("utf-8"))
     body = (PAGES / case / "page.html").read_bytes()
     url = expected.pop("url", URL)
-    hints = PageHints(expected.pop("site_currency", None), expected.pop("content_type", ""))
+    hints = PageHints(
+        expected.pop("site_currency", None),
+        expected.pop("content_type", ""),
+        expected.pop("selectors", {}),
+    )
     read = extract_offer(body, url, hints)
     found: dict[str, object] = {"price": None}
     if isinstance(read, Offer):
@@ -35,12 +39,27 @@ def test_the_page_gives_the_expected_offer(case: str) -> None:
             "list_price": None if read.list_price is None else str(read.list_price),
             "currency": read.currency,
             "source": read.source.value,
+            **terms_of(read),
         }
     else:
         found["reason"] = read.reason.value
-    for name in ("title", "brand", "gtin", "mpn", "sku", "image", "availability", "condition"):
+    for name in ("title", "brand", "gtin", "mpn", "sku", "image", "availability", "condition",
+                 "variant", "seller"):  # fmt: skip
         found[name] = getattr(read.facts, name)
     assert {name: found.get(name) for name in expected} == expected
+
+
+def terms_of(offer: Offer) -> dict[str, object]:
+    terms = offer.terms
+    measure = terms.unit_price
+    return {
+        "shipping": None if terms.shipping is None else str(terms.shipping),
+        "valid_until": None if terms.valid_until is None else terms.valid_until.isoformat(),
+        "promotion": terms.promotion,
+        "unit_price": None
+        if measure is None
+        else f"{measure.amount}/{measure.quantity} {measure.unit}",
+    }
 
 
 def test_agreeing_sources_are_more_certain_than_one_and_contradicting_ones_less() -> None:
