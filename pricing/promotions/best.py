@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pricing.promotions.combos import Combo, combos
 from pricing.promotions.greedy import settle_by_priority
 from pricing.promotions.item_benefits import Claim
-from pricing.promotions.item_enumeration import StepsSpent, Walk
+from pricing.promotions.errors import StepsSpent
+from pricing.promotions.item_enumeration import Walk
 from pricing.promotions.item_lane import lay_items
+from pricing.promotions.item_losses import Losses
 from pricing.promotions.item_options import AtPar, Number, Weighing, lay_out
 from pricing.promotions.item_search import ItemBest, search
 from pricing.promotions.later_lanes import Settlement, settle
@@ -46,6 +48,7 @@ class _Search:
         self.best = settle_by_priority(problem)
         self.proven = True
         self._at_par: dict[tuple[int, int], ItemBest | None] = {}
+        self._losses: dict[tuple[int, int], Losses] = {}
         self.offered = sum(1 << index for index in problem.offers)
         sharing = any(problem.rules[index].shares & self.offered for index in problem.offers)
         self.exact = all(
@@ -86,23 +89,65 @@ class _Search:
         if self.consider(found.claims, combo) <= bound:
             return
 
-        def hopeless(most: Number, least: Number) -> bool:
-            if self.exact and till.least_left is not None and subtotal - least < till.least_left:
-                return True
+        if self.exact:
+            self._by_losses(combo, till)
+            return
+
+        def hopeless(most: Number, _: Number) -> bool:
             bound = till.bound(subtotal - int(most))
             return bound is None or bound >= self.best.total
 
         walk = self._walk(combo, AtPar())
         try:
-            for gain, claims in walk.claims(hopeless, merge=self.exact):
-                if self.exact:
-                    total = till.total(subtotal - int(gain))
-                    if total is None or total >= self.best.total:
-                        continue
+            for _, claims in walk.claims(hopeless, merge=False):
                 self.consider(claims, combo)
         except StepsSpent:
             self.proven = False
         self.steps_left = max(0, walk.steps_left)
+
+    def _by_losses(self, combo: Combo, till: WholeCartTill) -> None:
+        """The least loss in the item lane at which every threshold is reached."""
+        try:
+            losses = self.losses(combo.clash, combo.requires)
+            left = self.problem.view.subtotal - losses.most
+            least = max(0, (till.least_left or 0) - left)
+            most = self._hopeless_loss(till, left, least)
+            first = None
+            for loss in losses.reachable(least, most):
+                bound = till.bound(left + loss)
+                if bound is None or bound >= self.best.total:
+                    break
+                if first is not None and loss > first + 2 * till.slack:
+                    break
+                first = loss if first is None else first
+                self.consider(losses.claims(loss), combo)
+        except StepsSpent:
+            self.proven = False
+
+    def _hopeless_loss(self, till: WholeCartTill, left: int, least: int) -> int:
+        """A loss from which on the combination can not be better than the best so far."""
+        low, high = least, max(least, self.problem.view.subtotal - left)
+        while high > low:
+            middle = (low + high) // 2
+            bound = till.bound(left + middle)
+            if bound is None or bound >= self.best.total:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    def losses(self, excluded: int, required: int) -> Losses:
+        """The savings that can be reached, without those promotions and with these."""
+        key = (excluded & self.offered, required & self.offered)
+        known = self._losses.get(key)
+        if known is None:
+            plan = lay_out(self.problem, *key, AtPar(), every=True)
+            if not plan.whole:
+                self.proven = False
+            known = Losses(plan, self.problem.view, required, self.steps_left)
+            self.steps_left -= known.steps
+            self._losses[key] = known
+        return known
 
     def scoped(self, combo: Combo) -> None:
         till = ScopedTill(self.problem, combo)

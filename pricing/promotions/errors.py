@@ -1,9 +1,11 @@
 """Errors of the promotion engine.
 
-    PromotionError (a PricingError)
-    ├── InvalidPromotion     a promotion, or a set of them, that cannot mean what it says
-    ├── InvalidCart          a cart that cannot be priced
-    └── InvalidReturn        items that come back but were never in the order
+    PricingError
+    ├── StepsSpent               internal: a search gave up; the answer is then not called proven
+    └── PromotionError
+        ├── InvalidPromotion     a promotion, or a set of them, that cannot mean what it says
+        ├── InvalidCart          a cart that cannot be priced
+        └── InvalidReturn        items that come back but were never in the order
 
 Each carries `field`, the path of the offending value (`promotions[2].tiers[0].percent`,
 `lines[3].quantity`), and its message begins with it.
@@ -38,3 +40,7 @@ class InvalidCart(PromotionError):
 
 class InvalidReturn(PromotionError):
     """The items that come back do not fit the order they come from."""
+
+
+class StepsSpent(PricingError):
+    """A search looked at as many steps as it was allowed; never leaves the engine."""

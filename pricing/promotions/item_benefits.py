@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Protocol
 
 from pricing.promotions import machines
@@ -140,15 +141,15 @@ class GroupPriceBenefit:
 
     def offer(self, view: CartView, index: int, most_units: int | None) -> Offer | None:
         lines = view.scope_lines(self.scope)
-        natural = sum(view.quantity[line] for line in lines) // self.size
-        limit = _round_limit(natural, self.at_most, most_units, self.size)
-        if not natural or limit == 0:
+        eligible = sum(view.quantity[line] for line in lines)
+        limit = _unit_limit(eligible, self.at_most, most_units, self.size)
+        if limit < self.size:
             return None
         gains = {}
         for line in lines:
             price = view.price[line]
             gains[line] = (price - self.price, price, price)
-        machine = machines.rounds(self.size, self.size, limit, gains)
+        machine = machines.rounds(self.size, self.size, limit if limit < eligible else None, gains)
         # A unit's fair share of the price; where no floor is above it, no floor can bind.
         fair = self.price // self.size
         exact = all(view.floor[line] <= fair for line in lines)
@@ -162,8 +163,8 @@ class GroupPriceBenefit:
     def greedy(self, view: CartView, offer: Offer, free: Sequence[bool]) -> Claim:
         units = _dear_first(view, offer, free)
         claim: Claim = []
-        most = _most_rounds(len(units) // self.size, self.at_most, offer.most_units, self.size)
-        for start in range(0, most * self.size, self.size):
+        most = _unit_limit(len(units), self.at_most, offer.most_units, self.size)
+        for start in range(0, most // self.size * self.size, self.size):
             group = units[start : start + self.size]
             if sum(view.unit_price[unit] for unit in group) <= self.price:
                 break
@@ -189,13 +190,15 @@ class CheapestBenefit:
         lines = view.scope_lines(self.scope)
         size = self.buy + self.get
         eligible = sum(view.quantity[line] for line in lines)
-        natural = (eligible + self.get - 1) // size
-        limit = _round_limit(natural, self.at_most, most_units, size)
-        if not natural or limit == 0:
+        limit = _unit_limit(eligible, self.at_most, most_units, size)
+        if limit <= self.buy:
             return None
         got = {line: raw_off(view, line, self.effect) for line in lines}
         machine = machines.rounds(
-            size, self.buy + 1, limit, {line: (0, 0, gain) for line, gain in got.items()}
+            size,
+            self.buy + 1,
+            limit if limit < eligible else None,
+            {line: (0, 0, gain) for line, gain in got.items()},
         )
         # Those got are the cheapest, so they are at most this share of what the round costs.
         exact = all(view.room[line] * size >= gain * self.get for line, gain in got.items())
@@ -216,9 +219,10 @@ class CheapestBenefit:
     def greedy(self, view: CartView, offer: Offer, free: Sequence[bool]) -> Claim:
         units = _dear_first(view, offer, free)
         size = self.buy + self.get
-        natural = (len(units) + self.get - 1) // size
-        most = _most_rounds(natural, self.at_most, offer.most_units, size)
-        return [(unit, 0) for unit in units[: most * size]] if most else []
+        most = _unit_limit(len(units), self.at_most, offer.most_units, size)
+        if 0 < most % size <= self.buy:
+            most -= most % size
+        return [(unit, 0) for unit in units[:most]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +251,11 @@ class PartsBenefit:
             if self.gets and part == len(self.parts) - 1:
                 available += need - 1
             most = available // need if most is None else min(most, available // need)
+        if self.at_most is not None:
+            most = min(most or 0, self.at_most)
         size = sum(need for _, need in self.parts)
-        most = _most_rounds(most or 0, self.at_most, most_units, size)
-        if not most:
+        units = len(view.line_of) if most_units is None else most_units
+        if not most or units < (self.parts[0][1] + 1 if self.gets else size):
             return None
         joins: dict[int, list[tuple[int, int]]] = {}
         for part, (scope, _) in enumerate(self.parts):
@@ -259,6 +265,7 @@ class PartsBenefit:
         machine = machines.slots(
             [need for _, need in self.parts],
             most,
+            units,
             bonus,
             {line: tuple(parts) for line, parts in joins.items()},
             optional_last=self.gets,
@@ -301,10 +308,14 @@ class PartsBenefit:
         left = list(free)
         claim: Claim = []
         size = sum(need for _, need in self.parts)
-        for _ in range(_most_rounds(len(free), self.at_most, offer.most_units, size)):
-            fresh = self._one_round(view, left)
+        units_left = len(free) if offer.most_units is None else offer.most_units
+        for _ in range(len(free) if self.at_most is None else self.at_most):
+            fresh = sorted(self._one_round(view, left), key=itemgetter(1))[:units_left]
+            units_left -= len(fresh)
+            if len(fresh) < (self.parts[0][1] + 1 if self.gets else size):
+                break
             worth = self.discounts(view, fresh)
-            if not fresh or sum(worth) <= 0:
+            if sum(worth) <= 0:
                 break
             for unit, _ in fresh:
                 left[unit] = False
@@ -368,17 +379,10 @@ def _deep(view: CartView, lines: Sequence[int]) -> bool:
     return not any(view.floor[line] for line in lines)
 
 
-def _round_limit(
-    natural: int, at_most: int | None, most_units: int | None, size: int
-) -> int | None:
-    """Most rounds where that is a limit; None where the cart has no more anyway."""
-    most = _most_rounds(natural, at_most, most_units, size)
-    return None if most >= natural else most
-
-
-def _most_rounds(natural: int, at_most: int | None, most_units: int | None, size: int) -> int:
-    most = natural if at_most is None else min(natural, at_most)
-    return most if most_units is None else min(most, most_units // size)
+def _unit_limit(eligible: int, at_most: int | None, most_units: int | None, size: int) -> int:
+    """Most units that rounds of `size` can take."""
+    most = eligible if at_most is None else min(eligible, at_most * size)
+    return most if most_units is None else min(most, most_units)
 
 
 def _dear_first(view: CartView, offer: Offer, free: Sequence[bool]) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from pricing.promotions.errors import StepsSpent
 from pricing.promotions.item_benefits import Claim
 from pricing.promotions.item_options import Number, Option, Plan
 from pricing.promotions.item_search import to_claims
@@ -20,10 +21,6 @@ Bounds = tuple[Number, Number]
 
 _IMPOSSIBLE: Bounds = (NEVER, -NEVER)
 _DEEPEST = 300
-
-
-class StepsSpent(Exception):
-    """The walk was cut short; what it has not seen may be better."""
 
 
 class Walk:

@@ -70,14 +70,12 @@ def rounds(
     Args:
         group: units in a full round.
         must: a round counts from this many units on.
-        limit: most rounds; None if the cart has no more anyway.
+        limit: most units; None if the cart has no more anyway.
         gains: per line what a unit saves as the first of a round, as another one before `must`,
             and from `must` on.
     """
-    whole = True
-    if limit is not None and limit * group >= MAX_DIGITS:
-        limit, whole = max(1, (MAX_DIGITS - 1) // group), False
-    size = group if limit is None else limit * group + 1
+    whole = limit is None or limit < MAX_DIGITS
+    size = group if limit is None else min(limit, MAX_DIGITS - 1) + 1
     follows = [*range(1, size), 0 if limit is None else -1]
     final = [0 if d % group == 0 or d % group >= must else NEVER for d in range(size)]
     roles = [0 if d % group == 0 else 1 if d % group < must - 1 else 2 for d in range(size)]
@@ -102,35 +100,42 @@ def tiers(
         gains: per line, what a unit saves in each step.
     """
     whole = True
-    final, follow, role = [0], [list[int]() for _ in quantities], [list[int]() for _ in quantities]
-    starts = []
+    final: list[int] = [0]
+    runs: list[range] = []
     for step, (quantity, bonus) in enumerate(zip(quantities, bonuses, strict=True)):
-        top = quantity if limit is None else min(limit, MAX_DIGITS)
-        starts.append(len(final))
+        last = step == len(quantities) - 1
+        top = quantity if last else quantities[step + 1] - 1
+        if limit is not None:
+            top = limit if last else min(top, limit)
+        if top >= MAX_DIGITS:
+            top, whole = MAX_DIGITS - 1, False
+        runs.append(range(len(final), len(final) + top))
         final += [bonus if count >= quantity else NEVER for count in range(1, top + 1)]
-        role[step] = list(range(starts[step], len(final)))
     size = len(final)
-    for step, digits in enumerate(role):
-        follow[step] = [-1] * size
-        if digits:
-            follow[step][0] = digits[0]
-            for here, there in pairwise(digits):
-                follow[step][here] = there
-            follow[step][digits[-1]] = digits[-1] if limit is None else -1
+    follow = [[-1] * size for _ in runs]
+    for step, digits in enumerate(runs):
+        if not digits:
+            continue
+        follow[step][0] = digits[0]
+        for here, there in pairwise(digits):
+            follow[step][here] = there
+        if limit is None and step == len(runs) - 1:
+            follow[step][digits[-1]] = digits[-1]
     moves = {
         line: tuple(
             Move(step, follow[step], [gain[step]] * size)
             for step in range(len(quantities))
-            if role[step]
+            if runs[step]
         )
         for line, gain in gains.items()
     }
-    return Machine(size, final, moves, whole and size <= 2 * MAX_DIGITS)
+    return Machine(size, final, moves, whole)
 
 
 def slots(
     needs: Sequence[int],
     most: int,
+    most_units: int,
     bonus: int,
     gains: Mapping[int, tuple[tuple[int, int], ...]],
     *,
@@ -142,6 +147,7 @@ def slots(
         needs: units of each part in one round.
         optional_last: True if the last part of the last round may be incomplete, but not empty.
         most: most rounds.
+        most_units: most units in all of them.
         bonus: final gain of each round.
         gains: per line, (part, gain) for each part that a unit may join.
     """
@@ -149,7 +155,8 @@ def slots(
     while most > 1 and prod(most * need + 1 for need in needs) > MAX_DIGITS:
         most, whole = most - 1, False
     tops = [most * need for need in needs]
-    counts = list(product(*(range(top + 1) for top in tops)))
+    every = product(*(range(top + 1) for top in tops))
+    counts = [count for count in every if sum(count) <= most_units]
     digit = {count: d for d, count in enumerate(counts)}
     final = [_slots_final(count, needs, bonus, optional_last=optional_last) for count in counts]
     follows = []

@@ -104,7 +104,7 @@ class ScopedTill:
                 for line in variant.later.lines:
                     self.coupon[line] += rate
             else:
-                fixed += variant.off(0)
+                fixed += variant.off(variant.scope_total)
         charge = view.cart.shipping
         for variant in combo.shipping:
             charge -= min(charge, variant.off(0))

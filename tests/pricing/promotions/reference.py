@@ -63,10 +63,7 @@ def share_out(amount: int, weights: Sequence[int], rooms: Sequence[int]) -> list
         return list(rooms)
     result = [0] * len(weights)
     open_places = [i for i in range(len(weights)) if rooms[i] > 0]
-    if all(
-        share <= rooms[i]
-        for i, share in enumerate(hamilton(amount, list(weights)))
-    ):
+    if all(share <= rooms[i] for i, share in enumerate(hamilton(amount, list(weights)))):
         return hamilton(amount, list(weights))
     left = amount
     while True:
@@ -131,7 +128,8 @@ class Reference:
 
     def named(self, tokens: Sequence[str], p: AnyPromotion) -> bool:
         return any(
-            token in ("all", p.id, f"lane:{lane_of(p)}") or (p.group and token == f"group:{p.group}")
+            token in ("all", p.id, f"lane:{lane_of(p)}")
+            or (p.group and token == f"group:{p.group}")
             for token in tokens
         )
 
@@ -202,7 +200,9 @@ class Reference:
             case w.GroupBuy():
                 size = self.cart.group_sizes.get(p.id, 0)
                 reached = [tier for tier in p.tiers if tier.size <= size]
-                return [max(0, u.price - minor(reached[-1].price)) for u in units] if reached else None
+                return (
+                    [max(0, u.price - minor(reached[-1].price)) for u in units] if reached else None
+                )
             case w.QuantityTiers():
                 return self.tiers_worth(p, units)
             case w.NForPrice():
