@@ -191,7 +191,8 @@ def _nothing_sold(
     if spec.in_logs or spec.units not in frame.columns:
         return np.zeros(count, dtype=np.bool_)
     units = pd.to_numeric(frame[spec.units], errors="coerce").to_numpy(np.float64)
-    return np.bincount(series, weights=units != 0, minlength=count) == 0
+    sold = np.bincount(series, weights=units != 0, minlength=count)
+    return np.asarray(sold == 0, dtype=np.bool_)
 
 
 def _suspicious_prices(

@@ -145,9 +145,9 @@ def k_class(
     x = sample.regressors
     q, _ = np.linalg.qr(sample.outside)
     # (I - kappa · M) x, with M what the instruments and controls do not explain.
-    directed = (1.0 - kappa) * x + kappa * (q @ (q.T @ x))
+    directed: FloatArray = (1.0 - kappa) * x + kappa * (q @ (q.T @ x))
     gram = directed.T @ x
-    values: FloatArray = np.linalg.solve(gram, directed.T @ sample.y)
+    values = np.asarray(np.linalg.solve(gram, directed.T @ sample.y), dtype=np.float64)
     residuals: FloatArray = np.asarray(sample.y - x @ values, dtype=np.float64)
     bread: FloatArray = np.asarray(np.linalg.inv(gram), dtype=np.float64)
     if spec.kind is Errors.CLASSICAL:
