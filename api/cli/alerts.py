@@ -29,15 +29,25 @@ def list_command(
     """List alerts, the newest first."""
     with database(load_settings()) as engine, reading(engine) as conn:
         found = messages(conn, status=status, limit=limit)
-    table = Table("id", "delivered or due (UTC)", "what", "about", "status", "tries", "last error")
+    table = Table()
+    for heading in (
+        "id",
+        "what",
+        "about",
+        "status",
+        "tries",
+        "delivered or due (UTC)",
+        "last error",
+    ):
+        table.add_column(heading, overflow="fold")
     for message in found:
         table.add_row(
             str(message.message_id),
-            f"{message.delivered_at or message.next_attempt_at:%Y-%m-%d %H:%M:%S}",
             escape(message.topic),
             escape(message.key),
             message.status,
             str(message.attempts),
+            f"{message.delivered_at or message.next_attempt_at:%Y-%m-%d %H:%M:%S}",
             escape(message.last_error or ""),
         )
     out.print(table)

@@ -36,6 +36,31 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """A command that has not ended yet."""
+
+    process: subprocess.Popen[str]
+
+    def read_until(self, text: str) -> str:
+        """What it says up to and with the line that holds this text."""
+        assert self.process.stdout is not None
+        lines: list[str] = []
+        for line in self.process.stdout:
+            lines.append(line)
+            if text in line:
+                return "".join(lines)
+        raise AssertionError(f"it ended without saying {text!r}:\n{''.join(lines)}")
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self.process.send_signal(signal.SIGINT)
+
+    def wait(self) -> int:
+        """How it ended."""
+        return self.process.wait(_PATIENCE)
+
+
+@dataclass(frozen=True, slots=True)
 class CommandLine:
     """The command in one folder, on one database."""
 
@@ -63,18 +88,22 @@ class CommandLine:
                 status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         return Answer(status, out.getvalue(), err.getvalue())
 
-    def in_a_process(self, *arguments: str | Path) -> Answer:
-        """Run one command to its end, in a process of its own."""
-        done = subprocess.run(
+    @contextmanager
+    def started(self, *arguments: str | Path) -> Iterator[Running]:
+        """A command in a process of its own, which is ended with the block."""
+        process = subprocess.Popen(
             self._command(*arguments),
             cwd=self.folder,
             env=self._environment(),
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            timeout=_PATIENCE,
-            check=False,
         )
-        return Answer(done.returncode, done.stdout, done.stderr)
+        with process:
+            try:
+                yield Running(process)
+            finally:
+                process.kill()
 
     def succeed(self, *arguments: str | Path) -> str:
         """Run one command that must end well; gives what it said."""

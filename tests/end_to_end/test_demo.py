@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
+
+import httpx
 
 from tests.end_to_end.command_line import CommandLine
 
 
-def test_the_demo_goes_all_the_way_and_stops_by_itself(
+def test_the_demo_goes_all_the_way_serves_and_stops_on_ctrl_c(
     pricewright: CommandLine, tmp_path: Path
 ) -> None:
-    answer = pricewright.in_a_process("demo", "--once", "--port", "0", "--folder", "demo")
-    assert answer.status == 0, answer.err + answer.out
-    told = answer.out
+    with pricewright.started("demo", "--port", "0", "--folder", "demo") as process:
+        told = process.read_until("Ctrl-C stops")
+        curls = re.findall(r"^  curl '(.*)'$", told, re.MULTILINE)
+        answers = [httpx.get(url) for url in curls]
+        process.interrupt()
+        assert "stopped" in process.read_until("stopped")
+        assert process.wait() == 0
     for step in (
         "1. A market whose law we know",
         "2. What the competition asks",
@@ -27,9 +32,11 @@ def test_the_demo_goes_all_the_way_and_stops_by_itself(
         assert step in told
     assert "signed webhook received: competitor.price_changed" in told
     assert "the new recommendation:" in told
-    assert len(re.findall(r"^  curl '", told, re.MULTILINE)) == 3
-    price = json.loads(re.search(r"^  (\{\"sku\".*\})$", told, re.MULTILINE).group(1))  # type: ignore[union-attr]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    price, decision, offers = (answer.json() for answer in answers)
     assert re.fullmatch(r"\d+\.\d\d", price["price"]["amount"])
+    assert decision["reasons"]
+    assert offers["offers"]
     assert (tmp_path / "demo/what-if.png").read_bytes().startswith(b"\x89PNG")
 
 
