@@ -113,19 +113,24 @@ def fit_choices(
         nests = rows.extra.groupby([chooser, nest], sort=False).ngroup().to_numpy().astype(np.int64)
     data = Choices(rows.exogenous, who, rows.dependent > 0, nests)
     names = rows.exogenous_names + ((_DISSIMILARITY,) if nest else ())
+
+    def downhill(theta: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = log_likelihood(theta, data)
+        return -value, -gradient
+
+    start = np.zeros(len(names))
     best = optimize.minimize(
-        lambda theta: -log_likelihood(theta, data)[0],
-        np.zeros(len(names)),
-        jac=lambda theta: -log_likelihood(theta, data)[1],
-        method="BFGS",
+        downhill,
+        start,
+        (),
+        "BFGS",
+        True,
         options={"gtol": 1e-6 * len(counts)},
     )
     hessian = _hessian(best.x, data)
     spread = np.linalg.eigvalsh(-hessian)
     if spread.min() <= 1e-10 * max(spread.max(), 1.0):
-        raise NotIdentified(
-            "the attributes do not differ enough within occasions to tell them apart"
-        )
+        raise NotIdentified("the attributes do not differ enough within occasions to be told apart")
     return ChoiceFit(
         coefficients=Coefficients(names, best.x, np.asarray(np.linalg.inv(-hessian))),
         log_likelihood=float(-best.fun),

@@ -154,7 +154,7 @@ def fit_cross(
     work["_own"] = logged
     work["_driver"] = logged if driver is None else work[driver].to_numpy(np.float64)
     wide = work.pivot_table(index=key, columns=product, values="_driver", observed=True, sort=True)
-    kinds = work.groupby(product, observed=True)[group].first() if group else None
+    kinds = _kinds_of(work, product, group)
     equations = [
         _equation(
             work[work[product] == name], name, wide, kinds, key, places, controls, cluster, driver
@@ -162,6 +162,16 @@ def fit_cross(
         for name in sorted(names.tolist(), key=str)
     ]
     return _judged(equations, false_discovery_rate, promotion=driver is not None)
+
+
+def _kinds_of(
+    work: pd.DataFrame, product: str, group: str | None
+) -> Mapping[object, object] | None:
+    """The group of each product."""
+    if group is None:
+        return None
+    first = work.drop_duplicates(product)
+    return dict(zip(first[product].tolist(), first[group].tolist(), strict=True))
 
 
 def _own_prices(frame: pd.DataFrame, product: str, price: str | Mapping[object, str]) -> FloatArray:
@@ -181,7 +191,7 @@ def _equation(
     rows: pd.DataFrame,
     name: object,
     wide: pd.DataFrame,
-    kinds: pd.Series | None,
+    kinds: Mapping[object, object] | None,
     key: list[str],
     places: list[str],
     controls: Sequence[str],
@@ -248,7 +258,9 @@ def _equation(
     )
 
 
-def _missing(name: object, others: list[object], group: tuple[str, ...], status: str) -> _Equation:
+def _missing(
+    name: object, others: Sequence[object], group: tuple[str, ...], status: str
+) -> _Equation:
     p = len(others)
     nothing = np.full(p, np.nan)
     return _Equation(
@@ -267,10 +279,10 @@ def _missing(name: object, others: list[object], group: tuple[str, ...], status:
     )
 
 
-def _kind(name: object, other: object, kinds: pd.Series | None) -> str:
+def _kind(name: object, other: object, kinds: Mapping[object, object] | None) -> str:
     if kinds is None:
         return "all"
-    return "within" if kinds.loc[[name]].iloc[0] == kinds.loc[[other]].iloc[0] else "across"
+    return "within" if kinds[name] == kinds[other] else "across"
 
 
 def _judged(equations: list[_Equation], rate: float, *, promotion: bool) -> CrossEffects:

@@ -6,7 +6,7 @@ count. Everything outside is zero, so that sums over t need no mask.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -57,24 +57,30 @@ class Design:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calendar:
-    """Columns that depend on the period alone, one row a panel row.
+    """Columns that depend on the period alone, looked up by panel row.
 
     Attributes:
         names: (c,) what the columns are.
-        columns: (r, c).
+        table: (p, c) one row a period.
+        period: (r,) period of each panel row.
         plain: (c,) values in a plain period.
     """
 
     names: tuple[str, ...]
-    columns: FloatArray
+    table: FloatArray
+    period: IntArray
     plain: FloatArray
+
+    def of_rows(self, first: int, last: int) -> Calendar:
+        """The same for panel rows `first` to `last` (exclusive)."""
+        return replace(self, period=self.period[first:last])
 
 
 def calendar_of(panel: Panel, spec: FitSpec) -> Calendar:
     """Season, holidays and trend of every row, as rich as the length of the history allows."""
     if not len(panel.period_start):
-        return Calendar((), np.empty((0, 0)), np.empty(0))
-    periods, row = np.unique(panel.period_start, return_inverse=True)
+        return Calendar((), np.empty((0, 0)), np.empty(0, dtype=np.int64), np.empty(0))
+    periods, row = _periods(panel.period_start)
     weeks = (periods[-1] - periods[0]).astype(np.int64) / panel.period_days + 1
     long = bool(weeks >= _WEEKS_FOR_YEARLY_TERMS)
     harmonics = spec.harmonics
@@ -94,7 +100,7 @@ def calendar_of(panel: Panel, spec: FitSpec) -> Calendar:
         columns.append(_years_before(periods[-1], periods))
     # The trend counts back from the newest period, so zero is "now" for it as well.
     table = np.column_stack(columns) if columns else np.empty((len(periods), 0))
-    return Calendar(tuple(names), table[row], np.zeros(len(names)))
+    return Calendar(tuple(names), table, row, np.zeros(len(names)))
 
 
 def design_block(panel: Panel, calendar: Calendar, spec: FitSpec, first: int, last: int) -> Design:
@@ -111,11 +117,15 @@ def design_block(panel: Panel, calendar: Calendar, spec: FitSpec, first: int, la
     used = there & (counted[:, None] | (units > 0))
     shift = np.where(counted, _COUNT_SHIFT, 0.0)[:, None]
     log_units = np.log(np.where(used, units + shift, 1.0))
-    promotions = [panel_column[rows] for panel_column in _promotions(panel, spec)]
-    controls = np.stack(
-        [np.ones(rows.shape), *np.moveaxis(calendar.columns[rows], 2, 0), *promotions], axis=2
-    )
-    controls *= used[..., None]
+    # Columns lie side by side in memory (the transpose is a view): each is read many times.
+    shape = (len(rows), 1 + len(calendar.names) + len(spec.controls), rows.shape[1])
+    controls = np.empty(shape).transpose(0, 2, 1)
+    controls[..., 0] = used
+    period = calendar.period[rows]
+    for j, column in enumerate(calendar.table.T, 1):
+        controls[..., j] = column[period] * used
+    for j, column in enumerate(_promotions(panel, spec), 1 + len(calendar.names)):
+        controls[..., j] = column[rows] * used
     # A short series can not pay for all controls; the constant alone still gives its level.
     spare = used.sum(axis=1) - controls.shape[2] - 1
     controls[spare < spec.minimum_spare, :, 1:] = 0.0
@@ -152,6 +162,17 @@ def _instruments(panel: Panel, spec: FitSpec, rows: IntArray, used: BoolArray) -
         filled = np.where(known, values - mean[:, None], 0.0)
         stacked[..., j] = np.where(share[:, None] >= 0.5, filled, 0.0)
     return stacked
+
+
+def _periods(days: DateArray) -> tuple[DateArray, IntArray]:
+    """The different days in order, and which of them each row has; days are small numbers."""
+    number = days.astype("datetime64[D]").astype(np.int64)
+    first = int(number.min())
+    there = np.zeros(int(number.max()) - first + 1, dtype=np.bool_)
+    there[number - first] = True
+    position = np.cumsum(there) - 1
+    periods: DateArray = (np.flatnonzero(there) + first).astype("datetime64[D]")
+    return periods, position[number - first]
 
 
 def _years_before(end: np.datetime64, periods: DateArray) -> FloatArray:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import joblib
 import numpy as np
 import pandas as pd
 import statsmodels
 
 from models.arrays import FloatArray, IntArray, StrArray
 from models.demand import FittedCurves, Provenance
-from models.design import calendar_of, design_block
+from models.design import Calendar, calendar_of, design_block
 from models.errors import InvalidPanel
 from models.evidence import Evidence, Standing, evidence_of, stand
 from models.fit_report import FitReport, report_of
@@ -55,7 +56,9 @@ class _Settled:
     status: StrArray
 
 
-def fit_demand(panel: Panel, spec: FitSpec | None = None) -> DemandFit:
+def fit_demand(
+    panel: Panel, spec: FitSpec | None = None, parallel: joblib.Parallel | None = None
+) -> DemandFit:
     """Fit a demand curve to every series of a panel.
 
     A series that can not stand alone (its price never moved, its history is too short, its
@@ -65,6 +68,8 @@ def fit_demand(panel: Panel, spec: FitSpec | None = None) -> DemandFit:
     Args:
         panel: from `build_panel`.
         spec: what is asked; the defaults of `FitSpec` where None.
+        parallel: runs blocks of `spec.series_at_once` series at the same time: threads, local
+            processes or a cluster (joblib's back ends). The answer does not depend on it.
 
     Returns:
         curves in the panel's order, the report, and the evidence of each series.
@@ -89,7 +94,7 @@ def fit_demand(panel: Panel, spec: FitSpec | None = None) -> DemandFit:
         raise InvalidPanel(
             "no usable row is left after cleaning; the cleaning report says what was dropped"
         )
-    evidence, blocks = _look(panel, spec)
+    evidence, blocks = _look(panel, spec, parallel)
     names, group = np.unique(panel.category, return_inverse=True)
     standing = stand(evidence, group, len(names), spec)
     _, product = np.unique(panel.sku, return_inverse=True)
@@ -109,18 +114,32 @@ def fit_demand(panel: Panel, spec: FitSpec | None = None) -> DemandFit:
     return DemandFit(curves, report_of(curves, evidence, pooled, names, group), evidence)
 
 
-def _look(panel: Panel, spec: FitSpec) -> tuple[Evidence, list[LevelBlock]]:
+def _look(
+    panel: Panel, spec: FitSpec, parallel: joblib.Parallel | None
+) -> tuple[Evidence, list[LevelBlock]]:
     """Estimate every series alone, block by block, so that memory stays bounded."""
     calendar = calendar_of(panel, spec)
-    found: list[Evidence] = []
-    blocks: list[LevelBlock] = []
-    for first in range(0, len(panel), spec.series_at_once):
-        last = min(first + spec.series_at_once, len(panel))
-        design = design_block(panel, calendar, spec, first, last)
-        parts = partial_out(design)
-        found.append(evidence_of(design, parts, spec))
-        blocks.append(level_block(design, parts))
-    return Evidence.joined(found), blocks
+    starts = range(0, len(panel), spec.series_at_once)
+    ends = [min(first + spec.series_at_once, len(panel)) for first in starts]
+    tasks = (
+        (
+            panel.part(first, last),
+            calendar.of_rows(int(panel.offset[first]), int(panel.offset[last])),
+            spec,
+        )
+        for first, last in zip(starts, ends, strict=True)
+    )
+    if parallel is None:
+        done = [_look_at_block(*task) for task in tasks]
+    else:
+        done = parallel(joblib.delayed(_look_at_block)(*task) for task in tasks)
+    return Evidence.joined([evidence for evidence, _ in done]), [block for _, block in done]
+
+
+def _look_at_block(panel: Panel, calendar: Calendar, spec: FitSpec) -> tuple[Evidence, LevelBlock]:
+    design = design_block(panel, calendar, spec, 0, len(panel))
+    parts = partial_out(design)
+    return evidence_of(design, parts, spec), level_block(design, parts)
 
 
 def _pool(

@@ -114,6 +114,19 @@ class Panel:
         """(n,) rows of each series."""
         return np.diff(self.offset)
 
+    def part(self, first: int, last: int) -> Panel:
+        """Series `first` to `last` (exclusive) by themselves; the rows are views."""
+        rows = slice(int(self.offset[first]), int(self.offset[last]))
+        series = slice(first, last)
+        names = ("sku", "market", "category", "brand")
+        columns = ("period_start", "units", *_MONEY, *_SHARES)
+        return Panel(
+            **{name: getattr(self, name)[series] for name in names},
+            offset=self.offset[first : last + 1] - self.offset[first],
+            **{name: getattr(self, name)[rows] for name in columns},
+            period_days=self.period_days,
+        )
+
     def to_frame(self) -> pd.DataFrame:
         """One row a series and period, in the names of `build_panel`."""
         lengths = self.lengths
@@ -228,9 +241,9 @@ def _identify(frame: pd.DataFrame) -> tuple[IntArray, pd.DataFrame]:
         missing = int(frame[column].isna().sum())
         if missing:
             raise InvalidPanel(f"{column} is missing in {missing} rows; every sale needs one")
-        code, name = pd.factorize(frame[column].astype("str"), sort=True)
-        codes.append(code.astype(np.int64))
-        names.append(np.asarray(name, dtype=np.str_))
+        code, name = _numbered(frame[column])
+        codes.append(code)
+        names.append(name)
     pair = codes[0] * len(names[1]) + codes[1]
     pairs, first, series = np.unique(pair, return_index=True, return_inverse=True)
     identity = pd.DataFrame(
@@ -243,6 +256,17 @@ def _identify(frame: pd.DataFrame) -> tuple[IntArray, pd.DataFrame]:
         else:
             identity[column] = ""
     return series.astype(np.int64), identity
+
+
+def _numbered(labels: pd.Series) -> tuple[IntArray, StrArray]:
+    """(r,) position of each label among the different ones, in their order as text."""
+    if not isinstance(labels.dtype, pd.CategoricalDtype):
+        code, name = pd.factorize(labels.astype("str"), sort=True)
+        return code.astype(np.int64), np.asarray(name, dtype=np.str_)
+    # Categories are few: sort them and renumber, without making text of every row.
+    text = np.asarray(labels.cat.categories.astype("str"), dtype=np.str_)
+    name, position = np.unique(text, return_inverse=True)
+    return position[labels.cat.codes.to_numpy()].astype(np.int64), name
 
 
 def _sorted_by_time(frame: pd.DataFrame, series: IntArray) -> pd.DataFrame:

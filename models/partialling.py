@@ -19,6 +19,8 @@ from models.design import Design
 _DEPENDENT: Final = 1e-7
 """A column whose part outside the columns before it is shorter than this share of its length is
 taken for a combination of them and left out."""
+_WELL_CONDITIONED: Final = 1e-5
+"""Square of that part above which the normal equations tell it with all digits that matter."""
 _LEAST_FREEDOM: Final = 1e-3
 """A period that the fit passes through has no residual of its own to divide by."""
 
@@ -130,13 +132,57 @@ class SlopeEstimates:
 
 
 def orthonormal(columns: FloatArray) -> Basis:
-    """Gram-Schmidt with reorthogonalisation, leaving out dependent columns, later ones first.
+    """Orthonormal columns of the same span, leaving out dependent columns, later ones first.
+
+    Cholesky factors of the normal equations, taken twice, are as orthogonal as Householder's where
+    columns are well conditioned (Yamamoto et al. 2015), and one call for all series; the other
+    series go through Gram-Schmidt with reorthogonalisation.
 
     Args:
         columns: (s, t, k), zero outside the cells that count.
     """
+    s, _, k = columns.shape
+    if not s or not k:
+        return _gram_schmidt(columns)
+    gram = np.matmul(columns.transpose(0, 2, 1), columns)
+    length = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
+    empty = length == 0.0
+    scale = np.where(empty, 1.0, length)
+    once, sound = _cholesky(gram / (scale[:, :, None] * scale[:, None, :]), empty)
+    # Rows of the inverse carry the scale, so that one product both scales and rotates.
+    q = np.matmul(columns, np.linalg.inv(once).transpose(0, 2, 1) / scale[:, :, None])
+    twice, _ = _cholesky(np.matmul(q.transpose(0, 2, 1), q), empty)
+    q = np.matmul(q, np.linalg.inv(twice).transpose(0, 2, 1))
+    r = np.matmul(twice.transpose(0, 2, 1), once.transpose(0, 2, 1)) * scale[:, None, :]
+    rank = k - empty.sum(axis=1)
+    rest = np.flatnonzero(~sound)
+    if len(rest):
+        slow = _gram_schmidt(columns[rest])
+        q[rest], r[rest], rank[rest] = slow.q, slow.r, slow.rank
+    return Basis(q, r, rank.astype(np.int64))
+
+
+def _cholesky(gram: FloatArray, empty: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """(s, k, k) lower factors, and (s,) whether they may be trusted; columns of zeros get a 1."""
+    s, k, _ = gram.shape
+    gram[:, np.arange(k), np.arange(k)] += empty
+    lower = np.zeros((s, k, k))
+    sound = np.ones(s, dtype=np.bool_)
+    for j in range(k):
+        height2 = gram[:, j, j] - (lower[:, j, :j] ** 2).sum(axis=1)
+        sound &= height2 > _WELL_CONDITIONED
+        lower[:, j, j] = np.sqrt(np.where(height2 > _WELL_CONDITIONED, height2, 1.0))
+        if j + 1 < k:
+            inner = np.matmul(lower[:, j + 1 :, :j], lower[:, j, :j, None])[..., 0]
+            lower[:, j + 1 :, j] = (gram[:, j + 1 :, j] - inner) / lower[:, j, j, None]
+    return lower, sound
+
+
+def _gram_schmidt(columns: FloatArray) -> Basis:
+    """The same for any columns."""
     s, t, k = columns.shape
-    q, r = np.zeros((s, t, k)), np.zeros((s, k, k))
+    # Columns lie side by side in memory: each is read many times.
+    q, r = np.zeros((s, k, t)).transpose(0, 2, 1), np.zeros((s, k, k))
     rank = np.zeros(s, dtype=np.int64)
     for j in range(k):
         column = columns[:, :, j]

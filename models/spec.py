@@ -70,7 +70,7 @@ class FitSpec:
     pooled: bool = True
     prior: Prior = field(default_factory=Prior)
     engine: Engine = Engine.BATCHED
-    series_at_once: int = 2000
+    series_at_once: int = 500
 
     def __post_init__(self) -> None:
         for name, kind in (("estimator", Estimator), ("engine", Engine)):
