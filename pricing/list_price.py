@@ -189,6 +189,8 @@ def _solve_core(
     solver.parameters.max_time_in_seconds = time_limit
     solver.parameters.num_workers = workers
     solver.parameters.random_seed = 0
+    # Left on, it replaces Python's handler for good: Ctrl-C would then kill the caller outright.
+    solver.parameters.catch_sigint_signal = False
     status = solver.solve(model)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return int(status), None, solver.wall_time
