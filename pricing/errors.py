@@ -7,6 +7,8 @@
     ├── InvalidCatalogue        columns of unequal length, a repeated key, a value out of range
     ├── InvalidLimits           a guardrail or an objective set outside its safe range
     ├── InfeasibleLimits        joint limits that no set of prices can satisfy together
+    ├── InvalidPriceHistory     price rows that do not describe one price at each moment
+    ├── InvalidRulePack         a rule of law that is incomplete, or names no article
     └── PriceNotFound           no price for this (sku, market, tier) in this price book
 
 Each message names the field and what to do about it.
@@ -51,6 +53,14 @@ class InfeasibleLimits(PricingError):
     def __init__(self, message: str, conflicting: Sequence[str]) -> None:
         super().__init__(message)
         self.conflicting = tuple(conflicting)
+
+
+class InvalidPriceHistory(PricingError, ValueError):
+    """Price rows that do not describe one price at each moment; the message names the column."""
+
+
+class InvalidRulePack(PricingError, ValueError):
+    """A rule pack that cannot be applied; the message names the field and the fix."""
 
 
 class PriceNotFound(PricingError, KeyError):
