@@ -1,28 +1,35 @@
 """Best mode: the cheapest total over everything that is permitted, proven.
 
 Combinations of order, coupon and shipping promotions are taken in the order of a lower bound on
-the total; for each, dynamic programming finds the item claims that bring the bound about, and the
-exact total is computed. Where the two differ (a threshold missed, a floor met, a cap), the claims
-in between are walked. When the bound of what is left is no lower than the best total found, that
-total is proven.
+the total; for each, the item claims that bring the bound about are found, and the exact total is
+computed. Where the two differ (a threshold missed, a floor met, a cap), the claims in between are
+looked through. When the bound of what is left is no lower than the best total found, that total is
+proven.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import floor
 
 from pricing.promotions.combos import Combo, combos
+from pricing.promotions.errors import StepsSpent
 from pricing.promotions.greedy import settle_by_priority
 from pricing.promotions.item_benefits import Claim
-from pricing.promotions.errors import StepsSpent
 from pricing.promotions.item_enumeration import Walk
-from pricing.promotions.item_lane import lay_items
+from pricing.promotions.item_lane import ItemResult, lay_items
 from pricing.promotions.item_losses import Losses
-from pricing.promotions.item_options import AtPar, Number, Weighing, lay_out
+from pricing.promotions.item_options import AtPar, Number, Plan, Weighing, lay_out
+from pricing.promotions.item_relaxation import Relaxation
 from pricing.promotions.item_search import ItemBest, search
 from pricing.promotions.later_lanes import Settlement, settle
 from pricing.promotions.problem import Problem
 from pricing.promotions.till import ScopedTill, WholeCartTill
+
+_AFLOAT = 1e-6
+_MOST_TRIED = 24
+Hopeless = Callable[[Number], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,103 +37,119 @@ class Effort:
     """How hard to look before settling for an answer that is not proven.
 
     Attributes:
-        width: states kept at a time in the item lane.
-        steps: transitions walked, over the whole cart.
+        steps: transitions looked at, over the whole cart; about 1,000 take a millisecond.
+        states: joint states up to which the item lane is searched exactly at once.
+        width: of those, how many are kept at a time.
     """
 
-    width: int = 400
-    steps: int = 12_000
+    steps: int = 8_000
+    states: int = 100
+    width: int = 2_000
 
 
 class _Search:
-    """The state of one search."""
+    """The state of one search.
+
+    Attributes:
+        best: the cheapest settlement so far.
+        proven: False once something was left out that might be cheaper.
+    """
 
     def __init__(self, problem: Problem, effort: Effort) -> None:
         self.problem = problem
         self.effort = effort
+        self.subtotal = problem.view.subtotal
         self.steps_left = effort.steps
         self.best = settle_by_priority(problem)
         self.proven = True
-        self._at_par: dict[tuple[int, int], ItemBest | None] = {}
-        self._losses: dict[tuple[int, int], Losses] = {}
         self.offered = sum(1 << index for index in problem.offers)
         sharing = any(problem.rules[index].shares & self.offered for index in problem.offers)
         self.exact = all(
             offer.exact and not (sharing and offer.machine is not None)
             for offer in problem.offers.values()
         )
+        self._at_par: dict[tuple[int, int], ItemBest | None] = {}
+        self._losses: dict[tuple[int, int], Losses | None] = {}
+        self._laid: dict[int, ItemResult] = {}
 
-    def at_par(self, excluded: int, required: int) -> ItemBest | None:
-        """The claims that save most, without those promotions and with these."""
-        key = (excluded & self.offered, required & self.offered)
+    def key(self, combo: Combo) -> tuple[int, int]:
+        """Item promotions that a combination excludes, and those that it requires."""
+        return combo.clash & self.offered, combo.requires & self.offered
+
+    def at_par(self, key: tuple[int, int]) -> ItemBest | None:
+        """The claims that save most; None if what is required can not be used."""
         if key not in self._at_par:
-            self._at_par[key] = self.claims_by(AtPar(), *key)
+            self._at_par[key] = self._claims_by(AtPar(), key)
         return self._at_par[key]
 
-    def claims_by(self, weighing: Weighing, excluded: int, required: int) -> ItemBest | None:
-        plan = lay_out(self.problem, excluded, required, weighing, every=False)
-        found = search(plan, self.problem.view, required, self.effort.width)
-        if found is not None and not found.whole:
-            self.proven = False
+    def _claims_by(self, weighing: Weighing, key: tuple[int, int]) -> ItemBest | None:
+        plan = lay_out(self.problem, *key, weighing, every=False)
+        self._pay_for_plan(plan)
+        if plan.alone and plan.states > self.effort.states:
+            relaxed = Relaxation(self.problem, plan, max(0, self.steps_left) // 2)
+            self.steps_left -= relaxed.steps
+            return ItemBest(relaxed.gain, relaxed.bound, relaxed.claims, relaxed.steps)
+        width = min(self.effort.width, max(8, self.steps_left // _size(plan, self.problem)))
+        found = search(plan, self.problem.view, key[1], width)
+        if found is not None:
+            self.steps_left -= found.steps
+            if not plan.whole:
+                found.bound = float("inf")
         return found
 
-    def consider(self, claims: dict[int, Claim], combo: Combo) -> int:
-        """Settle claims with a combination; the total."""
-        items = lay_items(self.problem, claims)
+    def _pay_for_plan(self, plan: Plan) -> None:
+        """Laying out is work too; unpaid, many small combinations would never end."""
+        self.steps_left -= 4 * sum(len(stage.options) for stage in plan.stages)
+
+    def consider(self, claims: dict[int, Claim], combo: Combo) -> None:
+        """Settle claims with a combination."""
+        items = self._laid.get(id(claims))
+        if items is None:
+            items = self._laid[id(claims)] = lay_items(self.problem, claims)
+        if items.applied & combo.clash or combo.requires & self.offered & ~items.applied:
+            return
         settlement = settle(self.problem, items, combo.chosen)
         if settlement.total < self.best.total:
             self.best = settlement
-        return settlement.total
 
-    def whole_cart(self, combo: Combo, till: WholeCartTill) -> None:
-        subtotal = self.problem.view.subtotal
-        found = self.at_par(combo.clash, combo.requires)
+    def try_whole(self, combo: Combo, till: WholeCartTill) -> None:
+        """A combination whose promotions look at the whole cart."""
+        found = self.at_par(self.key(combo))
         if found is None:
             return
-        bound = till.bound(subtotal - int(found.gain))
+        most = floor(min(found.bound + _AFLOAT, self.subtotal))
+        bound = till.bound(self.subtotal - most)
         if bound is None or bound >= self.best.total:
             return
-        if self.consider(found.claims, combo) <= bound:
+        self.consider(found.claims, combo)
+        if self.best.total <= bound:
             return
-
-        if self.exact:
-            self._by_losses(combo, till)
-            return
-
-        def hopeless(most: Number, _: Number) -> bool:
-            bound = till.bound(subtotal - int(most))
-            return bound is None or bound >= self.best.total
-
-        walk = self._walk(combo, AtPar())
         try:
-            for _, claims in walk.claims(hopeless, merge=False):
-                self.consider(claims, combo)
+            if self.exact:
+                self._by_losses(combo, till)
+            else:
+                self._walk_whole(combo, till)
         except StepsSpent:
             self.proven = False
-        self.steps_left = max(0, walk.steps_left)
 
     def _by_losses(self, combo: Combo, till: WholeCartTill) -> None:
         """The least loss in the item lane at which every threshold is reached."""
-        try:
-            losses = self.losses(combo.clash, combo.requires)
-            left = self.problem.view.subtotal - losses.most
-            least = max(0, (till.least_left or 0) - left)
-            most = self._hopeless_loss(till, left, least)
-            first = None
-            for loss in losses.reachable(least, most):
-                bound = till.bound(left + loss)
-                if bound is None or bound >= self.best.total:
-                    break
-                if first is not None and loss > first + 2 * till.slack:
-                    break
-                first = loss if first is None else first
-                self.consider(losses.claims(loss), combo)
-        except StepsSpent:
-            self.proven = False
+        losses = self._all_losses(self.key(combo))
+        left = self.subtotal - losses.most
+        least = max(0, (till.least_left or 0) - left)
+        first = None
+        for loss in losses.reachable(least, self._hopeless_loss(till, left, least)):
+            bound = till.bound(left + loss)
+            if bound is None or bound >= self.best.total:
+                break
+            if first is not None and loss > first + 2 * till.slack:
+                break
+            first = loss if first is None else first
+            self.consider(losses.claims(loss), combo)
 
     def _hopeless_loss(self, till: WholeCartTill, left: int, least: int) -> int:
         """A loss from which on the combination can not be better than the best so far."""
-        low, high = least, max(least, self.problem.view.subtotal - left)
+        low, high = least, max(least, self.subtotal - left)
         while high > low:
             middle = (low + high) // 2
             bound = till.bound(left + middle)
@@ -136,48 +159,67 @@ class _Search:
                 low = middle + 1
         return low
 
-    def losses(self, excluded: int, required: int) -> Losses:
-        """The savings that can be reached, without those promotions and with these."""
-        key = (excluded & self.offered, required & self.offered)
-        known = self._losses.get(key)
+    def _all_losses(self, key: tuple[int, int]) -> Losses:
+        if key not in self._losses:
+            self._losses[key] = None
+            plan = self._full_plan(key, AtPar())
+            losses = Losses(plan, self.problem.view, key[1], self.steps_left)
+            self.steps_left -= losses.steps
+            self._losses[key] = losses
+        known = self._losses[key]
         if known is None:
-            plan = lay_out(self.problem, *key, AtPar(), every=True)
-            if not plan.whole:
-                self.proven = False
-            known = Losses(plan, self.problem.view, required, self.steps_left)
-            self.steps_left -= known.steps
-            self._losses[key] = known
+            raise StepsSpent
         return known
 
-    def scoped(self, combo: Combo) -> None:
+    def _walk_whole(self, combo: Combo, till: WholeCartTill) -> None:
+        def hopeless(most: Number) -> bool:
+            bound = till.bound(self.subtotal - floor(most + _AFLOAT))
+            return bound is None or bound >= self.best.total
+
+        self._walk(combo, AtPar(), hopeless)
+
+    def try_scoped(self, combo: Combo) -> None:
+        """A combination in which some promotion looks at a part of the cart."""
         till = ScopedTill(self.problem, combo)
-        excluded, required = combo.clash & self.offered, combo.requires & self.offered
-        found = self.claims_by(till, excluded, required)
+        found = self._claims_by(till, self.key(combo))
         if found is None:
             return
-        bound = till.bound(found.gain)
+        bound = till.bound(found.bound)
         if bound >= self.best.total:
             return
-        if self.consider(found.claims, combo) <= bound:
+        self.consider(found.claims, combo)
+        if self.best.total <= bound:
             return
-
-        def hopeless(most: Number, _: Number) -> bool:
-            return till.bound(most) >= self.best.total
-
-        walk = self._walk(combo, till)
         try:
-            for _, claims in walk.claims(hopeless, merge=False):
-                self.consider(claims, combo)
+            self._walk(combo, till, lambda most: till.bound(most) >= self.best.total)
         except StepsSpent:
             self.proven = False
-        self.steps_left = max(0, walk.steps_left)
 
-    def _walk(self, combo: Combo, weighing: Weighing) -> Walk:
-        excluded, required = combo.clash & self.offered, combo.requires & self.offered
-        plan = lay_out(self.problem, excluded, required, weighing, every=True)
+    def _walk(self, combo: Combo, weighing: Weighing, hopeless: Hopeless) -> None:
+        key = self.key(combo)
+        plan = self._full_plan(key, weighing)
+        walk = Walk(plan, self.problem.view, key[1], self.steps_left)
+        # Settling a cart costs about as much as this many steps.
+        leaf = 20 + 2 * len(self.problem.view.unit_price)
+        try:
+            for claims in walk.claims(hopeless):
+                items = lay_items(self.problem, claims)
+                settlement = settle(self.problem, items, combo.chosen)
+                if settlement.total < self.best.total:
+                    self.best = settlement
+                walk.steps_left -= leaf
+        finally:
+            self.steps_left = max(0, walk.steps_left)
+
+    def _full_plan(self, key: tuple[int, int], weighing: Weighing) -> Plan:
+        """All that units can do; refused at once if there is no hope to look through it."""
+        plan = lay_out(self.problem, *key, weighing, every=True)
+        self._pay_for_plan(plan)
         if not plan.whole:
             self.proven = False
-        return Walk(plan, self.problem.view, required, self.steps_left)
+        if min(plan.states, 64) * _size(plan, self.problem) > 4 * self.steps_left:
+            raise StepsSpent
+        return plan
 
 
 def settle_best(problem: Problem, effort: Effort) -> tuple[Settlement, bool]:
@@ -186,31 +228,57 @@ def settle_best(problem: Problem, effort: Effort) -> tuple[Settlement, bool]:
     Never dearer than `settle_by_priority`, proven or not.
     """
     state = _Search(problem, effort)
-    item_best = state.at_par(0, 0)
-    saved = int(item_best.gain) if item_best is not None else 0
-    most_saved = saved if item_best is not None and item_best.whole else problem.view.subtotal
+    subtotal = problem.view.subtotal
+    item_best = state.at_par((0, 0))
+    bound = item_best.bound if item_best is not None else 0
+    most_saved = floor(min(bound + _AFLOAT, subtotal))
     found, whole = combos(problem, most_saved)
     if not whole:
         state.proven = False
-    least_left = problem.view.subtotal - most_saved
-    ranked: list[tuple[int, int, Combo, WholeCartTill | None]] = []
-    for place, combo in enumerate(found):
-        if combo.whole:
-            whole_till = WholeCartTill(problem, combo)
-            lower = whole_till.bound(least_left)
-            if lower is not None and lower < state.best.total:
-                ranked.append((lower, place, combo, whole_till))
-            continue
-        less = sum(v.off(v.scope_total) for v in (*combo.order, *combo.coupon))
-        shipping = problem.view.cart.shipping
-        off = min(shipping, sum(v.off(0) for v in combo.shipping))
-        ranked.append((least_left - less + shipping - off, place, combo, None))
-    ranked.sort(key=lambda entry: entry[:2])
+    ranked = _ranked(problem, found, subtotal - most_saved, state.best.total)
+    wide = item_best is not None and item_best.bound > item_best.gain + _AFLOAT
+    if item_best is not None and (wide or len(ranked) > _MOST_TRIED):
+        # One good total first, so that most bounds need no look at what is behind them.
+        for _, _, combo, _ in ranked[:_MOST_TRIED]:
+            state.consider(item_best.claims, combo)
     for bound, _, combo, till in ranked:
         if bound >= state.best.total:
             break
+        if wide or state.steps_left <= 0:
+            state.proven = False
+            break
         if till is not None:
-            state.whole_cart(combo, till)
+            state.try_whole(combo, till)
         else:
-            state.scoped(combo)
+            state.try_scoped(combo)
     return state.best, state.proven
+
+
+def _ranked(
+    problem: Problem, found: list[Combo], least_left: int, best: int
+) -> list[tuple[int, int, Combo, WholeCartTill | None]]:
+    """Combinations that may be cheaper than `best`, with a first bound, lowest first."""
+    ranked: list[tuple[int, int, Combo, WholeCartTill | None]] = []
+    charge = problem.view.cart.shipping
+    for place, combo in enumerate(found):
+        till = None
+        if combo.whole:
+            till = WholeCartTill(problem, combo)
+            lowest = till.bound(least_left)
+            if lowest is None:
+                continue
+            bound = lowest
+        else:
+            less = sum(v.off(v.scope_total) for v in (*combo.order, *combo.coupon))
+            off = min(charge, sum(v.off(0) for v in combo.shipping))
+            bound = least_left - less + charge - off
+        if bound < best:
+            ranked.append((bound, place, combo, till))
+    ranked.sort(key=lambda entry: entry[:2])
+    return ranked
+
+
+def _size(plan: Plan, problem: Problem) -> int:
+    """Options of all units of a plan, at least 1."""
+    quantity = problem.view.quantity
+    return 1 + sum(quantity[stage.line] * len(stage.options) for stage in plan.stages)

@@ -134,7 +134,10 @@ def _variants(problem: Problem, later: Later, most_saved: int) -> tuple[list[Var
             least, complete = most - _MOST_TIMES, False
         steps = [(k * step.spend, k * step.amount, 0) for k in range(max(1, least), most + 1)]
     else:
-        steps = [(s.spend, s.amount, s.rate) for s in benefit.steps if s.spend <= total]
+        # Of the steps that are surely passed only the highest counts.
+        sure = [s for s in benefit.steps if s.spend <= total - most_saved][:-1]
+        reachable = [s for s in benefit.steps if s.spend <= total and s not in sure]
+        steps = [(s.spend, s.amount, s.rate) for s in reachable]
     variants = []
     for threshold, step_amount, step_rate in steps:
         amount, rate = step_amount, step_rate

@@ -251,25 +251,22 @@ class PartsBenefit:
             if self.gets and part == len(self.parts) - 1:
                 available += need - 1
             most = available // need if most is None else min(most, available // need)
-        if self.at_most is not None:
-            most = min(most or 0, self.at_most)
-        size = sum(need for _, need in self.parts)
+        natural = most or 0
+        most = natural if self.at_most is None else min(natural, self.at_most)
+        needs = [need for _, need in self.parts]
         units = len(view.line_of) if most_units is None else most_units
-        if not most or units < (self.parts[0][1] + 1 if self.gets else size):
+        if not most or units < (needs[0] + 1 if self.gets else sum(needs)):
             return None
         joins: dict[int, list[tuple[int, int]]] = {}
         for part, (scope, _) in enumerate(self.parts):
             for line in view.scope_lines(scope):
                 joins.setdefault(line, []).append((part, self._gain(view, line, part)))
         bonus = self.amount if self.price is None else -self.price
-        machine = machines.slots(
-            [need for _, need in self.parts],
-            most,
-            units,
-            bonus,
-            {line: tuple(parts) for line, parts in joins.items()},
-            optional_last=self.gets,
-        )
+        per_line = {line: tuple(parts) for line, parts in joins.items()}
+        if most == natural and units >= len(view.line_of) and not self.gets:
+            machine = machines.open_slots(needs, most, bonus, per_line)
+        else:
+            machine = machines.slots(needs, most, units, bonus, per_line, optional_last=self.gets)
         gains = {
             line: max(gain for _, gain in parts) if not self.amount else view.room[line]
             for line, parts in joins.items()

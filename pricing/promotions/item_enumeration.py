@@ -2,7 +2,7 @@
 
 The dynamic programme finds the claims that save most; a threshold in a later lane may want claims
 that save less, and a floor or a cap may make a claim worth less than its gains. Then the claims are
-walked one by one, depth first, with the exact best and least gain of the rest as bounds.
+walked one by one, depth first, with the exact best gain of the rest as bound.
 """
 
 from __future__ import annotations
@@ -16,10 +16,6 @@ from pricing.promotions.item_search import to_claims
 from pricing.promotions.machines import NEVER
 from pricing.promotions.view import CartView
 
-Bounds = tuple[Number, Number]
-"""Most and least gain of what is still to come; (NEVER, ...) if it can not be completed."""
-
-_IMPOSSIBLE: Bounds = (NEVER, -NEVER)
 _DEEPEST = 300
 
 
@@ -47,37 +43,31 @@ class Walk:
         for turn, stage in enumerate(plan.stages):
             units = view.units_of(stage.line)
             self._units += [(turn, unit, unit == units[-1]) for unit in units]
-        self._known: dict[tuple[int, int], Bounds] = {}
+        self._known: dict[tuple[int, int], Number] = {}
 
     def claims(
         self,
-        hopeless: Callable[[Number, Number], bool],
-        *,
-        merge: bool,
-    ) -> Iterator[tuple[Number, dict[int, Claim]]]:
-        """Claims with their gain, so long as they are not hopeless.
+        hopeless: Callable[[Number], bool],
+    ) -> Iterator[dict[int, Claim]]:
+        """Claims, so long as they are not hopeless.
 
         Args:
-            hopeless: told the most and the least gain of claims that begin alike, says whether to
-                leave them out. It may grow stricter during the walk.
-            merge: claims with the same gain and the same open digits are alike; see only one.
+            hopeless: told the most that claims which begin alike can gain, says whether to leave
+                them out. It may grow stricter during the walk.
 
         Raises:
             StepsSpent: gave up.
         """
         if len(self._units) > _DEEPEST:
             raise StepsSpent
-        seen: set[tuple[int, int, int, Number]] = set()
         path: list[Option] = []
         settled = self.plan.settled_gain
 
-        def descend(
-            depth: int, state: int, gain: Number, first: int
-        ) -> Iterator[tuple[Number, dict[int, Claim]]]:
+        def descend(depth: int, state: int, gain: Number, first: int) -> Iterator[dict[int, Claim]]:
             if depth == len(self._units):
                 units = [unit for _, unit, _ in self._units]
                 taken = list(zip(units, path, strict=True))
-                yield gain, to_claims(self.plan, self.view, taken)
+                yield to_claims(self.plan, self.view, taken)
                 return
             turn, _, last = self._units[depth]
             options = self.plan.stages[turn].options
@@ -87,24 +77,19 @@ class Walk:
                 if move is None:
                     continue
                 there, more = move
-                most, least = self._bounds(depth + 1, there)
+                most = self._most(depth + 1, there)
                 if most > NEVER:
-                    ahead.append((-(more + most), place, there, more, least))
+                    ahead.append((-(more + most), place, there, more))
             ahead.sort()
-            for negative, place, there, more, least in ahead:
-                if hopeless(gain - negative, gain + more + least):
+            for negative, place, there, more in ahead:
+                if hopeless(gain - negative):
                     continue
-                if merge:
-                    key = (depth, there, -1 if last else place, gain + more)
-                    if key in seen:
-                        continue
-                    seen.add(key)
                 path.append(options[place])
                 yield from descend(depth + 1, there, gain + more, 0 if last else place)
                 path.pop()
 
-        most, least = self._bounds(0, 0)
-        if most > NEVER and not hopeless(settled + most, settled + least):
+        most = self._most(0, 0)
+        if most > NEVER and not hopeless(settled + most):
             yield from descend(0, 0, settled, 0)
 
     def _move(self, depth: int, state: int, option: Option) -> tuple[int, Number] | None:
@@ -133,24 +118,22 @@ class Walk:
                 there -= digit * base
         return there, gain
 
-    def _bounds(self, depth: int, state: int) -> Bounds:
-        """Most and least gain from here on."""
+    def _most(self, depth: int, state: int) -> Number:
+        """Most that can be gained from here on; `NEVER` if it can not be completed."""
         if depth == len(self._units):
-            return (0, 0) if state & self._needed == self._needed else _IMPOSSIBLE
+            return 0 if state & self._needed == self._needed else NEVER
         key = (depth, state)
         known = self._known.get(key)
         if known is not None:
             return known
         most: Number = NEVER
-        least: Number = -NEVER
         for option in self.plan.stages[self._units[depth][0]].options:
             move = self._move(depth, state, option)
             if move is None:
                 continue
             there, gain = move
-            above, below = self._bounds(depth + 1, there)
+            above = self._most(depth + 1, there)
             if above > NEVER:
                 most = max(most, gain + above)
-                least = min(least, gain + below)
-        self._known[key] = (most, least)
-        return most, least
+        self._known[key] = most
+        return most

@@ -1,4 +1,4 @@
-"""What each unit of a cart can do in the item lane, and in which order units are looked at."""
+"""What each unit of a cart can do in the item lane."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from pricing.promotions.item_benefits import Offer
+from pricing.promotions.machines import NEVER
 from pricing.promotions.problem import Problem
+from pricing.promotions.turn_order import turn_order
 
 Number = int | float
 
@@ -87,8 +89,9 @@ class Plan:
         stages: lines that need a decision, in order.
         settled: (line, option, units) of the lines where one option is best whatever else happens.
         settled_gain: what these save.
-        offset: where machine digits begin in the joint state; marks lie below.
         whole: False if a machine was cut.
+        states: joint states that a search may meet, at most.
+        alone: True if no unit can join two promotions at once.
         marks: bit of each tracked promotion.
     """
 
@@ -97,6 +100,8 @@ class Plan:
     settled_gain: Number
     whole: bool
     marks: dict[int, int]
+    states: int = 1
+    alone: bool = True
 
 
 _NOTHING = Option(0, 0, 0, (), ())
@@ -133,11 +138,11 @@ def lay_out(
     base = 1 << len(marks)
     bases: dict[int, int] = {}
     whole = True
-    for index, offer in offers.items():
-        if offer.machine is not None:
-            bases[index] = base
-            base *= offer.machine.size
-            whole = whole and offer.machine.whole
+    machines = {i: offer.machine for i, offer in offers.items() if offer.machine is not None}
+    for index, machine in machines.items():
+        bases[index] = base
+        base *= machine.size
+        whole = whole and machine.whole
     sharing = any(problem.rules[index].shares for index in offers)
     singles: list[list[_Single]] = [[] for _ in problem.view.lines]
     for index, offer in offers.items():
@@ -150,6 +155,7 @@ def lay_out(
         if len(own) > 1 and sharing:
             options, complete = _shared(problem, own, problem.view.room[line])
             plan.whole = plan.whole and complete
+            plan.alone = False
         else:
             options = [Option(s.gain, s.marks, s.barred, s.steps, ((s.rule, s.slot),))
                        for s in own]  # fmt: skip
@@ -161,7 +167,20 @@ def lay_out(
                 plan.settled_gain += options[0].gain * problem.view.quantity[line]
                 continue
         undecided[line] = tuple(options)
-    _order(problem, plan, offers, bases, undecided, weighing)
+    joins = {
+        index: [line for line in machine.moves if line in undecided]
+        for index, machine in machines.items()
+    }
+    closing: dict[int, list[tuple[int, int, tuple[Number, ...]]]] = {}
+    ordered, last, plan.states = turn_order(problem.view, list(undecided), joins, machines)
+    for index, line in last.items():
+        final = tuple(
+            gain if gain <= NEVER else weighing.pooled(offers[index], gain)
+            for gain in machines[index].final
+        )
+        closing.setdefault(line, []).append((bases[index], machines[index].size, final))
+    plan.states <<= len(marks)
+    plan.stages = [Stage(line, undecided[line], tuple(closing.get(line, ()))) for line in ordered]
     return plan
 
 
@@ -255,46 +274,3 @@ def _undominated(options: list[Option]) -> list[Option]:
         if known is None or option.gain > known.gain:
             best[effect] = option
     return list(best.values())
-
-
-def _order(
-    problem: Problem,
-    plan: Plan,
-    offers: Mapping[int, Offer],
-    bases: Mapping[int, int],
-    undecided: Mapping[int, tuple[Option, ...]],
-    weighing: Weighing,
-) -> None:
-    """Lines that share a machine stand together, dear ones first; machines close early."""
-    component = {line: line for line in undecided}
-
-    def root(line: int) -> int:
-        while component[line] != line:
-            component[line] = component[component[line]]
-            line = component[line]
-        return line
-
-    members: dict[int, list[int]] = {}
-    for index in bases:
-        machine = offers[index].machine
-        if machine is None:
-            continue
-        lines = [line for line in machine.moves if line in undecided]
-        members[index] = lines
-        for line in lines[1:]:
-            component[root(line)] = root(lines[0])
-    price = problem.view.price
-    ordered = sorted(undecided, key=lambda line: (root(line), -price[line], line))
-    place = {line: i for i, line in enumerate(ordered)}
-    closing: dict[int, list[tuple[int, int, tuple[Number, ...]]]] = {}
-    for index, lines in members.items():
-        machine = offers[index].machine
-        if not lines or machine is None:
-            continue
-        final = tuple(
-            gain if gain < -(1 << 59) else weighing.pooled(offers[index], gain)
-            for gain in machine.final
-        )
-        last = ordered[max(place[line] for line in lines)]
-        closing.setdefault(last, []).append((bases[index], machine.size, final))
-    plan.stages = [Stage(line, undecided[line], tuple(closing.get(line, ()))) for line in ordered]

@@ -20,15 +20,15 @@ class ItemBest:
     """The best claims, as far as gains add up.
 
     Attributes:
-        gain: what they save by the weighing of the plan; nothing saves more if `whole`.
+        gain: what they save by the weighing of the plan.
+        bound: nothing saves more.
         claims: of each promotion.
-        whole: False if the search kept only its most promising states.
         steps: how many transitions were looked at.
     """
 
     gain: Number
+    bound: Number
     claims: dict[int, Claim]
-    whole: bool
     steps: int
 
 
@@ -67,9 +67,10 @@ def search(plan: Plan, view: CartView, required: int, width: int) -> ItemBest | 
     needed = sum(bit for index, bit in plan.marks.items() if required >> index & 1)
     ends = [(way[0], -state) for state, way in layer.items() if state & needed == needed]
     if not ends:
-        return None if whole else ItemBest(0, {}, whole, steps)
+        return None if whole else ItemBest(0, float("inf"), {}, steps)
     gain, end = max(ends)
-    return ItemBest(gain, _claims(plan, view, layers, -end), whole, steps)
+    bound = gain if whole else float("inf")
+    return ItemBest(gain, bound, _claims(plan, view, layers, -end), steps)
 
 
 def _join(layer: dict[int, _Way], options: tuple[Option, ...]) -> dict[int, _Way]:

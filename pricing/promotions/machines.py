@@ -42,12 +42,14 @@ class Machine(NamedTuple):
         final: per digit, the gain when it is the last, or `NEVER`.
         moves: per line that may join, its moves.
         whole: False if rounds were cut to keep `size` small.
+        ordered: True if dear units must join before cheap ones.
     """
 
     size: int
     final: Sequence[int]
     moves: Mapping[int, tuple[Move, ...]]
     whole: bool = True
+    ordered: bool = False
 
 
 def counter(limit: int, gains: Mapping[int, int]) -> Machine:
@@ -82,7 +84,7 @@ def rounds(
     moves = {
         line: (Move(0, follows, [gain[role] for role in roles]),) for line, gain in gains.items()
     }
-    return Machine(size, final, moves, whole)
+    return Machine(size, final, moves, whole, ordered=must < group)
 
 
 def tiers(
@@ -145,33 +147,82 @@ def slots(
 
     Args:
         needs: units of each part in one round.
-        optional_last: True if the last part of the last round may be incomplete, but not empty.
         most: most rounds.
         most_units: most units in all of them.
         bonus: final gain of each round.
         gains: per line, (part, gain) for each part that a unit may join.
+        optional_last: True if the last part of the last round may be incomplete, but not empty.
     """
     whole = True
     while most > 1 and prod(most * need + 1 for need in needs) > MAX_DIGITS:
         most, whole = most - 1, False
-    tops = [most * need for need in needs]
-    every = product(*(range(top + 1) for top in tops))
+    every = product(*(range(most * need + 1) for need in needs))
     counts = [count for count in every if sum(count) <= most_units]
     digit = {count: d for d, count in enumerate(counts)}
     final = [_slots_final(count, needs, bonus, optional_last=optional_last) for count in counts]
-    follows = []
-    for part in range(len(needs)):
-        follow = []
-        for count in counts:
-            more = (*count[:part], count[part] + 1, *count[part + 1 :])
-            follow.append(digit.get(more, -1))
-        follows.append(follow)
+    follows = [
+        [digit.get(_one_more(count, part), -1) for count in counts] for part in _parts(needs)
+    ]
     size = len(counts)
     moves = {
         line: tuple(Move(part, follows[part], [gain] * size) for part, gain in parts)
         for line, parts in gains.items()
     }
     return Machine(size, final, moves, whole)
+
+
+def open_slots(
+    needs: Sequence[int],
+    most: int,
+    bonus: int,
+    gains: Mapping[int, tuple[tuple[int, int], ...]],
+) -> Machine:
+    """The same where nothing limits the rounds but the cart: complete rounds are forgotten.
+
+    Args:
+        needs: units of each part in one round.
+        most: rounds that the cart has units for.
+        bonus: gain of each complete round.
+        gains: per line, (part, gain) for each part that a unit may join.
+    """
+    counts = [(0,) * len(needs)]
+    digit = {counts[0]: 0}
+    follows: list[list[int]] = [[] for _ in needs]
+    complete: list[list[int]] = [[] for _ in needs]
+    whole = True
+    for count in counts:
+        for part in _parts(needs):
+            more = _one_more(count, part)
+            done = all(have >= need for have, need in zip(more, needs, strict=True))
+            if done:
+                more = tuple(have - need for have, need in zip(more, needs, strict=True))
+            if more not in digit:
+                if any(have > most * need for have, need in zip(more, needs, strict=True)):
+                    more = ()
+                elif len(counts) >= MAX_DIGITS:
+                    more, whole = (), False
+                else:
+                    digit[more] = len(counts)
+                    counts.append(more)
+            follows[part].append(digit.get(more, -1))
+            complete[part].append(bonus if done else 0)
+    final = [0] + [NEVER] * (len(counts) - 1)
+    moves = {
+        line: tuple(
+            Move(part, follows[part], [gain + extra for extra in complete[part]])
+            for part, gain in parts
+        )
+        for line, parts in gains.items()
+    }
+    return Machine(len(counts), final, moves, whole)
+
+
+def _parts(needs: Sequence[int]) -> range:
+    return range(len(needs))
+
+
+def _one_more(count: tuple[int, ...], part: int) -> tuple[int, ...]:
+    return (*count[:part], count[part] + 1, *count[part + 1 :])
 
 
 def _slots_final(

@@ -26,10 +26,7 @@ class WholeCartTill:
         self.combo = combo
         view = problem.view
         self.subtotal = view.subtotal
-        self.floor = sum(
-            min(price, floor) * quantity
-            for price, floor, quantity in zip(view.price, view.floor, view.quantity, strict=True)
-        )
+        self.floor = view.least
         self.charge = view.cart.shipping
         for variant in combo.shipping:
             self.charge -= min(self.charge, variant.off(0))
@@ -109,11 +106,7 @@ class ScopedTill:
         for variant in combo.shipping:
             charge -= min(charge, variant.off(0))
         self.charge = charge
-        floors = sum(
-            min(price, floor) * quantity
-            for price, floor, quantity in zip(view.price, view.floor, view.quantity, strict=True)
-        )
-        self.least = floors + charge
+        self.least = view.least + charge
         goods = sum(self._at(line, view.price[line]) * view.quantity[line] for line in range(lines))
         self.start = goods - fixed - slack + charge
 
@@ -160,7 +153,7 @@ class ScopedTill:
 
     def bound(self, gain: Number) -> int:
         """No total is below this if the item lane saves at most `gain`, weighed."""
-        return max(ceil(self.start - gain), self.least)
+        return max(ceil(self.start - min(gain, self.start)), self.least)
 
 
 def _rate(variant: Variant) -> float:

@@ -21,6 +21,7 @@ class CartView:
         line_of: line of each unit.
         unit_price: per unit.
         subtotal: all units at their price.
+        least: what all units cost when none is dearer than its floor.
         full_price: per line, True if not marked down.
     """
 
@@ -31,6 +32,7 @@ class CartView:
         "first_unit",
         "floor",
         "full_price",
+        "least",
         "line_of",
         "line_total",
         "lines",
@@ -55,6 +57,9 @@ class CartView:
         self.full_price = [not line.marked_down for line in lines]
         self.line_total = [line.price * line.quantity for line in lines]
         self.subtotal = sum(self.line_total)
+        self.least = self.subtotal - sum(
+            room * line.quantity for room, line in zip(self.room, lines, strict=True)
+        )
         self.first_unit: list[int] = []
         self.line_of: list[int] = []
         self.unit_price: list[int] = []

@@ -1,0 +1,351 @@
+"""The item lane where it is too wide for one joint search: a bound, good claims, often the best.
+
+Lagrangian relaxation: that a unit joins one promotion only is lifted, and joining costs a price
+instead. Then every counting promotion makes its best claim by itself, and the prices of all units
+with the values of all claims bound what can be saved. Prices rise where claims overlap. Good claims
+are picked promotion by promotion. Where bound and claims differ by little, a joint search closes
+the gap: a state is dropped once it has lost more against the bound than the claims have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import floor, inf
+
+from pricing.promotions.item_benefits import Claim
+from pricing.promotions.item_options import Number, Option, Plan, Step
+from pricing.promotions.item_search import to_claims
+from pricing.promotions.machines import NEVER
+from pricing.promotions.problem import Problem
+
+_ROUNDS = 12
+_AFLOAT = 1e-6
+_HOPELESS = NEVER // 2
+_NO_OPTION = Option(0, 0, 0, (), ())
+
+
+@dataclass(slots=True)
+class Player:
+    """A counting promotion by itself.
+
+    Attributes:
+        units: its lines unit by unit, in the order of the plan, each with its moves.
+        final: weighed final gain per digit.
+        ahead: per unit and digit, the most that it can still gain at the present prices; one
+            entry more than digits, `NEVER`, for the move that does not exist.
+    """
+
+    index: int
+    base: int
+    units: list[tuple[int, list[tuple[Step, Option]]]]
+    final: list[Number]
+    ahead: list[list[Number]]
+
+    def look_ahead(self, prices: dict[int, Number]) -> Number:
+        """The value of the best claim when joining costs a price; fills `ahead`."""
+        after: list[Number] = [*self.final, NEVER]
+        ahead = [after]
+        for line, moves in reversed(self.units):
+            price = prices[line]
+            best = after
+            for step, _ in moves:
+                best = [
+                    stay if stay >= (join := gain - price + after[there]) else join
+                    for stay, there, gain in zip(best, step.follows, step.gains, strict=False)
+                ]
+                best.append(NEVER)
+            ahead.append(best)
+            after = best
+        ahead.reverse()
+        self.ahead = ahead
+        return max(0, after[0])
+
+    def picks(self, prices: dict[int, Number]) -> list[tuple[int, Option]]:
+        """(line, option) of each unit in the claim that `look_ahead` found."""
+        digit = 0
+        found = []
+        for place, (line, moves) in enumerate(self.units):
+            here, after = self.ahead[place][digit], self.ahead[place + 1]
+            if here <= after[digit]:
+                continue
+            price = prices[line]
+            for step, option in moves:
+                there = step.follows[digit]
+                if there >= 0 and step.gains[digit] - price + after[there] >= here:
+                    found.append((line, option))
+                    digit = there
+                    break
+        return found
+
+
+class Relaxation:
+    """Bound and claims for a plan in which every option is one promotion.
+
+    Attributes:
+        bound: nothing in the item lane saves more, weighed.
+        gain: what the claims save, weighed.
+        claims: good claims; the best if `gain` meets `bound`.
+        steps: transitions looked at.
+    """
+
+    def __init__(self, problem: Problem, plan: Plan, steps: int) -> None:
+        """Search.
+
+        Args:
+            problem: the cart.
+            plan: laid out without `every`.
+            steps: transitions that may be looked at to close the gap.
+        """
+        self.problem = problem
+        self.plan = plan
+        self.steps = 0
+        self.bound: Number = inf
+        self.gain: Number = -1
+        self.claims: dict[int, Claim] = {}
+        self._quantity = {s.line: problem.view.quantity[s.line] for s in plan.stages}
+        self._soft: dict[int, Number] = {}
+        for stage in plan.stages:
+            self._soft[stage.line] = max((o.gain for o in stage.options if not o.steps), default=0)
+        self._players = self._gather()
+        self._prices = dict(self._soft)
+        self._values: list[Number] = []
+        self._find_prices()
+        if self.gain < self.bound - _AFLOAT:
+            self._close(steps)
+
+    def _gather(self) -> list[Player]:
+        finals = {base: final for stage in self.plan.stages for base, _, final in stage.closing}
+        players: dict[int, Player] = {}
+        for stage in self.plan.stages:
+            moves: dict[int, list[tuple[Step, Option]]] = {}
+            for option in stage.options:
+                for step in option.steps:
+                    moves.setdefault(step.base, []).append((step, option))
+            for base, own in moves.items():
+                player = players.get(base)
+                if player is None:
+                    index = own[0][1].parts[0][0]
+                    player = Player(index, base, [], list(finals[base]), [])
+                    players[base] = player
+                player.units += [(stage.line, own)] * self._quantity[stage.line]
+        return sorted(players.values(), key=lambda player: player.index)
+
+    def _find_prices(self) -> None:
+        """Raise prices where claims overlap, lower them where nobody claims."""
+        self._values = [player.look_ahead(self._prices) for player in self._players]
+        # Prices only rise: what is worth nothing at the lowest is worth nothing at all.
+        self._players = [p for p, v in zip(self._players, self._values, strict=True) if v > 0]
+        self._values = [value for value in self._values if value > 0]
+        best_prices = self._prices
+        for turn in range(_ROUNDS):
+            bound = self.plan.settled_gain + sum(self._values)
+            bound += sum(self._prices[line] * q for line, q in self._quantity.items())
+            if bound < self.bound:
+                self.bound, best_prices = bound, dict(self._prices)
+            if turn in (0, 4, _ROUNDS - 1):
+                self._pick_claims()
+            if self.gain >= self.bound - _AFLOAT:
+                return
+            if turn >= 4 and self.bound - self.gain < 0.01 * self.gain:
+                break
+            over = self._overlaps()
+            if not over:
+                break
+            step = (bound - self.gain) / sum(count * count for count in over.values())
+            for line, count in over.items():
+                price = self._prices[line] + step * count
+                # Sixteenths add up without rounding.
+                self._prices[line] = max(self._soft[line], floor(price * 16) / 16)
+            for place, player in enumerate(self._players):
+                if any(line in over for line, _ in player.units):
+                    self._values[place] = player.look_ahead(self._prices)
+        self._prices = best_prices
+        for player in self._players:
+            player.look_ahead(self._prices)
+
+    def _overlaps(self) -> dict[int, int]:
+        """Per line, units claimed beyond those there are; below zero where the price may fall."""
+        taken = dict.fromkeys(self._quantity, 0)
+        for player in self._players:
+            for line, _ in player.picks(self._prices):
+                taken[line] += 1
+            self.steps += 2 * len(player.units)
+        over = {}
+        for line, count in taken.items():
+            more = count - self._quantity[line]
+            if more > 0 or (more < 0 and self._prices[line] > self._soft[line]):
+                over[line] = more
+        return over
+
+    def _pick_claims(self) -> None:
+        """Claims that do not overlap: promotions one by one, the most valuable first."""
+        left = dict(self._quantity)
+        marks = 0
+        joined: list[tuple[int, Option]] = []
+        by_value = sorted(
+            range(len(self._players)), key=lambda i: (-self._values[i], self._players[i].index)
+        )
+        for place in by_value:
+            if self._values[place] <= _AFLOAT:
+                break
+            player = self._players[place]
+            own = player.units[0][1][0][1]
+            if marks & own.barred:
+                continue
+            room = dict(left)
+            units = []
+            for line, moves in player.units:
+                if room[line] > 0:
+                    room[line] -= 1
+                    units.append((line, moves))
+            alone = Player(player.index, player.base, units, player.final, [])
+            if alone.look_ahead(self._soft) > _AFLOAT:
+                marks |= own.marks
+                picks = alone.picks(self._soft)
+                joined += picks
+                for line, _ in picks:
+                    left[line] -= 1
+            self.steps += 2 * len(units)
+        self._keep(joined, left, marks)
+
+    def _keep(self, joined: list[tuple[int, Option]], left: dict[int, int], marks: int) -> None:
+        """Fill up with what counts nothing; keep the claims if they are the best so far."""
+        view = self.problem.view
+        fresh = {line: iter(view.units_of(line)) for line in self._quantity}
+        taken = [(next(fresh[line]), option) for line, option in joined]
+        for stage in self.plan.stages:
+            if not left[stage.line]:
+                continue
+            soft = [o for o in stage.options if not o.steps and not o.barred & marks]
+            option = max(soft, key=lambda o: o.gain, default=_NO_OPTION)
+            marks |= option.marks
+            taken += [(unit, option) for unit in fresh[stage.line]]
+        gain = self.plan.settled_gain + self._worth(taken)
+        if gain > self.gain:
+            self.gain = gain
+            self.claims = to_claims(self.plan, view, sorted(taken, key=lambda t: t[0]))
+
+    def _worth(self, taken: list[tuple[int, Option]]) -> Number:
+        """What options save, machines run in the order of the plan."""
+        place = {stage.line: turn for turn, stage in enumerate(self.plan.stages)}
+        line_of = self.problem.view.line_of
+        digits = {player.base: 0 for player in self._players}
+        gain: Number = 0
+        for _, option in sorted(taken, key=lambda t: place[line_of[t[0]]]):
+            gain += option.gain
+            for base, _, follows, gains in option.steps:
+                digit = digits[base]
+                gain += gains[digit]
+                digits[base] = follows[digit]
+        return gain + sum(player.final[digits[player.base]] for player in self._players)
+
+    def _close(self, steps: int) -> None:
+        """Search jointly, dropping what loses more than the gap between bound and claims."""
+        gap = self.bound - self.gain + _AFLOAT
+        by_line: dict[int, list[Player]] = {}
+        for player in self._players:
+            for line in {line for line, _ in player.units}:
+                by_line.setdefault(line, []).append(player)
+        at = {player.base: 0 for player in self._players}
+        layer: dict[int, tuple[Number, int, Option | None]] = {0: (0.0, 0, None)}
+        layers = []
+        alive = {player.base for player in self._players}
+        for stage in self.plan.stages:
+            own = by_line.get(stage.line, [])
+            price = self._prices[stage.line]
+            options = tuple(o for o in stage.options if all(s.base in alive for s in o.steps))
+            for _ in range(self._quantity[stage.line]):
+                around = [
+                    (p.base, len(p.final), p.ahead[at[p.base]], p.ahead[at[p.base] + 1])
+                    for p in own
+                ]
+                layer = _join(layer, options, around, price, gap)
+                self.steps += len(layer) * len(options)
+                if self.steps > steps or not layer:
+                    return
+                for player in own:
+                    at[player.base] += 1
+                layers.append(layer)
+            for base, size, _ in stage.closing:
+                closed: dict[int, tuple[Number, int, Option | None]] = {}
+                for state, (loss, _, _) in layer.items():
+                    there = state - state // base % size * base
+                    if there not in closed or loss < closed[there][0]:
+                        closed[there] = (loss, state, None)
+                layer = closed
+                layers.append(layer)
+        loss, state = min((way[0], state) for state, way in layer.items())
+        self.gain = self.bound = self.bound - loss
+        self._trace(layers, state)
+
+    def _trace(
+        self, layers: list[dict[int, tuple[Number, int, Option | None]]], state: int
+    ) -> None:
+        taken = []
+        at = len(layers)
+        for stage in reversed(self.plan.stages):
+            for _ in stage.closing:
+                at -= 1
+                state = layers[at][state][1]
+            for unit in reversed(self.problem.view.units_of(stage.line)):
+                at -= 1
+                _, state, option = layers[at][state]
+                if option is not None:
+                    taken.append((unit, option))
+        taken.reverse()
+        self.claims = to_claims(self.plan, self.problem.view, taken)
+
+
+def _join(
+    layer: dict[int, tuple[Number, int, Option | None]],
+    options: tuple[Option, ...],
+    around: list[tuple[int, int, list[Number], list[Number]]],
+    price: Number,
+    gap: Number,
+) -> dict[int, tuple[Number, int, Option | None]]:
+    """One more unit: what each option loses against the bound.
+
+    Args:
+        layer: loss, state before and option by state.
+        options: what the unit can do.
+        around: of every machine that it may join, (base, size, ahead now, ahead after).
+        price: of the unit.
+        gap: a state that loses more is dropped.
+    """
+    after: dict[int, tuple[Number, int, Option | None]] = {}
+    for state, (lost, _, _) in layer.items():
+        # A machine that the unit does not join loses what it hoped for from it; one that needs
+        # every unit that is left must be joined.
+        passed = lost + price
+        pressing = 0
+        hopes: dict[int, tuple[Number, Number, list[Number], int, int]] = {}
+        for base, size, now, later in around:
+            digit = state // base % size
+            if later[digit] <= _HOPELESS:
+                pressing += 1
+                hopes[base] = (0, now[digit], later, digit, 1)
+            else:
+                hope = now[digit] - later[digit]
+                passed += hope
+                hopes[base] = (hope, now[digit], later, digit, 0)
+        for option in options:
+            gain, marks, barred, moves, _ = option
+            if state & barred:
+                continue
+            loss = passed - gain
+            there = state | marks
+            pressed = pressing
+            for base, _, follows, gains in moves:
+                hope, best, later, digit, presses = hopes[base]
+                follow = follows[digit]
+                if later[follow] <= _HOPELESS:
+                    pressed = -1
+                    break
+                loss += best - hope - gains[digit] - later[follow]
+                pressed -= presses
+                there += (follow - digit) * base
+            if pressed == 0 and loss <= gap:
+                known = after.get(there)
+                if known is None or loss < known[0]:
+                    after[there] = (loss, state, option)
+    return after
