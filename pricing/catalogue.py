@@ -7,15 +7,19 @@ work on a `Catalogue`: the same knowledge as columns, one row a (sku, market) pa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
-from typing import Final
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.arrays import BoolArray, FloatArray, IntArray, StrArray, frozen
 from pricing.currencies import decimals
 from pricing.errors import InvalidCatalogue
+
+TimeArray = NDArray[np.datetime64]
+"""Times in UTC, to the second; NaT where none is known."""
 
 UNKNOWN: Final = -1
 """In a column of money: no amount is known. Prices and costs are never negative."""
@@ -138,6 +142,37 @@ class Labels:
         return same
 
 
+def _left_out() -> NDArray[Any]:
+    """The default of a column that may be left out."""
+    return np.empty(0, dtype=np.int64)
+
+
+# Columns that may be left out, by what stands in a row of which nothing is known.
+_OPTIONAL: Final[dict[str, tuple[Any, Any]]] = {
+    "kvi": (np.bool_, False),
+    "minimum_price": (np.int64, UNKNOWN),
+    "maximum_price": (np.int64, UNKNOWN),
+    "rrp": (np.int64, UNKNOWN),
+    "map_floor": (np.int64, UNKNOWN),
+    "price_day_ago": (np.int64, UNKNOWN),
+    "price_week_ago": (np.int64, UNKNOWN),
+    "changed_at": ("datetime64[s]", np.datetime64("NaT")),
+    "inputs_at": ("datetime64[s]", np.datetime64("NaT")),
+    "money_currency": (np.str_, ""),
+    "pack_size": (np.float64, np.nan),
+}
+_MONEY: Final = (
+    "price",
+    "cost",
+    "minimum_price",
+    "maximum_price",
+    "rrp",
+    "map_floor",
+    "price_day_ago",
+    "price_week_ago",
+)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
     """All that a price decision knows of n (sku, market) pairs, as columns of equal length.
@@ -152,6 +187,22 @@ class Catalogue:
         cost: (n,) int, unit cost in minor units, net of tax; UNKNOWN where none is known.
         stock: (n,) units on hand; NaN where nobody counted.
 
+    The columns from here on may be left out; then nothing is known in any row.
+
+    Attributes:
+        kvi: (n,) True for key value items: the products by which customers judge the shop.
+        minimum_price: (n,) int, lowest price the owner allows, minor units, tax included.
+        maximum_price: (n,) int, highest price the owner allows.
+        rrp: (n,) int, recommended retail price: a cap where it is known.
+        map_floor: (n,) int, minimum advertised price; holds only in markets whose law allows it.
+        price_day_ago: (n,) int, the price in force 24 hours ago.
+        price_week_ago: (n,) int, the price in force seven days ago.
+        changed_at: (n,) when the price in force came into force.
+        inputs_at: (n,) age of the oldest input: when cost and sales of the row were last known.
+        money_currency: (n,) ISO code in which cost and price were stated; `""` where the source
+            said none and the market's own is taken.
+        pack_size: (n,) content of a pack in the product's own unit.
+
     Raises:
         InvalidCatalogue: columns of unequal length, a repeated (sku, market), or a value that
             the column cannot hold.
@@ -165,9 +216,25 @@ class Catalogue:
     price: IntArray
     cost: IntArray
     stock: FloatArray
+    kvi: BoolArray = field(default_factory=_left_out)
+    minimum_price: IntArray = field(default_factory=_left_out)
+    maximum_price: IntArray = field(default_factory=_left_out)
+    rrp: IntArray = field(default_factory=_left_out)
+    map_floor: IntArray = field(default_factory=_left_out)
+    price_day_ago: IntArray = field(default_factory=_left_out)
+    price_week_ago: IntArray = field(default_factory=_left_out)
+    changed_at: TimeArray = field(default_factory=_left_out)
+    inputs_at: TimeArray = field(default_factory=_left_out)
+    money_currency: StrArray = field(default_factory=_left_out)
+    pack_size: FloatArray = field(default_factory=_left_out)
 
     def __post_init__(self) -> None:
         n = len(self.sku)
+        for name, (kind, nothing) in _OPTIONAL.items():
+            given = np.asarray(getattr(self, name))
+            # A column left out is one value seen n times: it takes no memory.
+            column = given if len(given) else np.broadcast_to(np.asarray(nothing, dtype=kind), n)
+            object.__setattr__(self, name, frozen(column.astype(kind, copy=False)))
         for name, kind in (
             ("sku", np.str_),
             ("price", np.int64),
@@ -187,10 +254,11 @@ class Catalogue:
                 )
         if tuple(market.code for market in self.markets) != self.market.names:
             raise InvalidCatalogue("markets must list the records of market.names, in that order")
-        for name in ("price", "cost"):
-            column: IntArray = getattr(self, name)
-            self._refuse(column < UNKNOWN, name, "is negative")
-            self._refuse(column == 0, name, "is zero; leave it unknown instead")
+        for name in _MONEY:
+            money: IntArray = getattr(self, name)
+            self._refuse(money < UNKNOWN, name, "is negative")
+            self._refuse(money == 0, name, "is zero; leave it unknown instead")
+        self._refuse(self.pack_size <= 0, "pack_size", "is not above zero")
         self._refuse(self.stock < 0, "stock", "is negative")
         self._refuse_repeated_keys()
 
@@ -224,6 +292,7 @@ class Catalogue:
             price=self.price[rows],
             cost=self.cost[rows],
             stock=self.stock[rows],
+            **{name: getattr(self, name)[rows] for name in _OPTIONAL},
         )
 
     def where(

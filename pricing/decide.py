@@ -6,9 +6,9 @@ night run, and a past day for a replay.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 
@@ -16,71 +16,24 @@ from models.arrays import BoolArray, FloatArray, IntArray
 from models.demand import DemandContext, DemandModel
 from pricing.catalogue import Catalogue, CompetitorPrices
 from pricing.decisions import Action, Decisions
-from pricing.errors import InvalidCatalogue, InvalidLimits
+from pricing.errors import InvalidCatalogue
 from pricing.guardrails import (
     MISSING_INPUT,
-    GuardrailLimits,
     Limit,
     PriceBounds,
     price_bounds,
     violations,
 )
-from pricing.list_price import JointLimit, SolveReport, choose
+from pricing.joint_limits import CHANGE_COUNTS, Grid, JointLimit, joint_limits
+from pricing.list_price import SolveReport, choose
+from pricing.objective import Objective, Worth, worth_of
+from pricing.policy import PricingPolicy
 from pricing.price_points import EndingRule, candidate_grid
 
+__all__ = ["Objective", "PricingPolicy", "decide"]
 
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """What a price is chosen for: a weighted sum of expected figures a period.
-
-    Attributes:
-        profit: weight of (net price - cost) x units.
-        revenue: weight of net price x units.
-    """
-
-    profit: float = 1.0
-    revenue: float = 0.0
-
-    def __post_init__(self) -> None:
-        if min(self.profit, self.revenue) < 0 or self.profit + self.revenue <= 0:
-            raise InvalidLimits(
-                f"objective weights profit={self.profit}, revenue={self.revenue} must not be "
-                "negative, and one of them must be above zero"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class PricingPolicy:
-    """How a run decides.
-
-    Attributes:
-        limits: hard limits on every price.
-        objective: what is maximised.
-        endings: price endings by market code; other markets get `EndingRule.usual`.
-        max_changes: most price changes in the run; None for any number.
-        candidates: prices tried a row, beside the price in force.
-        exchange_rates: value of one major unit of each currency in a currency of reference;
-            needed only where a joint limit spans several currencies.
-        time_limit: seconds that the joint problem may take.
-    """
-
-    limits: GuardrailLimits = field(default_factory=GuardrailLimits)
-    objective: Objective = field(default_factory=Objective)
-    endings: Mapping[str, EndingRule] = field(default_factory=dict)
-    max_changes: int | None = None
-    candidates: int = 24
-    exchange_rates: Mapping[str, float] = field(default_factory=dict)
-    time_limit: float = 30.0
-
-    def __post_init__(self) -> None:
-        if self.max_changes is not None and self.max_changes < 0:
-            raise InvalidLimits(f"max_changes {self.max_changes} must not be negative")
-        if not 2 <= self.candidates <= 1000:
-            raise InvalidLimits(f"candidates {self.candidates} must be from 2 to 1000")
-        if self.time_limit <= 0:
-            raise InvalidLimits(f"time_limit {self.time_limit} must be above zero seconds")
-        if any(rate <= 0 for rate in self.exchange_rates.values()):
-            raise InvalidLimits("exchange_rates must be above zero")
+_NUDGE: Final = 1e-6
+"""Relative step of price by which the direction of the objective is told."""
 
 
 def decide(
@@ -126,26 +79,32 @@ def decide(
     bounds.hold[in_force >= 0.0] |= int(Limit.IMPLAUSIBLE_DEMAND)
     broken = violations(catalogue.price, catalogue, competitors, policy.limits)
     prices, valid = _candidates(catalogue, bounds, policy)
-    worth = _worth(prices, catalogue, demand, policy, context)
-    column, passed_over, solve = _choose(worth, valid, broken != 0, policy)
+    rate = policy.rate_of(catalogue)
+    price = _major(prices, catalogue)
+    worth = worth_of(price, policy.objective, catalogue, demand, competitors, context)
+    limits = _joint_limits(price, valid, worth, rate, catalogue, competitors, policy)
+    value = np.nan_to_num(worth.total * rate[:, None], nan=0.0)
+    column, passed_over, solve = _choose(value, valid, broken != 0, limits, policy)
 
-    price = np.take_along_axis(prices, column[:, None], axis=1)[:, 0]
+    decided = np.take_along_axis(prices, column[:, None], axis=1)[:, 0]
     changed = column > 0
     # The last word: whatever the search above believes, a price that breaks a limit stays out.
-    refused = np.where(changed, violations(price, catalogue, competitors, policy.limits), 0)
-    price = np.where(refused != 0, catalogue.price, price)
+    refused = np.where(changed, violations(decided, catalogue, competitors, policy.limits), 0)
+    decided = np.where(refused != 0, catalogue.price, decided)
     changed &= refused == 0
     held = np.where(changed, 0, refused | passed_over | _without_candidates(bounds, valid))
 
-    at_lower, at_upper = _pressed(price, prices, valid, catalogue, demand, policy, context)
-    after = _expected(price, catalogue, demand, context)
+    at_lower, at_upper = _pressed(
+        decided, prices, valid, catalogue, demand, competitors, policy, context
+    )
+    after = _expected(decided, catalogue, demand, context)
     before = _expected(catalogue.price, catalogue, demand, context)
-    elasticity, std_error = demand.price_elasticity(_major(price, catalogue))
+    elasticity, std_error = demand.price_elasticity(_major(decided, catalogue))
     return Decisions(
         catalogue=catalogue,
         competitors=competitors,
         decided_at=decided_at,
-        price=price,
+        price=decided,
         action=np.where(changed, Action.CHANGE, np.where(held != 0, Action.HOLD, Action.KEEP)),
         held_by=held,
         broken_before=broken & ~int(MISSING_INPUT),
@@ -200,45 +159,52 @@ def _candidates(
     return prices, valid
 
 
-def _worth(
-    prices: IntArray,
+def _joint_limits(
+    price: FloatArray,
+    valid: BoolArray,
+    worth: Worth,
+    rate: FloatArray,
     catalogue: Catalogue,
-    demand: DemandModel,
+    competitors: CompetitorPrices,
     policy: PricingPolicy,
-    context: DemandContext | None,
-) -> FloatArray:
-    """(n, k) the objective at each candidate; 0 where the row has nothing to choose by."""
-    price = _major(prices, catalogue)
-    net = price / (1.0 + catalogue.tax_rate)[:, None]
-    cost = _major(catalogue.cost, catalogue)[:, None]
-    weights = policy.objective
-    worth = demand.units(price, context) * (weights.profit * (net - cost) + weights.revenue * net)
-    worth *= _exchange_rate(catalogue, policy)[:, None]
-    return np.nan_to_num(worth, copy=False, nan=0.0)
+) -> tuple[JointLimit, ...]:
+    if policy.max_changes is None and not policy.joint.any:
+        return ()
+    grid = Grid(
+        price=price,
+        net=price / (1.0 + catalogue.tax_rate)[:, None],
+        units=np.nan_to_num(worth.units),
+        valid=valid,
+        cost=_major(catalogue.cost, catalogue),
+        lowest=_major(competitors.lowest, catalogue),
+        rate=rate,
+    )
+    return joint_limits(policy.joint, policy.max_changes, grid, catalogue, competitors)
 
 
 def _choose(
-    worth: FloatArray, valid: BoolArray, broken: BoolArray, policy: PricingPolicy
+    value: FloatArray,
+    valid: BoolArray,
+    broken: BoolArray,
+    limits: tuple[JointLimit, ...],
+    policy: PricingPolicy,
 ) -> tuple[IntArray, IntArray, SolveReport]:
-    """The column chosen a row, and the rows that only the change budget kept from changing.
+    """The column chosen a row, and the rows that only a joint limit kept from changing.
 
     A row whose price in force breaks a limit must move if it can. Where there are more such rows
     than changes allowed, they alone compete for the budget.
     """
     must = broken & valid[:, 1:].any(axis=1)
     allowed = valid.copy()
-    limits = []
-    if policy.max_changes is None or int(must.sum()) <= policy.max_changes:
+    budget = min((x.at_most for x in limits if x.name in CHANGE_COUNTS), default=np.inf)
+    if int(must.sum()) <= budget:
         allowed[must, 0] = False
     else:
         allowed[~must, 1:] = False
-    if policy.max_changes is not None:
-        usage = np.ones(worth.shape, dtype=np.int64)
-        usage[:, 0] = 0
-        limits.append(JointLimit("max_changes", usage, policy.max_changes))
-    column, solve = choose(worth, allowed, limits, time_limit=policy.time_limit)
-    wanted = must | (np.where(valid, worth, -np.inf).argmax(axis=1) > 0)
-    passed_over = np.where(wanted & (column == 0), int(Limit.CHANGE_BUDGET), 0)
+    column, solve = choose(value, allowed, limits, time_limit=policy.time_limit, gap=policy.gap)
+    wanted = must | (np.where(valid, value, -np.inf).argmax(axis=1) > 0)
+    which = Limit.CHANGE_BUDGET if np.isfinite(budget) else Limit.JOINT_LIMIT
+    passed_over = np.where(wanted & (column == 0), int(which), 0)
     return column, passed_over, solve
 
 
@@ -263,6 +229,7 @@ def _pressed(
     valid: BoolArray,
     catalogue: Catalogue,
     demand: DemandModel,
+    competitors: CompetitorPrices,
     policy: PricingPolicy,
     context: DemandContext | None,
 ) -> tuple[BoolArray, BoolArray]:
@@ -271,12 +238,11 @@ def _pressed(
     lowest = np.where(real, grid, np.iinfo(np.int64).max).min(axis=1)
     highest = np.where(real, grid, np.iinfo(np.int64).min).max(axis=1)
     major = _major(price, catalogue)
-    keep = 1.0 / (1.0 + catalogue.tax_rate)
-    units, slope = demand.units(major, context), demand.gradient(major, context)
-    margin = major * keep - _major(catalogue.cost, catalogue)
-    weights = policy.objective
-    rise = weights.profit * (keep * units + margin * slope)
-    rise += weights.revenue * keep * (units + major * slope)
+    here, beyond = (
+        worth_of(at, policy.objective, catalogue, demand, competitors, context).total
+        for at in (major, major * (1.0 + _NUDGE))
+    )
+    rise = beyond - here
     return (price <= lowest) & (rise < 0), (price >= highest) & (rise > 0)
 
 
@@ -296,19 +262,3 @@ def _major(minor: IntArray, catalogue: Catalogue) -> FloatArray:
     """Minor units (n,) or (n, k) as major units, NaN where the amount is unknown or no price."""
     scale = catalogue.scale if minor.ndim == 1 else catalogue.scale[:, None]
     return np.where(minor > 0, minor / scale, np.nan)
-
-
-def _exchange_rate(catalogue: Catalogue, policy: PricingPolicy) -> FloatArray:
-    """(n,) worth of each row's major unit; 1 where no joint limit weighs currencies."""
-    currencies = [market.currency for market in catalogue.markets]
-    if policy.max_changes is None or len(set(currencies)) <= 1:
-        return np.ones(len(catalogue))
-    missing = sorted(set(currencies) - set(policy.exchange_rates))
-    if missing:
-        raise InvalidLimits(
-            f"max_changes couples markets in {sorted(set(currencies))}; "
-            f"exchange_rates lacks {missing}"
-        )
-    by_market = np.array([policy.exchange_rates[currency] for currency in currencies])
-    rate: FloatArray = by_market[catalogue.market.codes]
-    return rate

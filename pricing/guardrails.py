@@ -34,6 +34,23 @@ class Limit(IntFlag):
     MISSING_PRICE = auto()
     MISSING_DEMAND = auto()
     IMPLAUSIBLE_DEMAND = auto()
+    JOINT_LIMIT = auto()
+    RELATION = auto()
+    MINIMUM_PRICE = auto()
+    MAXIMUM_PRICE = auto()
+    RRP_CAP = auto()
+    MAP_FLOOR = auto()
+    CHANGE_PER_DAY = auto()
+    CHANGE_PER_WEEK = auto()
+    CADENCE = auto()
+    FROZEN_WINDOW = auto()
+    CURRENCY_MISMATCH = auto()
+    STALE_INPUTS = auto()
+    BLANK_MINIMUM = auto()
+    IMPLAUSIBLE_COST = auto()
+    CLOCK_BEHIND = auto()
+    STRATEGY = auto()
+    EXPLORATION = auto()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from typing import Final
 import numpy as np
 from ortools.linear_solver import pywraplp
 
-from models.arrays import FloatArray, IntArray
+from models.arrays import FloatArray
+from pricing.joint_limits import JointLimit
 
 _ROUNDS: Final = 200
 _CLOSE: Final = 1e-9
@@ -38,33 +39,32 @@ class Dual:
     charged: FloatArray
 
 
-def lagrangian_dual(value: FloatArray, usages: Sequence[IntArray], at_most: Sequence[int]) -> Dual:
+def lagrangian_dual(value: FloatArray, limits: Sequence[JointLimit]) -> Dual:
     """Minimise the Lagrangian bound over the charges.
 
     Args:
         value: (n, k) worth of each candidate, -inf where there is none.
-        usages: l arrays (n, k), what each candidate uses of each limit.
-        at_most: l totals that all rows together may use.
+        limits: l limits over the same candidates.
     """
-    room = np.asarray(at_most, dtype=np.float64)
+    room = np.array([limit.at_most for limit in limits], dtype=np.float64)
     finite = np.isfinite(value)
     spread = np.where(finite, value, -np.inf).max(axis=1) - np.where(finite, value, np.inf).min(
         axis=1
     )
-    # One unit of a limit is never worth more than the most that a row can gain at all.
-    ceiling = float(spread.max(initial=0.0)) * 1.01 + 1e-9
+    # One unit of a limit is never worth more than the most that a row can gain by giving it up.
+    most = float(spread.max(initial=0.0)) * 1.01 + 1e-9
     master = pywraplp.Solver.CreateSolver("GLOP")
-    charges = [master.NumVar(0.0, ceiling, "") for _ in usages]
+    charges = [master.NumVar(0.0, most / _small_use(limit), "") for limit in limits]
     height = master.NumVar(-master.infinity(), master.infinity(), "")
     master.Minimize(height)
 
-    best_bound, best_charges = np.inf, np.zeros(len(usages))
-    trial = np.zeros(len(usages))
+    best_bound, best_charges = np.inf, np.zeros(len(limits))
+    trial = np.zeros(len(limits))
     for _ in range(_ROUNDS):
-        charged = _charge(value, usages, trial)
-        column = np.argmax(charged, axis=1)[:, None]
-        used = np.array([np.take_along_axis(u, column, axis=1).sum() for u in usages], np.float64)
-        worth = float(np.take_along_axis(value, column, axis=1).sum())
+        charged = _charge(value, limits, trial)
+        column = np.argmax(charged, axis=1)
+        used = np.array([limit.used(column) for limit in limits], dtype=np.float64)
+        worth = float(np.take_along_axis(value, column[:, None], axis=1).sum())
         bound = worth + float(trial @ (room - used))
         if bound < best_bound:
             best_bound, best_charges = bound, trial
@@ -75,11 +75,25 @@ def lagrangian_dual(value: FloatArray, usages: Sequence[IntArray], at_most: Sequ
         if best_bound - height.solution_value() <= _CLOSE * max(abs(best_bound), 1.0):
             break
         trial = np.array([charge.solution_value() for charge in charges])
-    return Dual(best_charges, best_bound, _charge(value, usages, best_charges))
+    return Dual(best_charges, best_bound, _charge(value, limits, best_charges))
 
 
-def _charge(value: FloatArray, usages: Sequence[IntArray], charges: FloatArray) -> FloatArray:
+def _charge(value: FloatArray, limits: Sequence[JointLimit], charges: FloatArray) -> FloatArray:
     charged = value.copy()
-    for usage, charge in zip(usages, charges, strict=True):
-        charged -= charge * usage
+    for limit, charge in zip(limits, charges.tolist(), strict=True):
+        if charge == 0.0:
+            continue
+        if limit.rows is None:
+            charged -= charge * limit.usage
+        else:
+            charged[limit.rows] -= charge * limit.usage
     return charged
+
+
+def _small_use(limit: JointLimit) -> float:
+    """A step of usage so small that few rows give up less of the limit by changing candidate."""
+    if limit.whole:
+        return 1.0
+    spread = limit.usage.max(axis=1, initial=0.0) - limit.usage.min(axis=1, initial=0.0)
+    spread = spread[spread > 0]
+    return float(np.quantile(spread, 0.05)) / 100.0 if len(spread) else 1.0

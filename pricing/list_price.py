@@ -17,6 +17,7 @@ from ortools.sat.python import cp_model
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from pricing.errors import InfeasibleLimits, InvalidLimits
+from pricing.joint_limits import JointLimit
 from pricing.lagrangian import lagrangian_dual
 
 _WORTH_STEPS: Final = 10**9
@@ -27,32 +28,20 @@ _TOLERANCE: Final = 1e-9
 """Share of the bound below which a difference in value is rounding."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class JointLimit:
-    """A limit on all rows together: the usage of the chosen candidates adds up to `at_most`.
-
-    Attributes:
-        name: what a message calls it.
-        usage: (n, k) int, how much of the limit each candidate uses.
-        at_most: how much all rows together may use.
-    """
-
-    name: str
-    usage: IntArray
-    at_most: int
-
-
 @dataclass(frozen=True, slots=True)
 class SolveReport:
     """How good an answer is, and how it was found.
 
     Attributes:
-        status: `optimal`, or `feasible` where the time limit came first.
-        method: `separable` where no joint limit bit, else `cp_sat`.
+        status: `optimal`, `within_gap` where the search stopped at the gap that it was allowed, or
+            `feasible` where the time limit came first.
+        method: `separable` where no joint limit bit, `cp_sat`, or `decomposition` where relations
+            or cross-price effects tie rows together.
         objective: value of the answer, in the objective's unit.
         bound: proven upper bound on the value of any answer.
         gap: (bound - objective) / max(|bound|, 1e-9), 0 where proven optimal.
-        seconds: wall time of the exact solver.
+        seconds: wall time of the solver.
+        conflicts: names of related groups that no allowed prices could satisfy; they are held.
     """
 
     status: str
@@ -61,6 +50,7 @@ class SolveReport:
     bound: float
     gap: float
     seconds: float
+    conflicts: tuple[str, ...] = ()
 
 
 def choose(
@@ -71,6 +61,7 @@ def choose(
     time_limit: float = 30.0,
     workers: int = 1,
     core: int = 2_000,
+    gap: float = 0.0,
 ) -> tuple[IntArray, SolveReport]:
     """Choose one candidate a row so that total value is greatest within all joint limits.
 
@@ -81,6 +72,9 @@ def choose(
         time_limit: seconds after which the best answer so far is returned with its gap.
         workers: solver threads; with 1, equal input gives an equal answer.
         core: rows that the exact solver gets at first; it gets more where the proof needs them.
+        gap: share of the bound that is not worth further search. Limits in money have as many
+            levels as there are sums of cents, and the last hair of the proof can take for ever;
+            limits in whole numbers are always solved to the end.
 
     Returns:
         column (n,) of the candidate chosen in each row, and how good the answer is.
@@ -97,10 +91,10 @@ def choose(
         raise InvalidLimits("the value of a candidate is not finite; give the row a known curve")
     masked = np.where(valid, value, -np.inf)
     best = np.argmax(masked, axis=1)
-    if all(_used(limit.usage, best) <= limit.at_most for limit in limits):
+    if all(limit.holds(best) for limit in limits):
         worth = float(_picked(value, best).sum())
         return best, SolveReport("optimal", "separable", worth, worth, 0.0, 0.0)
-    return _solve(masked, valid, limits, time_limit, workers, max(core, 1))
+    return _solve(masked, valid, limits, time_limit, workers, max(core, 1), gap)
 
 
 def _solve(
@@ -110,6 +104,7 @@ def _solve(
     time_limit: float,
     workers: int,
     core: int,
+    allowed_gap: float,
 ) -> tuple[IntArray, SolveReport]:
     """Price the limits, settle the rows that are clear at those prices, solve the rest exactly.
 
@@ -117,13 +112,17 @@ def _solve(
     best than the bound lies above a known answer: no better answer changes it (reduced-cost
     fixing). Once every row that is not clear is in the core, the core's optimum is proven.
     """
+    if alone := hopeless(masked, limits):
+        raise no_answer(alone, proven=True, time_limit=time_limit)
     value = np.where(valid & ~_dominated(masked, valid, limits), masked, -np.inf)
-    dual = lagrangian_dual(value, [limit.usage for limit in limits], [x.at_most for x in limits])
+    dual = lagrangian_dual(value, limits)
     settled = np.argmax(dual.charged, axis=1)
     losses = np.take_along_axis(dual.charged, settled[:, None], axis=1) - dual.charged
     losses[np.arange(len(losses)), settled] = np.inf
     loss = losses.min(axis=1)
     doubtful_first = np.argsort(loss, kind="stable")
+    whole = all(limit.whole for limit in limits)
+    allowed = 0.0 if whole else allowed_gap * abs(dual.bound)
     slack = _TOLERANCE * max(abs(dual.bound), 1.0)
 
     n, size, seconds = len(value), core, 0.0
@@ -131,10 +130,14 @@ def _solve(
     objective, proven = -np.inf, False
     while not proven and (left := time_limit - seconds) > 0:
         rows = np.sort(doubtful_first[:size])
-        status, column, took = _solve_core(value, limits, rows, settled, left, workers)
+        status, column, took = _solve_core(
+            value, limits, rows, settled, left, workers, enough=dual.bound - allowed
+        )
         seconds += took
         if column is not None and (worth := float(_picked(value, column).sum())) > objective:
             best, objective = column, worth
+        if dual.bound - objective <= allowed:
+            break
         complete = status in (cp_model.OPTIMAL, cp_model.INFEASIBLE)
         doubtful = int((loss <= dual.bound - objective + slack).sum())
         proven = complete and (size >= n or (best is not None and doubtful <= size))
@@ -143,10 +146,14 @@ def _solve(
         size = max(doubtful, 4 * size) if best is not None else 8 * size
 
     if best is None:
-        raise _no_answer(limits, proven=proven, time_limit=time_limit)
-    bound = objective if proven else max(objective, dual.bound)
+        raise no_answer(limits, proven=proven, time_limit=time_limit)
+    bound = min(objective + allowed, dual.bound) if proven else dual.bound
+    bound = max(objective, bound)
     gap = (bound - objective) / max(abs(bound), 1e-9)
-    found = "optimal" if proven or gap <= _TOLERANCE else "feasible"
+    if gap <= _TOLERANCE:
+        found = "optimal"
+    else:
+        found = "within_gap" if bound - objective <= allowed + slack else "feasible"
     return best, SolveReport(found, "cp_sat", objective, bound, gap, seconds)
 
 
@@ -157,17 +164,19 @@ def _solve_core(
     settled: IntArray,
     time_limit: float,
     workers: int,
+    enough: float,
 ) -> tuple[int, IntArray | None, float]:
     """CP-SAT over the core rows, every other row at its settled column: status, answer, seconds."""
-    part = value[core]
-    usages = [limit.usage[core] for limit in limits]
-    fixed = np.ones(len(value), dtype=np.bool_)
-    fixed[core] = False
+    n, part = len(value), value[core]
+    in_steps = [limit.in_steps()[0] for limit in limits]
+    usages = [limit.of(core, n) for limit in in_steps]
     # The least demanding candidate of a row is its fallback, taken when no other is: it needs no
     # variable, and the others, measured against it, have small coefficients.
     alive = np.isfinite(part)
-    demand = np.where(alive, np.stack(usages).sum(axis=0), np.iinfo(np.int64).max)
-    fallback = np.argmin(demand, axis=1)
+    demand = np.zeros(part.shape)
+    for usage in usages:
+        demand += usage / max(float(np.abs(usage).max(initial=0)), 1.0)
+    fallback = np.argmin(np.where(alive, demand, np.inf), axis=1)
     alive[np.arange(len(core)), fallback] = False
     rows, columns = np.nonzero(alive)
     gain = part[rows, columns] - part[rows, fallback[rows]]
@@ -178,10 +187,14 @@ def _solve_core(
     ends = np.searchsorted(rows, np.arange(len(core) + 1))
     for row in np.flatnonzero(np.diff(ends) > 1):
         model.add_at_most_one(chosen[ends[row] : ends[row + 1]])
-    for limit, usage in zip(limits, usages, strict=True):
+    start = settled.copy()
+    start[core] = fallback
+    for limit, usage in zip(in_steps, usages, strict=True):
         extra = usage[rows, columns] - usage[rows, fallback[rows]]
-        spent = _used(limit.usage[fixed], settled[fixed]) + _used(usage, fallback)
-        model.add(cp_model.LinearExpr.weighted_sum(chosen, extra.tolist()) <= limit.at_most - spent)
+        room = int(limit.at_most) - int(limit.used(start))
+        counts = np.flatnonzero(extra)
+        terms = [chosen[term] for term in counts]
+        model.add(cp_model.LinearExpr.weighted_sum(terms, extra[counts].tolist()) <= room)
     steps = np.rint(gain / step).astype(np.int64)
     model.maximize(cp_model.LinearExpr.weighted_sum(chosen, steps.tolist()))
 
@@ -191,19 +204,46 @@ def _solve_core(
     solver.parameters.random_seed = 0
     # Left on, it replaces Python's handler for good: Ctrl-C would then kill the caller outright.
     solver.parameters.catch_sigint_signal = False
-    status = solver.solve(model)
+    aside = float(_picked(value, start).sum())
+    status = solver.solve(model, _StopWhenEnough((enough - aside) / step))
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return int(status), None, solver.wall_time
-    answer = settled.copy()
-    answer[core] = fallback
+    answer = start
     taken = np.array([solver.boolean_value(variable) for variable in chosen], dtype=np.bool_)
     answer[core[rows[taken]]] = columns[taken]
+    if not all(limit.holds(answer) for limit in limits):
+        # Steps said yes and the real numbers say no: rounding beyond what is allowed.
+        return int(cp_model.UNKNOWN), None, solver.wall_time
     return int(status), answer, solver.wall_time
 
 
-def _no_answer(
-    limits: Sequence[JointLimit], *, proven: bool, time_limit: float
-) -> InfeasibleLimits:
+class _StopWhenEnough(cp_model.CpSolverSolutionCallback):
+    """Ends a search at the first answer worth this many steps: a bound from outside proves it."""
+
+    def __init__(self, steps: float) -> None:
+        super().__init__()
+        self._steps = steps
+
+    def on_solution_callback(self) -> None:
+        """Called by the solver at every better answer."""
+        if self.objective_value >= self._steps:
+            self.stop_search()
+
+
+def hopeless(masked: FloatArray, limits: Sequence[JointLimit]) -> list[JointLimit]:
+    """The limits that even the least demanding candidates (-inf where none) break on their own."""
+    alive = np.isfinite(masked)
+    broken = []
+    for limit in limits:
+        mine = alive if limit.rows is None else alive[limit.rows]
+        least = np.where(mine, limit.usage, np.inf).min(axis=1, initial=np.inf).sum()
+        if least > limit.at_most + limit.tolerance:
+            broken.append(limit)
+    return broken
+
+
+def no_answer(limits: Sequence[JointLimit], *, proven: bool, time_limit: float) -> InfeasibleLimits:
+    """The error that says which joint limits no prices were found for, or none can exist for."""
     names = [limit.name for limit in limits]
     if proven:
         return InfeasibleLimits(
@@ -227,18 +267,17 @@ def _dominated(masked: FloatArray, valid: BoolArray, limits: Sequence[JointLimit
     dominated = np.zeros((n, k), dtype=np.bool_)
     for column in range(k):
         rival, earlier = masked[:, column : column + 1], column < np.arange(k)
-        better = (rival > masked) | ((rival == masked) & earlier)
-        no_dearer = np.ones((n, k), dtype=np.bool_)
+        better = ((rival > masked) | ((rival == masked) & earlier)) & valid[:, column : column + 1]
         for limit in limits:
-            no_dearer &= limit.usage[:, column : column + 1] <= limit.usage
-        dominated |= better & no_dearer & valid[:, column : column + 1]
+            no_dearer = limit.usage[:, column : column + 1] <= limit.usage
+            if limit.rows is None:
+                better &= no_dearer
+            else:
+                better[limit.rows] &= no_dearer
+        dominated |= better
     return dominated
 
 
 def _picked(values: FloatArray, column: IntArray) -> FloatArray:
     picked: FloatArray = np.take_along_axis(values, column[:, None], axis=1)[:, 0]
     return picked
-
-
-def _used(usage: IntArray, column: IntArray) -> int:
-    return int(np.take_along_axis(usage, column[:, None], axis=1).sum())

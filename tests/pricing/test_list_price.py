@@ -9,8 +9,9 @@ import pytest
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from pricing.errors import InfeasibleLimits, InvalidLimits
+from pricing.joint_limits import JointLimit
 from pricing.lagrangian import lagrangian_dual
-from pricing.list_price import JointLimit, choose
+from pricing.list_price import choose
 
 
 def brute_force(value: FloatArray, valid: BoolArray, limits: list[JointLimit]) -> float | None:
@@ -18,7 +19,7 @@ def brute_force(value: FloatArray, valid: BoolArray, limits: list[JointLimit]) -
     best: float | None = None
     for columns in product(*(np.flatnonzero(row) for row in valid)):
         at = (np.arange(len(columns)), np.array(columns))
-        if all(limit.usage[at].sum() <= limit.at_most for limit in limits):
+        if all(limit.holds(at[1]) for limit in limits):
             worth = float(value[at].sum())
             best = worth if best is None else max(best, worth)
     return best
@@ -34,7 +35,13 @@ def random_problem(
     limits = []
     for name in "ab"[: int(rng.integers(1, 3))]:
         usage: IntArray = rng.integers(-2, 6, (n, k))
-        limits.append(JointLimit(name, usage, int(rng.integers(-2, 3 * n))))
+        most = int(rng.integers(-2, 3 * n))
+        if rng.random() < 0.5:
+            # The same limit in an awkward unit: its edges must be met, not missed by rounding.
+            unit = 10.0 ** rng.uniform(-6, 6)
+            limits.append(JointLimit(name, usage * unit, most * unit))
+        else:
+            limits.append(JointLimit(name, usage, most))
     return value, valid, limits
 
 
@@ -53,7 +60,7 @@ def test_the_answer_equals_brute_force_on_500_tiny_problems(core: int) -> None:
         column, report = choose(value, valid, limits, core=core)
         at = (np.arange(len(column)), column)
         assert valid[at].all()
-        assert all(limit.usage[at].sum() <= limit.at_most for limit in limits)
+        assert all(limit.holds(at[1]) for limit in limits)
         assert value[at].sum() == pytest.approx(expected, abs=1e-6)
         assert report.status == "optimal"
         assert report.objective == pytest.approx(expected, abs=1e-6)
@@ -72,9 +79,7 @@ def test_the_dual_bound_is_never_below_the_best_answer() -> None:
         expected = brute_force(value, valid, limits)
         if expected is None:
             continue
-        dual = lagrangian_dual(
-            np.where(valid, value, -np.inf), [x.usage for x in limits], [x.at_most for x in limits]
-        )
+        dual = lagrangian_dual(np.where(valid, value, -np.inf), limits)
         assert dual.bound >= expected - 1e-6
         assert (dual.charges >= 0).all()
         checked += 1
