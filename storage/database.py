@@ -36,6 +36,7 @@ BUSY_TIMEOUT_MS: Final = 30_000
 """How long a SQLite writer waits for another one before it gives up."""
 
 _WRITES: Final = "pricewright_writes"
+_DURABLE: Final = "pricewright_durable"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
@@ -116,22 +117,32 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @sa.event.listens_for(engine, "begin")
     def begin(conn: Connection) -> None:
-        conn.exec_driver_sql("BEGIN IMMEDIATE" if _may_write(conn) else "BEGIN")
+        if not _may_write(conn):
+            conn.exec_driver_sql("BEGIN")
+            return
+        durable = conn.get_execution_options().get(_DURABLE, False)
+        conn.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        conn.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, *, durable: bool = False) -> Iterator[Connection]:
     """A transaction that may write: committed at the end, rolled back on an exception.
 
     SQLite has one writer at a time: a second one waits here, up to BUSY_TIMEOUT_MS.
+
+    Args:
+        engine: the database.
+        durable: on SQLite, wait until what is committed would outlive a power cut, as PostgreSQL
+            always does; without it, only a crash of the program is outlived.
 
     Raises:
         DatabaseUnavailable: the database cannot be reached, or stays locked.
     """
     with _naming_failures(engine), engine.connect() as conn:
-        conn.execution_options(**{_WRITES: True})
+        conn.execution_options(**{_WRITES: True, _DURABLE: durable})
         with conn.begin():
             yield conn
 

@@ -14,7 +14,19 @@
     │   ├── FitNotFound
     │   ├── RunNotFound
     │   ├── DecisionNotFound
-    │   └── PriceBookNotFound
+    │   ├── PriceBookNotFound
+    │   ├── PromotionNotFound
+    │   ├── BatchNotFound
+    │   └── QuoteNotFound
+    ├── PromotionRefused        a change to a promotion that cannot be made
+    │   ├── NameTaken           another promotion has this id
+    │   ├── StepNotAllowed      its lifecycle does not go there from here
+    │   └── VersionMoved        somebody else revised it meanwhile
+    ├── CodesRefused            codes that cannot be made or brought in
+    ├── RedemptionRefused       a quote that cannot be redeemed; nothing was taken
+    │   ├── LimitReached        not so much is left of a limit
+    │   ├── QuoteSettled        it was committed, cancelled, or has expired
+    │   └── KeyReused           an idempotency key came again with another request
     └── ImportRefused           a file that is not brought in; nothing of it was written
         ├── FileUnreadable      not there, a directory, cut short, or in another encoding
         ├── LayoutRefused       the header, the delimiter or the column mapping does not fit
@@ -87,6 +99,84 @@ class DecisionNotFound(NotStored):
 
 class PriceBookNotFound(NotStored):
     """No price book has this version, or none was published yet."""
+
+
+class PromotionNotFound(NotStored):
+    """No promotion has this id."""
+
+
+class BatchNotFound(NotStored):
+    """No batch of codes of this promotion has this number."""
+
+
+class QuoteNotFound(NotStored):
+    """No quote has this id."""
+
+
+class PromotionRefused(StorageError):
+    """A change to a promotion that cannot be made; nothing was changed."""
+
+
+class NameTaken(PromotionRefused):
+    """Another promotion has this id. Ended promotions keep theirs, so that history stays clear."""
+
+
+class StepNotAllowed(PromotionRefused):
+    """The lifecycle of a promotion does not go there from where it is."""
+
+
+class VersionMoved(PromotionRefused):
+    """The promotion is not at the version that the change was made from; read it again."""
+
+
+class CodesRefused(StorageError, ValueError):
+    """Codes that cannot be made or brought in; none of them was.
+
+    Attributes:
+        field: what is wrong: `pattern`, `count`, or a row of a file.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class RedemptionRefused(StorageError):
+    """A quote that cannot be redeemed as asked; nothing was taken and nothing given back."""
+
+
+class LimitReached(RedemptionRefused):
+    """Not so much is left of a limit.
+
+    Attributes:
+        promotion_id: whose limit.
+        scope: `all`, `day`, `customer`, `code`, `funder` or `gift`.
+        key: which day, customer, code, funder or gift; empty for `all`.
+    """
+
+    def __init__(self, promotion_id: int, scope: str, key: str) -> None:
+        which = f"{scope} {key!r}" if key else "all orders"
+        super().__init__(f"the limit of promotion {promotion_id} for {which} is reached")
+        self.promotion_id = promotion_id
+        self.scope = scope
+        self.key = key
+
+
+class QuoteSettled(RedemptionRefused):
+    """The quote is not open any more.
+
+    Attributes:
+        status: `committed`, `cancelled` or `expired`.
+    """
+
+    def __init__(self, quote_id: str, status: str) -> None:
+        super().__init__(f"quote {quote_id} is {status}; ask for a new one")
+        self.status = status
+
+
+class KeyReused(RedemptionRefused):
+    """An idempotency key came again with another request; use a new key for a new request."""
 
 
 class ImportRefused(StorageError, ValueError):

@@ -197,3 +197,11 @@ def test_a_second_sqlite_writer_waits_for_the_first(tmp_path: Path) -> None:
     with reading(engine) as conn:
         assert list_markets(conn) == (ONLINE, STORE)
     engine.dispose()
+
+
+def test_a_durable_transaction_waits_for_the_disk_and_the_next_one_need_not(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/shop.db")
+    for durable, level in ((False, 1), (True, 2), (False, 1)):
+        with writing(engine, durable=durable) as conn:
+            assert conn.exec_driver_sql("PRAGMA synchronous").scalar_one() == level
+    engine.dispose()

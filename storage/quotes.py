@@ -1,0 +1,280 @@
+"""Quotes: what a cart was promised to cost, and what was redeemed because of it.
+
+    open ──commit──▶ committed ──cancel──▶ cancelled
+      ├───cancel──────────────────────────▶ cancelled
+      └───its time runs out──▶ expired
+
+A quote that reserves takes its share of every limit when it is made; cancelling and expiry give it
+back. One that does not takes it when it is committed, and may find too little left. Every step is
+written to `redemptions` in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from storage.database import require_writer
+from storage.errors import QuoteNotFound, QuoteSettled
+from storage.markets import market_id
+from storage.promotion_tables import quotes as table
+from storage.promotion_tables import redemptions
+from storage.promotion_usage import Most, Take, give_back, take
+
+_COPIED: Final = (
+    "quote_id",
+    "promotion_id",
+    "version",
+    "day",
+    "customer",
+    "code",
+    "units",
+    "amount_minor",
+    "detail",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewQuote:
+    """A quote to store.
+
+    Attributes:
+        quote_id: not to be guessed.
+        expires_at: first moment at which it is not good any more.
+        market: code of the market.
+        customer: None for a guest.
+        total_minor: all that the customer pays.
+        goods_minor: of which for goods, tax included.
+        net_minor: the same without tax.
+        cost_minor: what the goods cost; None where that is not known of every line.
+        document: the answer that the client got.
+        takes: what it redeems, those that take nothing left out.
+        reserve: whether to take it now.
+    """
+
+    quote_id: str
+    created_at: datetime
+    expires_at: datetime
+    market: str
+    customer: str | None
+    total_minor: int
+    goods_minor: int
+    net_minor: int
+    cost_minor: int | None
+    document: Mapping[str, Any]
+    takes: Sequence[Take]
+    reserve: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredQuote:
+    """A quote and where it stands.
+
+    Attributes:
+        status: `open`, `committed`, `cancelled` or `expired`.
+        settled_at: since when it is not open; None while it is.
+        order_reference: as the shop named the order.
+    """
+
+    quote_id: str
+    created_at: datetime
+    expires_at: datetime
+    status: str
+    settled_at: datetime | None
+    reserved: bool
+    customer: str | None
+    order_reference: str | None
+    total_minor: int
+    document: Mapping[str, Any]
+
+
+def add_quote(conn: Connection, quote: NewQuote) -> None:
+    """Store a quote and take what it reserves.
+
+    Raises:
+        LimitReached: not so much is left; roll back, for some of it may be taken already.
+        UnknownMarket: there is no such market.
+    """
+    require_writer(conn)
+    takes = [each for each in quote.takes if not each.is_nothing]
+    if quote.reserve:
+        take(conn, takes)
+    conn.execute(
+        table.insert().values(
+            quote_id=quote.quote_id,
+            created_at=quote.created_at,
+            expires_at=quote.expires_at,
+            status="open",
+            reserved=quote.reserve,
+            market_id=market_id(conn, quote.market),
+            customer=quote.customer,
+            total_minor=quote.total_minor,
+            goods_minor=quote.goods_minor,
+            net_minor=quote.net_minor,
+            cost_minor=quote.cost_minor,
+            document=quote.document,
+        )
+    )
+    event = "reserved" if quote.reserve else "offered"
+    rows = [_event_row(quote.quote_id, each, event, quote.created_at) for each in takes]
+    if rows:
+        conn.execute(redemptions.insert(), rows)
+
+
+def commit_quote(
+    conn: Connection, quote_id: str, *, at: datetime, order_reference: str | None = None
+) -> StoredQuote:
+    """Redeem a quote: from now on its promotions are used.
+
+    Raises:
+        QuoteNotFound: there is no such quote.
+        QuoteSettled: it was committed or cancelled already, or its time has run out.
+        LimitReached: it reserved nothing, and not so much is left; roll back.
+    """
+    held = _held(conn, quote_id)
+    if held.status != "open":
+        raise QuoteSettled(quote_id, held.status)
+    if at >= held.expires_at:
+        raise QuoteSettled(quote_id, "expired")
+    if not held.reserved:
+        take(conn, _takes(conn, [quote_id], "offered"))
+    values = {"status": "committed", "settled_at": at, "order_reference": order_reference}
+    conn.execute(table.update().where(table.c.quote_id == quote_id).values(values))
+    _follow(conn, [quote_id], "reserved" if held.reserved else "offered", "committed", at)
+    return read_quote(conn, quote_id)
+
+
+def cancel_quote(conn: Connection, quote_id: str, *, at: datetime) -> StoredQuote:
+    """Give back what a quote holds, committed or not; nothing to do if it is cancelled already.
+
+    Raises:
+        QuoteNotFound: there is no such quote.
+        QuoteSettled: its time has run out, so it holds nothing.
+    """
+    held = _held(conn, quote_id)
+    if held.status == "cancelled":
+        return held
+    if held.status == "expired" or (held.status == "open" and at >= held.expires_at):
+        raise QuoteSettled(quote_id, "expired")
+    values = {"status": "cancelled", "settled_at": at}
+    conn.execute(table.update().where(table.c.quote_id == quote_id).values(values))
+    if held.status == "committed":
+        give_back(conn, _takes(conn, [quote_id], "committed"))
+        _follow(conn, [quote_id], "committed", "reversed", at)
+    elif held.reserved:
+        give_back(conn, _takes(conn, [quote_id], "reserved"))
+        _follow(conn, [quote_id], "reserved", "released", at)
+    return read_quote(conn, quote_id)
+
+
+def expire_quotes(conn: Connection, *, now: datetime, limit: int = 500) -> int:
+    """Give back what quotes hold whose time has run out; returns how many there were.
+
+    Several processes may do so at once: each takes others.
+    """
+    require_writer(conn)
+    due = (
+        sa.select(table.c.quote_id)
+        .where(table.c.status == "open", table.c.expires_at <= now)
+        .order_by(table.c.expires_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    expired = conn.execute(
+        table.update()
+        .where(table.c.quote_id.in_(sa.select(due.c.quote_id)))
+        .values(status="expired", settled_at=now)
+        .returning(table.c.quote_id, table.c.reserved)
+    ).all()
+    reserved = [row.quote_id for row in expired if row.reserved]
+    if reserved:
+        give_back(conn, _takes(conn, reserved, "reserved"))
+        _follow(conn, reserved, "reserved", "released", now)
+    return len(expired)
+
+
+def read_quote(conn: Connection, quote_id: str) -> StoredQuote:
+    """One quote.
+
+    Raises:
+        QuoteNotFound: there is no such quote.
+    """
+    return _read(conn, _columns().where(table.c.quote_id == quote_id), quote_id)
+
+
+def _held(conn: Connection, quote_id: str) -> StoredQuote:
+    """One quote, while nobody else settles it."""
+    require_writer(conn)
+    return _read(conn, _columns().where(table.c.quote_id == quote_id).with_for_update(), quote_id)
+
+
+def _columns() -> sa.Select[Any]:
+    return sa.select(*(table.c[name] for name in StoredQuote.__dataclass_fields__))
+
+
+def _read(conn: Connection, query: sa.Select[Any], quote_id: str) -> StoredQuote:
+    row = conn.execute(query).one_or_none()
+    if row is None:
+        raise QuoteNotFound(f"there is no quote {quote_id!r}")
+    return StoredQuote(*row)
+
+
+def _event_row(quote_id: str, each: Take, event: str, at: datetime) -> dict[str, Any]:
+    return {
+        "quote_id": quote_id,
+        "promotion_id": each.promotion_id,
+        "version": each.version,
+        "event": event,
+        "at": at,
+        "day": each.day,
+        "customer": each.customer,
+        "code": each.code,
+        "units": each.units,
+        "amount_minor": each.minor,
+        "detail": {
+            "by_funder": each.by_funder,
+            "by_sku": each.by_sku,
+            "gifts": each.gifts,
+            "most": asdict(each.most),
+        },
+    }
+
+
+def _takes(conn: Connection, quote_ids: Iterable[str], event: str) -> list[Take]:
+    """What these quotes took, or are going to take, as it was written down."""
+    query = sa.select(redemptions).where(
+        redemptions.c.quote_id.in_(list(quote_ids)), redemptions.c.event == event
+    )
+    return [
+        Take(
+            promotion_id=row.promotion_id,
+            version=row.version,
+            day=row.day,
+            units=row.units,
+            minor=row.amount_minor,
+            customer=row.customer,
+            code=row.code,
+            by_funder=row.detail["by_funder"],
+            by_sku=row.detail["by_sku"],
+            gifts=row.detail["gifts"],
+            most=Most(**row.detail["most"]),
+        )
+        for row in conn.execute(query)
+    ]
+
+
+def _follow(
+    conn: Connection, quote_ids: Sequence[str], before: str, event: str, at: datetime
+) -> None:
+    """Write down that what had happened to these quotes was followed by something else."""
+    copied = [redemptions.c[name] for name in _COPIED]
+    source = sa.select(*copied, sa.literal(event), sa.literal(at, redemptions.c.at.type)).where(
+        redemptions.c.quote_id.in_(quote_ids), redemptions.c.event == before
+    )
+    conn.execute(redemptions.insert().from_select([*_COPIED, "event", "at"], source))
