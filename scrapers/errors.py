@@ -4,6 +4,7 @@
     ├── InvalidSites        sites.yaml can not be read as a list of sites: names the site and field
     ├── UnknownSite         no site of that name
     ├── InvalidManifest     a list of saved pages, or one of the pages, can not be read
+    ├── InvalidListings     a file of listings or of known pairs can not be used
     ├── ForbiddenAddress    a request to an address that a crawler may not touch
     └── CrawlFailed         the shop could not be crawled; nothing but the crawl's record changed
 
@@ -27,6 +28,10 @@ class UnknownSite(ScraperError, LookupError):
 
 class InvalidManifest(ScraperError, ValueError):
     """A list of saved pages, or a page of it, can not be read; the message names the line."""
+
+
+class InvalidListings(ScraperError, ValueError):
+    """A file of listings or of known pairs can not be used; the message names line and column."""
 
 
 class ForbiddenAddress(ScraperError):

@@ -10,7 +10,7 @@ from scrapy.exceptions import NotConfigured
 
 from pricing.errors import MoneyError
 from scrapers.extract import Reason
-from scrapers.matching import Match, Matcher, MatchMethod
+from scrapers.matching import Band, Listing, Match, Matcher, MatchMethod
 from scrapers.offers import competitor_offer
 from scrapers.outcomes import Ledger, Observation, Outcome
 from scrapers.sites import Site
@@ -50,7 +50,7 @@ class OfferStore:
         self._waiting: list[Observation] = []
         self._taken: dict[str, str] = {}
         with reading(engine) as conn:
-            self._matcher = Matcher(all_products(conn))
+            self._matcher = Matcher([Listing.of_product(p) for p in all_products(conn)])
             before = latest_offers(conn, site.name)
         self._before = {url: match for url, old in before.items() if (match := _match(old.offer))}
         self._url_of = {match.sku: url for url, match in self._before.items()}
@@ -73,22 +73,24 @@ class OfferStore:
     def finish(self) -> None:
         """Match what waited, and store everything."""
         waiting, self._waiting = self._waiting, []
-        matches = self._matcher.match_all([o.offer.facts for o in waiting], self._taken)
+        listings = [_listing(observation) for observation in waiting]
+        matches = self._matcher.match_all(listings, self._taken)
         for observation, match in zip(waiting, matches, strict=True):
-            self._keep(observation, match)
+            accepted = match if match is not None and match.band is Band.ACCEPT else None
+            self._keep(observation, accepted)
         while self._ready:
             self._flush()
 
     def _known(self, observation: Observation) -> Match | None:
         """The product of an offer whose match needs no comparison with other offers."""
-        facts, url = observation.offer.facts, observation.offer.url
-        exact = self._matcher.by_gtin(facts)
+        listing, url = _listing(observation), observation.offer.url
+        exact = self._matcher.by_number(listing)
         match = exact or self._before.get(url)
         if match is None or match.sku in self._taken or not self._matcher.knows(match.sku):
             return None
         if self._url_of.get(match.sku, url) != url:
             return None  # another page had this product before and may still come
-        if exact is None and self._matcher.contradicts(match.sku, facts):
+        if exact is None and self._matcher.contradicts(match.sku, listing):
             return None  # another product has moved in at this address
         return match
 
@@ -150,6 +152,11 @@ def change_payload(site: Site, old: ObservedOffer, new: ObservedOffer) -> dict[s
         "change_pct": round(change, 2),
         "observed_at": new.observed_at.isoformat(),
     }
+
+
+def _listing(observation: Observation) -> Listing:
+    offer = observation.offer
+    return Listing.of_facts(offer.url, offer.facts, float(offer.price))
 
 
 def _match(offer: ObservedOffer) -> Match | None:

@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "import": ("imports", "Bring in products, sales, stock, costs or markets from a file."),
     "crawl": ("crawling", "Collect competitor prices."),
     "extract": ("extraction", "Read the offers on saved pages."),
+    "match": ("matching", "Match a file of offers with a file of products."),
     "fit": ("fitting", "Fit a demand curve with its uncertainty to every product."),
     "reprice": ("reprice", "Decide a price for every product under hard limits."),
     "publish": ("publish", "Make the prices of a run the live price book."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from pricing.catalogue import Product
 from scrapers.extract import Condition, ProductFacts
-from scrapers.matching import Matcher, MatchMethod, Pack, pack_of
+from scrapers.matching import Band, Listing, Matcher, MatchMethod, Pack, pack_of
 
 COLA_CAN = Product("C1", "Fizzo Cola 330 ml", "Drinks", "Fizzo", "4006381333931")
 COLA_SIX = Product("C6", "Fizzo Cola 6 x 330 ml", "Drinks", "Fizzo")
@@ -19,23 +21,28 @@ DRILL_B = Product("D2", "Boltwerk Cordless Drill BX250 18V", "Tools", "Boltwerk"
 SHELF = (COLA_CAN, COLA_SIX, COLA_ZERO, DRILL_A, DRILL_B)
 
 
-def titled(title: str, brand: str | None = None, gtin: str | None = None) -> ProductFacts:
-    return ProductFacts(title=title, brand=brand, gtin=gtin)
+def titled(title: str, brand: str | None = None, gtin: str | None = None) -> Listing:
+    return Listing(title, title, brand=brand, gtin=gtin)
 
 
-def skus(*listings: ProductFacts) -> list[str | None]:
-    return [match.sku if match else None for match in Matcher(SHELF).match_all(listings)]
+def matcher(products: Sequence[Product] = SHELF) -> Matcher:
+    return Matcher([Listing.of_product(product) for product in products])
+
+
+def skus(*listings: Listing) -> list[str | None]:
+    found = matcher().match_all(listings)
+    return [match.sku if match and match.band is Band.ACCEPT else None for match in found]
 
 
 def test_a_gtin_decides_whatever_the_title_says() -> None:
-    (match,) = Matcher(SHELF).match_all([titled("Best soda ever", gtin="04006381333931")])
+    (match,) = matcher().match_all([titled("Best soda ever", gtin="04006381333931")])
     assert match is not None
     assert (match.sku, match.method, match.score) == ("C1", MatchMethod.GTIN, 1.0)
 
 
 def test_a_used_piece_is_never_our_product() -> None:
-    used = ProductFacts("Fizzo Cola 330 ml", gtin="4006381333931", condition=Condition.USED)
-    assert skus(used) == [None]
+    facts = ProductFacts("Fizzo Cola 330 ml", gtin="4006381333931", condition=Condition.USED)
+    assert skus(Listing.of_facts("u", facts)) == [None]
 
 
 def test_another_gtin_forbids_what_the_title_suggests() -> None:
@@ -76,7 +83,9 @@ def test_a_stated_brand_outweighs_a_title_that_fits() -> None:
 
 def test_two_products_that_fit_alike_leave_the_offer_unmatched() -> None:
     twins = (Product("A", "Oak Table", "Tables"), Product("B", "Oak Table", "Tables"))
-    assert Matcher(twins).match_all([titled("Oak Table")]) == (None,)
+    (match,) = matcher(twins).match_all([titled("Oak Table")])
+    assert match is not None
+    assert match.band is Band.REVIEW
 
 
 def test_a_product_goes_to_the_offer_that_fits_best() -> None:
@@ -84,14 +93,14 @@ def test_a_product_goes_to_the_offer_that_fits_best() -> None:
 
 
 def test_a_product_that_is_taken_goes_to_nobody() -> None:
-    matcher = Matcher(SHELF)
     offers = [titled("Fizzo Cola 330 ml"), titled("x", gtin="4006381333931")]
-    assert matcher.match_all(offers, {"C1": "elsewhere"}) == (None, None)
+    found = matcher().match_all(offers, {"C1"})
+    assert all(match is None or match.sku != "C1" for match in found)
 
 
 def test_a_gtin_that_two_of_our_products_carry_decides_nothing() -> None:
     both = (COLA_CAN, Product("C1B", "Fizzo Cola can", "Drinks", "Fizzo", "4006381333931"))
-    assert Matcher(both).by_gtin(titled("x", gtin="4006381333931")) is None
+    assert matcher(both).by_number(titled("x", gtin="4006381333931")) is None
 
 
 @pytest.mark.parametrize(
@@ -115,7 +124,7 @@ def test_a_pack_is_read_from_a_title(text: str, pack: Pack | None) -> None:
 @given(st.lists(st.sampled_from(SHELF), max_size=8), st.lists(st.text(max_size=30), max_size=4))
 def test_no_product_is_ever_given_twice(offered: list[Product], noise: list[str]) -> None:
     listings = [titled(p.title, p.brand, p.gtin) for p in offered] + [titled(t) for t in noise]
-    given_out = [match.sku for match in Matcher(SHELF).match_all(listings) if match]
+    given_out = [match.sku for match in matcher().match_all(listings) if match]
     assert len(given_out) == len(set(given_out))
 
 
@@ -135,7 +144,7 @@ def test_the_right_product_among_a_thousand_is_found_with_words_in_another_order
     for product in products:
         *name, count, _ = product.title.split()
         offers.append(titled(f"{' '.join(rng.permutation(name))}, {count}pcs"))
-    matches = Matcher(products).match_all(offers)
+    matches = matcher(products).match_all(offers)
     right = sum(m is not None and m.sku == p.sku for m, p in zip(matches, products, strict=True))
     wrong = sum(m is not None and m.sku != p.sku for m, p in zip(matches, products, strict=True))
     assert wrong == 0
