@@ -29,6 +29,7 @@ from pricing.promotions.till import ScopedTill, WholeCartTill
 
 _AFLOAT = 1e-6
 _MOST_TRIED = 24
+_FEW_UNITS = 25
 Hopeless = Callable[[Number], bool]
 
 
@@ -86,9 +87,7 @@ class _Search:
         plan = lay_out(self.problem, *key, weighing, every=False)
         self._pay_for_plan(plan)
         if plan.alone and plan.states > self.effort.states:
-            relaxed = Relaxation(self.problem, plan, max(0, self.steps_left) // 2)
-            self.steps_left -= relaxed.steps
-            return ItemBest(relaxed.gain, relaxed.bound, relaxed.claims, relaxed.steps)
+            return self._wide(plan, key)
         width = min(self.effort.width, max(8, self.steps_left // _size(plan, self.problem)))
         found = search(plan, self.problem.view, key[1], width)
         if found is not None:
@@ -96,6 +95,24 @@ class _Search:
             if not plan.whole:
                 found.bound = float("inf")
         return found
+
+    def _wide(self, plan: Plan, key: tuple[int, int]) -> ItemBest | None:
+        """A plan with many joint states: few of them may be met, else they are priced apart."""
+        part = max(0, self.steps_left) // 4
+        if sum(self.problem.view.quantity[stage.line] for stage in plan.stages) <= _FEW_UNITS:
+            try:
+                found = search(plan, self.problem.view, key[1], 1 << 30, part)
+            except StepsSpent:
+                self.steps_left -= part
+            else:
+                self.steps_left -= found.steps if found is not None else part
+                if found is not None and not plan.whole:
+                    found.bound = float("inf")
+                return found
+        relaxed = Relaxation(self.problem, plan, 2 * part)
+        self.steps_left -= relaxed.steps
+        bound = relaxed.bound if plan.whole else float("inf")
+        return ItemBest(relaxed.gain, bound, relaxed.claims, relaxed.steps)
 
     def _pay_for_plan(self, plan: Plan) -> None:
         """Laying out is work too; unpaid, many small combinations would never end."""
@@ -217,7 +234,7 @@ class _Search:
         self._pay_for_plan(plan)
         if not plan.whole:
             self.proven = False
-        if min(plan.states, 64) * _size(plan, self.problem) > 4 * self.steps_left:
+        if min(plan.states, 32) * _size(plan, self.problem) > 4 * self.steps_left:
             raise StepsSpent
         return plan
 

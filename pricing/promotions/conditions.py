@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from pricing.money import Money
 from pricing.promotions.cart import Cart
 from pricing.promotions.promotion import Audience, Limits, Used
 from pricing.promotions.reasons import Reason
+from pricing.promotions.windows import Window
 
 _UNUSED = Used()
 
@@ -85,14 +86,16 @@ def limit_refusal(limits: Limits, used: Used | None) -> Reason | None:
     return None
 
 
-def time_reason(phase: str, start: datetime, end: datetime, zone: ZoneInfo) -> Reason:
-    """The reason for a phase that is not live."""
+def time_reason(phase: str, since: datetime, until: datetime, window: Window) -> Reason:
+    """The reason for a phase that is not live, with the span in which it lasts."""
     if phase == "not_started":
-        return Reason("not_started", f"starts {start.astimezone(zone):%Y-%m-%d %H:%M}")
+        return Reason("not_started", f"starts {until.astimezone(window.zone):%Y-%m-%d %H:%M}")
     if phase == "expired":
-        return Reason("expired", f"ended {end.astimezone(zone):%Y-%m-%d %H:%M}")
-    upcoming = f"; next from {start.astimezone(zone):%Y-%m-%d %H:%M}" if start > _EPOCH else ""
-    return Reason("outside_hours", f"outside its hours{upcoming}")
+        return Reason("expired", f"ended {since.astimezone(window.zone):%Y-%m-%d %H:%M}")
+    if until == window.end:
+        return Reason("outside_hours", "outside its hours, and there are no more")
+    upcoming = until.astimezone(window.zone)
+    return Reason("outside_hours", f"outside its hours; next from {upcoming:%Y-%m-%d %H:%M}")
 
 
 def spend_short(missing: int, currency: str) -> Reason:
@@ -103,9 +106,6 @@ def spend_short(missing: int, currency: str) -> Reason:
 def quantity_short(missing: int) -> Reason:
     """Not enough units are in the cart, by `missing`."""
     return Reason("quantity_short", f"{missing} more needed", missing)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _any_of(values: tuple[str, ...]) -> str:

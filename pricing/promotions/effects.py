@@ -32,6 +32,7 @@ class PercentEffect:
     of_regular: bool = False
 
     def off(self, price: int, regular: int, sku: str) -> int:  # noqa: ARG002
+        """As `Effect.off`."""
         return share(regular if self.of_regular else price, self.rate)
 
 
@@ -42,6 +43,7 @@ class AmountEffect:
     amount: int
 
     def off(self, price: int, regular: int, sku: str) -> int:  # noqa: ARG002
+        """As `Effect.off`."""
         return self.amount
 
 
@@ -53,5 +55,6 @@ class PriceEffect:
     prices: Mapping[str, int]
 
     def off(self, price: int, regular: int, sku: str) -> int:  # noqa: ARG002
+        """As `Effect.off`."""
         new = self.prices.get(sku, self.price)
         return 0 if new is None or new > price else price - new

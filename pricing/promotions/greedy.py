@@ -17,30 +17,7 @@ def settle_by_priority(problem: Problem) -> Settlement:
     lane.
     """
     rules = problem.rules
-    claims: dict[int, Claim] = {}
-    taken = 0
-    units = len(problem.view.unit_price)
-    all_free = [True] * units
-    free_for: list[tuple[int, Claim]] = []
-    for index, offer in problem.offers.items():
-        rule = rules[index]
-        if rule.clash & taken:
-            continue
-        free = all_free
-        if free_for:
-            free = all_free.copy()
-            for other, claim in free_for:
-                if not rule.shares >> other & 1:
-                    for unit, _ in claim:
-                        free[unit] = False
-        claim = offer.worth.greedy(problem.view, offer, free)
-        if claim and any(offer.worth.discounts(problem.view, claim)):
-            claims[index] = claim
-            free_for.append((index, claim))
-            taken |= 1 << index
-            if rule.source.stop:
-                break
-    items = lay_items(problem, claims)
+    items = lay_items(problem, _claims_in_turn(problem))
     chosen: list[Later] = []
     settlement = settle(problem, items, chosen)
     for lane in (ORDER, COUPON, SHIPPING):
@@ -53,3 +30,25 @@ def settle_by_priority(problem: Problem) -> Settlement:
                 if rules[later.index].source.stop:
                     break
     return settlement
+
+
+def _claims_in_turn(problem: Problem) -> dict[int, Claim]:
+    """Item promotions in canonical order, each with its best claim on what is free for it."""
+    claims: dict[int, Claim] = {}
+    taken = 0
+    for index, offer in problem.offers.items():
+        rule = problem.rules[index]
+        if rule.clash & taken:
+            continue
+        free = [True] * len(problem.view.unit_price)
+        for other, claim in claims.items():
+            if not rule.shares >> other & 1:
+                for unit, _ in claim:
+                    free[unit] = False
+        claim = offer.worth.greedy(problem.view, offer, free)
+        if any(offer.worth.discounts(problem.view, claim)):
+            claims[index] = claim
+            taken |= 1 << index
+            if rule.source.stop:
+                break
+    return claims

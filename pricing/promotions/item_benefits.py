@@ -56,6 +56,9 @@ class ItemBenefit(Protocol):
     def greedy(self, view: CartView, offer: Offer, free: Sequence[bool]) -> Claim:
         """The claim it makes on the units that are free when it goes first; may be empty."""
 
+    def missing(self, view: CartView) -> int:
+        """Units that the cart lacks for the next step; 0 if there is none, or no saying."""
+
 
 @dataclass(frozen=True, slots=True)
 class UnitBenefit:
@@ -65,6 +68,7 @@ class UnitBenefit:
     effect: Effect
 
     def offer(self, view: CartView, index: int, most_units: int | None) -> Offer | None:
+        """As `ItemBenefit.offer`."""
         gains = unit_gains(view, view.scope_lines(self.scope), self.effect)
         if not gains:
             return None
@@ -75,9 +79,15 @@ class UnitBenefit:
                      most_units=most_units)  # fmt: skip
 
     def discounts(self, view: CartView, claim: Claim) -> list[int]:
+        """As `ItemBenefit.discounts`."""
         return [unit_off(view, view.line_of[unit], self.effect) for unit, _ in claim]
 
+    def missing(self, view: CartView) -> int:
+        """As `ItemBenefit.missing`."""
+        return 0 if view.scope_lines(self.scope) else 1
+
     def greedy(self, view: CartView, offer: Offer, free: Sequence[bool]) -> Claim:
+        """As `ItemBenefit.greedy`."""
         lines = sorted(offer.gains, key=lambda line: (-offer.gains[line], line))
         claim = [(unit, 0) for line in lines for unit in view.units_of(line) if free[unit]]
         return claim[: offer.most_units] if offer.machine else claim
@@ -99,6 +109,7 @@ class TierBenefit:
     amounts: tuple[int, ...]
 
     def offer(self, view: CartView, index: int, most_units: int | None) -> Offer | None:
+        """As `ItemBenefit.offer`."""
         lines = view.scope_lines(self.scope)
         eligible = sum(view.quantity[line] for line in lines)
         limit = None if most_units is None or most_units >= eligible else most_units
@@ -118,6 +129,7 @@ class TierBenefit:
         return Offer(index, most, machine, pooled=False, exact=True, worth=self, most_units=limit)
 
     def discounts(self, view: CartView, claim: Claim) -> list[int]:
+        """As `ItemBenefit.discounts`."""
         step = sum(quantity <= len(claim) for quantity in self.quantities) - 1
         if step < 0:
             return [0] if self.amounts else [0] * len(claim)
@@ -126,8 +138,14 @@ class TierBenefit:
         return [unit_off(view, view.line_of[unit], self.effects[step]) for unit, _ in claim]
 
     def greedy(self, view: CartView, offer: Offer, free: Sequence[bool]) -> Claim:
+        """As `ItemBenefit.greedy`."""
         claim = [(unit, 0) for unit in _dear_first(view, offer, free)][: offer.most_units]
         return claim if len(claim) >= self.quantities[0] else []
+
+    def missing(self, view: CartView) -> int:
+        """As `ItemBenefit.missing`."""
+        units = view.scope_quantity(self.scope)
+        return next((quantity - units for quantity in self.quantities if quantity > units), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +158,7 @@ class GroupPriceBenefit:
     at_most: int | None
 
     def offer(self, view: CartView, index: int, most_units: int | None) -> Offer | None:
+        """As `ItemBenefit.offer`."""
         lines = view.scope_lines(self.scope)
         eligible = sum(view.quantity[line] for line in lines)
         limit = _unit_limit(eligible, self.at_most, most_units, self.size)
@@ -157,10 +176,12 @@ class GroupPriceBenefit:
                      exact=exact, worth=self, most_units=most_units)  # fmt: skip
 
     def discounts(self, view: CartView, claim: Claim) -> list[int]:
+        """As `ItemBenefit.discounts`."""
         total = sum(view.unit_price[unit] for unit, _ in claim)
         return [max(0, total - len(claim) // self.size * self.price)]
 
     def greedy(self, view: CartView, offer: Offer, free: Sequence[bool]) -> Claim:
+        """As `ItemBenefit.greedy`."""
         units = _dear_first(view, offer, free)
         claim: Claim = []
         most = _unit_limit(len(units), self.at_most, offer.most_units, self.size)
@@ -170,6 +191,10 @@ class GroupPriceBenefit:
                 break
             claim += [(unit, 0) for unit in group]
         return claim
+
+    def missing(self, view: CartView) -> int:
+        """As `ItemBenefit.missing`."""
+        return _to_round(view.scope_quantity(self.scope), self.size, self.size, self.at_most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +212,7 @@ class CheapestBenefit:
     at_most: int | None
 
     def offer(self, view: CartView, index: int, most_units: int | None) -> Offer | None:
+        """As `ItemBenefit.offer`."""
         lines = view.scope_lines(self.scope)
         size = self.buy + self.get
         eligible = sum(view.quantity[line] for line in lines)
@@ -206,6 +232,7 @@ class CheapestBenefit:
                      most_units=most_units)  # fmt: skip
 
     def discounts(self, view: CartView, claim: Claim) -> list[int]:
+        """As `ItemBenefit.discounts`."""
         size = self.buy + self.get
         lines = sorted((view.line_of[unit] for unit, _ in claim), key=lambda i: -view.price[i])
         return [
@@ -217,12 +244,18 @@ class CheapestBenefit:
         ]
 
     def greedy(self, view: CartView, offer: Offer, free: Sequence[bool]) -> Claim:
+        """As `ItemBenefit.greedy`."""
         units = _dear_first(view, offer, free)
         size = self.buy + self.get
         most = _unit_limit(len(units), self.at_most, offer.most_units, size)
         if 0 < most % size <= self.buy:
             most -= most % size
         return [(unit, 0) for unit in units[:most]]
+
+    def missing(self, view: CartView) -> int:
+        """As `ItemBenefit.missing`."""
+        units = view.scope_quantity(self.scope)
+        return _to_round(units, self.buy + self.get, self.buy + 1, self.at_most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +278,7 @@ class PartsBenefit:
     at_most: int | None = None
 
     def offer(self, view: CartView, index: int, most_units: int | None) -> Offer | None:
+        """As `ItemBenefit.offer`."""
         most = None
         for part, (scope, need) in enumerate(self.parts):
             available = view.scope_quantity(scope)
@@ -290,6 +324,7 @@ class PartsBenefit:
         return view.price[line] if self.price is not None else 0
 
     def discounts(self, view: CartView, claim: Claim) -> list[int]:
+        """As `ItemBenefit.discounts`."""
         last = len(self.parts) - 1
         if self.gets:
             lines = [view.line_of[unit] for unit, part in claim if part == last]
@@ -302,6 +337,7 @@ class PartsBenefit:
         return [max(0, sum(view.unit_price[unit] for unit, _ in claim) - rounds * self.price)]
 
     def greedy(self, view: CartView, offer: Offer, free: Sequence[bool]) -> Claim:
+        """As `ItemBenefit.greedy`."""
         left = list(free)
         claim: Claim = []
         size = sum(need for _, need in self.parts)
@@ -320,6 +356,11 @@ class PartsBenefit:
             if len(fresh) < size:
                 break
         return claim
+
+    def missing(self, view: CartView) -> int:
+        """As `ItemBenefit.missing`."""
+        short = [max(0, need - view.scope_quantity(scope)) for scope, need in self.parts]
+        return sum(short)
 
     def _one_round(self, view: CartView, left: Sequence[bool]) -> Claim:
         """The dearest free units for each part, scarce parts first; empty if a part is missing."""
@@ -380,6 +421,13 @@ def _unit_limit(eligible: int, at_most: int | None, most_units: int | None, size
     """Most units that rounds of `size` can take."""
     most = eligible if at_most is None else min(eligible, at_most * size)
     return most if most_units is None else min(most, most_units)
+
+
+def _to_round(units: int, size: int, counts_from: int, at_most: int | None) -> int:
+    """Units short of one more round."""
+    if at_most is not None and units // size >= at_most:
+        return 0
+    return max(0, counts_from - units % size)
 
 
 def _dear_first(view: CartView, offer: Offer, free: Sequence[bool]) -> list[int]:

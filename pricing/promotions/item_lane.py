@@ -18,6 +18,7 @@ class ItemResult:
     """What the item lane leaves.
 
     Attributes:
+        claims: as given.
         shares: per promotion that takes something off, its shares.
         units: price of each unit after it.
         totals: per line.
@@ -27,6 +28,7 @@ class ItemResult:
         total: sum of `totals`.
     """
 
+    claims: Mapping[int, Claim]
     shares: dict[int, Shares]
     units: list[int]
     totals: list[int]
@@ -73,7 +75,14 @@ def lay_items(problem: Problem, claims: Mapping[int, Claim]) -> ItemResult:
             totals[line] -= less
             untouched[line] = False
     return ItemResult(
-        shares, units, totals, _rooms(problem, units, totals), untouched, applied, sum(totals)
+        claims,
+        shares,
+        units,
+        totals,
+        _rooms(problem, units, totals),
+        untouched,
+        applied,
+        sum(totals),
     )
 
 

@@ -94,7 +94,7 @@ class Losses:
         return arcs
 
     def _best_ahead(self, ends: dict[int, int]) -> list[dict[int, int]]:
-        """Per depth and state, the most that can still be gained; states without an end left out."""
+        """Per depth and state, the most still to be gained; states without an end left out."""
         ahead = [ends]
         for arcs in reversed(self._arcs):
             after = ahead[-1]

@@ -75,9 +75,11 @@ class AtPar:
     """Every minor unit saved is worth one."""
 
     def unit(self, line: int, gain: int) -> Number:  # noqa: ARG002
+        """As `Weighing.unit`."""
         return gain
 
     def pooled(self, offer: Offer, gain: int) -> Number:  # noqa: ARG002
+        """As `Weighing.pooled`."""
         return gain
 
 

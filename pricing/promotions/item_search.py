@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from heapq import nlargest
 
+from pricing.promotions.errors import StepsSpent
 from pricing.promotions.item_benefits import Claim
 from pricing.promotions.item_options import Number, Option, Plan
 from pricing.promotions.machines import NEVER
@@ -35,7 +36,9 @@ class ItemBest:
 _Way = tuple[Number, int, Option | None]
 
 
-def search(plan: Plan, view: CartView, required: int, width: int) -> ItemBest | None:
+def search(
+    plan: Plan, view: CartView, required: int, width: int, most_steps: int | None = None
+) -> ItemBest | None:
     """The best claims of a plan.
 
     Args:
@@ -43,9 +46,13 @@ def search(plan: Plan, view: CartView, required: int, width: int) -> ItemBest | 
         view: the cart.
         required: bits of promotions that must be used.
         width: most states kept at a time.
+        most_steps: transitions after which to give up; None for no limit.
 
     Returns:
         None if the required promotions can not all be used.
+
+    Raises:
+        StepsSpent: gave up.
     """
     layer: dict[int, _Way] = {0: (plan.settled_gain, 0, None)}
     layers: list[dict[int, _Way]] = []
@@ -54,6 +61,8 @@ def search(plan: Plan, view: CartView, required: int, width: int) -> ItemBest | 
         for _ in range(view.quantity[stage.line]):
             layer = _join(layer, stage.options)
             steps += len(layer) * len(stage.options)
+            if most_steps is not None and steps > most_steps:
+                raise StepsSpent
             if len(layer) > width:
                 idle = layer.get(0)
                 kept = nlargest(width, layer.items(), key=lambda item: (item[1][0], -item[0]))

@@ -99,7 +99,7 @@ class Problem:
         live = promotions.live(cart.at)
         for index, phase in live.phases.items():
             rule = self.rules[index]
-            self.reasons[index] = time_reason(*phase, rule.window.zone)
+            self.reasons[index] = time_reason(*phase, rule.window)
         for rule in live.rules:
             if without >> rule.index & 1:
                 continue

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from pricing.currencies import decimals
 from pricing.errors import UnknownCurrency
+from pricing.money import Money
 from pricing.promotions import windows
 from pricing.promotions.amounts import Reader
 from pricing.promotions.errors import InvalidPromotion
@@ -106,6 +108,10 @@ class PromotionSet:
     def rule_of(self, promotion_id: str) -> Rule | None:
         """The rule of a promotion; None if the set has no such id."""
         return next((rule for rule in self.rules if rule.id == promotion_id), None)
+
+    def minor(self, amount: Decimal) -> int:
+        """An amount of this set's currency in minor units."""
+        return Money.parse(amount, self.currency).minor
 
     def _index_codes(self, fields: dict[str, str]) -> None:
         for rule in self.rules:

@@ -1,4 +1,4 @@
-"""In which order the lines of a cart take their turns, so that few promotions are open at a time."""
+"""In which order the lines of a cart take their turns: few promotions open at a time."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _narrow(
     opened: set[int] = set()
     waiting = list(component)
     done: list[int] = []
-    heads = {index: 0 for index in queues}
+    heads = dict.fromkeys(queues, 0)
     while waiting:
         best, best_cost = waiting[0], float("inf")
         for line in waiting:
