@@ -122,9 +122,8 @@ def fit_choices(
     best = optimize.minimize(
         downhill,
         start,
-        (),
-        "BFGS",
-        True,
+        method="BFGS",
+        jac=True,
         options={"gtol": 1e-6 * len(counts)},
     )
     hessian = _hessian(best.x, data)

@@ -261,8 +261,8 @@ def _identify(frame: pd.DataFrame) -> tuple[IntArray, pd.DataFrame]:
 def _numbered(labels: pd.Series) -> tuple[IntArray, StrArray]:
     """(r,) position of each label among the different ones, in their order as text."""
     if not isinstance(labels.dtype, pd.CategoricalDtype):
-        code, name = pd.factorize(labels.astype("str"), sort=True)
-        return code.astype(np.int64), np.asarray(name, dtype=np.str_)
+        code, different = pd.factorize(labels.astype("str"), sort=True)
+        return code.astype(np.int64), np.asarray(different, dtype=np.str_)
     # Categories are few: sort them and renumber, without making text of every row.
     text = np.asarray(labels.cat.categories.astype("str"), dtype=np.str_)
     name, position = np.unique(text, return_inverse=True)

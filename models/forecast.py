@@ -1,0 +1,450 @@
+"""Demand ahead: every (sku, market) over weeks to come, by the method that foretold it best.
+
+history ─▶ rectangle (series, periods), stock-outs and gaps unknown ─▶ rolling origins: every
+method forecasts what then came ─▶ the best a series ─▶ forecast, with the errors seen as interval
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from models import forecast_methods, forecast_reference
+from models.arrays import BoolArray, FloatArray, IntArray, StrArray
+from models.calendar import season_waves
+from models.errors import InvalidPanel, InvalidSpec
+from models.forecast_methods import Past
+from models.life_cycle import first_sale, is_young, life_cycle
+from models.model_frame import codes_of, require_columns
+
+METHODS: Final[dict[str, Callable[[Past], FloatArray]]] = {
+    "level": forecast_methods.level,
+    "seasonal-naive": forecast_methods.seasonal_naive,
+    "seasonal": forecast_methods.seasonal,
+    "drivers": forecast_methods.drivers,
+    "intermittent": forecast_methods.intermittent,
+    "life-cycle": life_cycle,
+    "ets": forecast_reference.ets,
+    "arima": forecast_reference.arima,
+    "unobserved-components": forecast_reference.unobserved_components,
+}
+"""By name; the last three fit series one by one and are slow."""
+
+_QUICK: Final = ("level", "seasonal-naive", "seasonal", "drivers", "intermittent", "life-cycle")
+_BETTER_BY: Final = 0.97
+"""A series leaves its category's best method only for one this much better."""
+_YEAR: Final = 365.25
+_SHIFT: Final = 0.5
+_LEAST_PAST: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastSpec:
+    """What is asked of a forecast.
+
+    Attributes:
+        horizon: periods ahead, 1 to 400.
+        level: of the prediction intervals.
+        origins: moments of the past at which every method is tried.
+        methods: names in `METHODS` that may be chosen.
+        harmonics: pairs of yearly waves of the category's season.
+        by: columns that tell series apart.
+        period: column of dates, days or weeks apart.
+        units: column of units sold.
+        price: column of the price; taken as a driver in logarithms; None for none.
+        promotions: columns of promotion flags (0..1), drivers as they are.
+        category: column of groups that lend each other season and drivers; None for one group.
+        stock_out: column that is true where the product ran out: not learned as low demand.
+    """
+
+    horizon: int = 13
+    level: float = 0.95
+    origins: int = 4
+    methods: tuple[str, ...] = _QUICK
+    harmonics: int = 2
+    by: tuple[str, ...] = ("sku", "market")
+    period: str = "period_start"
+    units: str = "units"
+    price: str | None = "price"
+    promotions: tuple[str, ...] = ()
+    category: str | None = None
+    stock_out: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("by", "promotions", "methods"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+        unknown = [name for name in self.methods if name not in METHODS]
+        if unknown or not self.methods:
+            raise InvalidSpec(f"methods {unknown or '()'} must be of {', '.join(METHODS)}")
+        for name, low, high in (("horizon", 1, 400), ("origins", 1, 50), ("harmonics", 0, 6)):
+            if not low <= getattr(self, name) <= high:
+                raise InvalidSpec(f"{name} must lie in {low}..{high}, not {getattr(self, name)}")
+        if not 0.0 < self.level < 1.0:
+            raise InvalidSpec(f"level must lie between 0 and 1, not {self.level}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecast:
+    """Demand ahead, and how far to believe it.
+
+    Attributes:
+        table: one row a series and period ahead: the `by` columns, the period, `units` (as likely
+            above as below), `mean`, `low`, `high` (prediction interval), `method`.
+        accuracy: one row a method: `wmape` over all series and origins (absolute error over
+            units sold), and `chosen`: how many series it was chosen for.
+        wmape: of the chosen methods over all series and origins. They were chosen on these very
+            periods, so it is somewhat flattering; `backtest` is not.
+        coverage: share of what came in the back-test that lay inside the intervals.
+    """
+
+    table: pd.DataFrame
+    accuracy: pd.DataFrame
+    wmape: float
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _History:
+    """The rectangle: s series, t periods of past, with drivers beyond."""
+
+    keys: pd.DataFrame
+    units: FloatArray
+    drivers: FloatArray
+    season: FloatArray
+    group: IntArray
+    first: int
+    step: int
+
+    def past(self, origin: int, horizon: int) -> Past:
+        length = max(round(_YEAR / self.step), 1)
+        return Past(
+            units=self.units[:, :origin],
+            drivers=self.drivers[:, : origin + horizon],
+            season=self.season,
+            group=self.group,
+            horizon=horizon,
+            season_length=length,
+        )
+
+
+def forecast(
+    frame: pd.DataFrame, spec: ForecastSpec | None = None, *, future: pd.DataFrame | None = None
+) -> Forecast:
+    """Forecast every series.
+
+    Args:
+        frame: history, one row a series and period; periods without a row are not known, rows of
+            zero units are no demand.
+        spec: what is asked.
+        future: planned `price` and promotions of periods to come; what it does not say goes on as
+            in the newest quarter.
+
+    Raises:
+        InvalidPanel: a column is missing, or there is too little history to try methods on.
+
+    Example:
+        >>> weeks = pd.date_range("2025-01-06", periods=60, freq="7D")
+        >>> past = pd.DataFrame({"sku": "A", "market": "m", "period_start": weeks, "units": 20})
+        >>> found = forecast(past, ForecastSpec(horizon=2, price=None))
+        >>> found.table["units"].round(3).tolist()
+        [20.0, 20.0]
+    """
+    spec = ForecastSpec() if spec is None else spec
+    history = _history(frame, spec, future)
+    tried = _tried(history, spec)
+    chosen = _chosen(history, tried, spec)
+    ahead = _by_method(history.past(history.units.shape[1], spec.horizon), spec.methods)
+    units = _pick(ahead, chosen)
+    low, high, mean, coverage = _intervals(history, tried, chosen, units, spec)
+    return Forecast(
+        table=_table(history, spec, units, mean, low, high, chosen),
+        accuracy=_accuracy(tried, chosen, spec),
+        wmape=_wmape(_pick_tried(tried, chosen), tried.truth),
+        coverage=coverage,
+    )
+
+
+def backtest(
+    frame: pd.DataFrame, spec: ForecastSpec | None = None, *, holdout: int | None = None
+) -> pd.DataFrame:
+    """What `forecast` would have said before the last periods, beside what then came.
+
+    Methods are chosen before the held-out periods; their prices and promotions are known, as plans
+    are.
+
+    Args:
+        frame: as for `forecast`.
+        spec: what is asked.
+        holdout: last periods held out; the horizon where None.
+
+    Returns:
+        `forecast`'s table with the column `actual`, rows whose truth is not known left out.
+    """
+    spec = ForecastSpec() if spec is None else spec
+    held = spec.horizon if holdout is None else holdout
+    require_columns(frame, [spec.period])
+    periods = np.sort(frame[spec.period].unique())
+    if len(periods) <= held:
+        raise InvalidPanel(f"{len(periods)} periods of history, of which {held} are to be held out")
+    start = periods[-held]
+    before, after = frame[frame[spec.period] < start], frame[frame[spec.period] >= start]
+    found = forecast(before, spec, future=after).table
+    truth = after[[*spec.by, spec.period, spec.units]].rename(columns={spec.units: "actual"})
+    if spec.stock_out is not None:
+        truth = truth[~after[spec.stock_out].fillna(value=False).astype(bool)]
+    return found.merge(truth, on=[*spec.by, spec.period])
+
+
+def wmape(table: pd.DataFrame) -> float:
+    """Absolute errors over units sold, of a `backtest` table."""
+    return float((table["units"] - table["actual"]).abs().sum() / table["actual"].abs().sum())
+
+
+def _history(frame: pd.DataFrame, spec: ForecastSpec, future: pd.DataFrame | None) -> _History:
+    named = [name for name in (spec.price, spec.category, spec.stock_out) if name is not None]
+    require_columns(frame, [*spec.by, spec.period, spec.units, *spec.promotions, *named])
+    if frame.empty:
+        raise InvalidPanel("the frame has no rows")
+    if not pd.api.types.is_datetime64_any_dtype(frame[spec.period]):
+        raise InvalidPanel(f"{spec.period!r} must hold dates; convert it with pandas.to_datetime")
+    days = frame[spec.period].to_numpy("datetime64[D]").astype(np.int64)
+    gaps = np.diff(np.unique(days))
+    step = 1 if not gaps.size or gaps.min() < 7 else 7
+    first = int(days.min())
+    column = (days - first) // step
+    series = frame.groupby(list(spec.by), sort=True, observed=True)
+    row = series.ngroup().to_numpy()
+    keys = frame[list(spec.by)].iloc[np.unique(row, return_index=True)[1]].reset_index(drop=True)
+    t = int(column.max()) + 1
+    units = np.full((len(keys), t), np.nan)
+    sold = frame[spec.units].to_numpy(np.float64)
+    known = np.isfinite(sold) & (sold >= 0)
+    if spec.stock_out is not None:
+        known &= ~frame[spec.stock_out].fillna(value=False).astype(bool).to_numpy()
+    units[row[known], column[known]] = sold[known]
+    group = np.zeros(len(keys), dtype=np.int64)
+    if spec.category is not None:
+        group[row] = codes_of(frame[spec.category])
+    whole = t + spec.horizon
+    season = season_waves(
+        (first + step * np.arange(whole)).astype("datetime64[D]"), step, spec.harmonics
+    )
+    waves = list(season.T)
+    if step == 1:
+        weekday = (first + np.arange(whole) + 3) % 7
+        waves += [(weekday == day).astype(np.float64) for day in range(1, 7)]
+    columns = [np.broadcast_to(wave, (len(keys), whole)) for wave in waves]
+    columns += [
+        _driver(frame, name, row, column, keys, spec, future, whole, first, step)
+        for name in [*([spec.price] if spec.price else []), *spec.promotions]
+    ]
+    drivers = np.stack(columns, axis=2) if columns else np.zeros((len(keys), whole, 0))
+    return _History(
+        keys=keys,
+        units=units,
+        drivers=drivers,
+        season=(np.arange(drivers.shape[2]) < len(waves)).astype(np.float64),
+        group=group,
+        first=first,
+        step=step,
+    )
+
+
+def _driver(
+    frame: pd.DataFrame,
+    name: str,
+    row: np.ndarray,
+    column: np.ndarray,
+    keys: pd.DataFrame,
+    spec: ForecastSpec,
+    future: pd.DataFrame | None,
+    whole: int,
+    first: int,
+    step: int,
+) -> FloatArray:
+    """(s, t + h) a driver over past and future; prices in logarithms; holes filled."""
+    values = np.full((len(keys), whole), np.nan)
+    values[row, column] = frame[name].to_numpy(np.float64)
+    if future is not None and name in future:
+        require_columns(future, [*spec.by, spec.period])
+        index = pd.MultiIndex.from_frame(keys).get_indexer(
+            pd.MultiIndex.from_frame(future[list(spec.by)])
+        )
+        days = future[spec.period].to_numpy("datetime64[D]").astype(np.int64)
+        place = (days - first) // step
+        inside = (index >= 0) & (place >= 0) & (place < whole)
+        values[index[inside], place[inside]] = future[name].to_numpy(np.float64)[inside]
+    if name == spec.price:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = np.where(values > 0, np.log(values), np.nan)
+    recent = values[:, max(whole - spec.horizon - 13, 0) : whole - spec.horizon]
+    usual = _mean_known(recent, _mean_known(values, np.zeros(len(keys))))
+    return np.where(np.isfinite(values), values, usual[:, None])
+
+
+def _mean_known(values: FloatArray, otherwise: FloatArray) -> FloatArray:
+    known = np.isfinite(values)
+    count = known.sum(axis=1)
+    mean = np.where(known, values, 0.0).sum(axis=1) / np.maximum(count, 1)
+    return np.where(count > 0, mean, otherwise)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tried:
+    """What each method said at the origins, and what came.
+
+    Attributes:
+        said: by method, (s, o, h).
+        truth: (s, o, h) NaN where not known.
+    """
+
+    said: dict[str, FloatArray]
+    truth: FloatArray
+
+
+def _tried(history: _History, spec: ForecastSpec) -> _Tried:
+    t = history.units.shape[1]
+    ahead = min(spec.horizon, max(t // 3, 1))
+    last = t - ahead
+    if last < _LEAST_PAST:
+        raise InvalidPanel(
+            f"{t} periods of history are too few to forecast {spec.horizon} and to try methods on"
+        )
+    stride = max(ahead // 2, 1)
+    origins = [o for o in (last - i * stride for i in range(spec.origins)) if o >= _LEAST_PAST]
+    said: dict[str, list[FloatArray]] = {name: [] for name in spec.methods}
+    truth = []
+    for origin in origins:
+        for name, answer in _by_method(history.past(origin, ahead), spec.methods).items():
+            said[name].append(answer)
+        truth.append(history.units[:, origin : origin + ahead])
+    return _Tried(
+        {name: np.stack(answers, axis=1) for name, answers in said.items()},
+        np.stack(truth, axis=1),
+    )
+
+
+def _by_method(past: Past, names: Sequence[str]) -> dict[str, FloatArray]:
+    answers = {}
+    for name in names:
+        answer = METHODS[name](past)
+        answers[name] = np.where(np.isfinite(answer), answer, 0.0)
+    return answers
+
+
+def _chosen(history: _History, tried: _Tried, spec: ForecastSpec) -> StrArray:
+    """(s,) each series' method: its category's best, unless another is clearly better for it."""
+    names = np.array(spec.methods)
+    loss = np.stack(
+        [np.nansum(np.abs(tried.said[n] - tried.truth), axis=(1, 2)) for n in spec.methods]
+    )
+    best = np.empty(loss.shape[1], dtype=np.int64)
+    for g in np.unique(history.group):
+        members = history.group == g
+        usual = int(loss[:, members].sum(axis=1).argmin())
+        own = loss[:, members].argmin(axis=0)
+        clearly = loss[own, members] < _BETTER_BY * loss[usual, members]
+        best[members] = np.where(clearly, own, usual)
+    chosen = names[best]
+    if "life-cycle" in spec.methods:
+        # A new product has no history to choose by: its category's launches are what is known.
+        fresh: BoolArray = is_young(history.units)
+        fresh &= history.units.shape[1] - first_sale(history.units) < spec.horizon + _LEAST_PAST
+        chosen = np.where(fresh, "life-cycle", chosen)
+    return chosen
+
+
+def _pick(answers: dict[str, FloatArray], chosen: StrArray) -> FloatArray:
+    first = next(iter(answers.values()))
+    picked = np.empty_like(first)
+    for name, answer in answers.items():
+        picked[chosen == name] = answer[chosen == name]
+    return picked
+
+
+def _pick_tried(tried: _Tried, chosen: StrArray) -> FloatArray:
+    return _pick(tried.said, chosen)
+
+
+def _intervals(
+    history: _History, tried: _Tried, chosen: StrArray, units: FloatArray, spec: ForecastSpec
+) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+    """Low, high and mean (s, h), and the share of the back-test inside such intervals.
+
+    Errors of log(units + 1/2): their spread is each series' own, drawn toward its category's,
+    times the growth with the horizon that all series share; their shape is that of all series.
+    """
+    said = _pick_tried(tried, chosen)
+    error = np.log(tried.truth + _SHIFT) - np.log(said + _SHIFT)
+    by_horizon = np.sqrt(np.nanmean(error**2, axis=(0, 1)))
+    steps = np.arange(1, error.shape[2] + 1)
+    usable = np.isfinite(by_horizon) & (by_horizon > 0)
+    power = 0.0
+    if usable.sum() > 2:
+        slope = np.polyfit(np.log(steps[usable]), np.log(by_horizon[usable]), 1)[0]
+        power = float(np.clip(slope, 0.0, 0.5))
+    count = np.isfinite(error).sum(axis=(1, 2))
+    squares = np.nansum((error / steps**power) ** 2, axis=(1, 2))
+    usual = np.bincount(history.group, squares) / np.maximum(np.bincount(history.group, count), 1)
+    # Errors of overlapping origins are not independent: count each origin's horizon as a few.
+    weight = np.maximum(count, 0) / 4.0
+    usual_of = usual[history.group]
+    spread = np.sqrt((weight * squares / np.maximum(count, 1) + 4.0 * usual_of) / (weight + 4.0))
+    spread = np.maximum(spread, 1e-6)
+    standard = error / (spread[:, None, None] * steps**power)
+    known = standard[np.isfinite(standard)]
+    tails = (1.0 - spec.level) / 2.0
+    if len(known):
+        below, above = np.quantile(known, [tails, 1.0 - tails])
+        coverage = float(((known >= below) & (known <= above)).mean())
+    else:
+        below, above, coverage = -2.0, 2.0, np.nan
+    ahead = np.arange(1, units.shape[1] + 1) ** power * spread[:, None]
+    centre = np.log(units + _SHIFT)
+    low = np.maximum(np.exp(centre + below * ahead) - _SHIFT, 0.0)
+    high = np.exp(centre + above * ahead) - _SHIFT
+    mean = np.maximum((units + _SHIFT) * np.exp(np.minimum(ahead, 1.5) ** 2 / 2.0) - _SHIFT, 0.0)
+    return low, high, np.where(units > 0, mean, units), coverage
+
+
+def _accuracy(tried: _Tried, chosen: StrArray, spec: ForecastSpec) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "method": list(spec.methods),
+            "wmape": [_wmape(tried.said[name], tried.truth) for name in spec.methods],
+            "chosen": [int((chosen == name).sum()) for name in spec.methods],
+        }
+    ).set_index("method")
+
+
+def _wmape(said: FloatArray, truth: FloatArray) -> float:
+    total = np.nansum(np.abs(truth))
+    return float(np.nansum(np.abs(said - truth)) / total) if total > 0 else np.nan
+
+
+def _table(
+    history: _History,
+    spec: ForecastSpec,
+    units: FloatArray,
+    mean: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    chosen: StrArray,
+) -> pd.DataFrame:
+    s, h = units.shape
+    start = history.first + history.step * history.units.shape[1]
+    when = (start + history.step * np.arange(h)).astype("datetime64[D]").astype("datetime64[s]")
+    table = history.keys.loc[np.repeat(np.arange(s), h)].reset_index(drop=True)
+    return table.assign(
+        **{spec.period: np.tile(when, s)},
+        units=units.ravel(),
+        mean=mean.ravel(),
+        low=low.ravel(),
+        high=high.ravel(),
+        method=np.repeat(chosen, h),
+    )
