@@ -20,12 +20,13 @@ from api.errors import ProblemDocument
 from api.periodic import Periodic
 from api.problem_answers import install_problem_answers
 from api.request_log import RequestLog
-from api.routes import decisions, health, offers, price_books, problems
+from api.routes import decisions, health, law, offers, price_books, problems
 from api.routes.prices import PREFIX, PriceServing
 from api.routes.prices_openapi import price_paths, price_schemas
 from api.settings import load_settings
 from api.snapshot import LivePrices
 from storage.database import open_engine, require_migrated
+from storage.rule_packs import load_rule_packs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     Raises:
         SettingsInvalid: a setting is missing or out of range.
+        InvalidRulePack: a rule pack cannot be applied.
     """
     chosen = load_settings() if settings is None else settings
     engine = open_engine(chosen.database_url)
@@ -68,11 +70,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    app.state.service = Service(settings=chosen, engine=engine, live=live)
+    app.state.service = Service(
+        settings=chosen, engine=engine, live=live, packs=load_rule_packs(chosen.rule_packs)
+    )
     for router in (
         price_books.router,
         decisions.router,
         offers.router,
+        law.router,
         health.router,
         problems.router,
     ):

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 from api.settings import Settings
 from api.snapshot import LivePrices
 from storage.database import reading
+from storage.rule_packs import RulePacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,13 @@ class Service:
         settings: how it was started.
         engine: the database.
         live: the price book in memory.
+        packs: the rules of law that are known.
     """
 
     settings: Settings
     engine: Engine
     live: LivePrices
+    packs: RulePacks
 
 
 async def running_service(request: Request) -> Service:

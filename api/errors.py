@@ -11,8 +11,12 @@
         ├── NoPriceForMarket     404  the SKU has prices, but not for this market and tier
         ├── DecisionNotFound     404  no decision was ever made for this key
         ├── PriceBookNotFound    404  no such version
+        ├── DraftNotFound        404  no such proposal of prices
+        ├── NoRulesForMarket     404  nobody said under which law a market sells
         ├── UnknownResource      404  no such path
+        ├── NotAnOperator        401  the request changes prices and names no known operator
         ├── MethodNotAllowed     405  the path exists, the method does not
+        ├── NotPossibleNow       409  the state of drafts, books or freezes does not allow it
         ├── BodyTooLarge         413  the request is longer than the service reads
         ├── MarketRequired       422  several markets and none was named
         ├── InvalidRequest       422  a parameter or the body is not what it must be
@@ -143,6 +147,41 @@ class PriceBookNotFound(Problem):
     status = 404
     title = "No such price book"
     example = "price book 99 does not exist; the live one is 12"
+
+
+class DraftNotFound(Problem):
+    """No proposal of prices has this number."""
+
+    status = 404
+    title = "No such draft"
+    example = "there is no draft 99"
+
+
+class NoRulesForMarket(Problem):
+    """Nobody said under which law the market sells. Run `pricewright legal market`."""
+
+    status = 404
+    title = "No rules for this market"
+    example = "nobody said under which law market 'online' sells"
+
+
+class NotAnOperator(Problem):
+    """Only operators change prices: send `Authorization: Bearer TOKEN`.
+
+    Who has which token stands in PRICEWRIGHT_OPERATORS. While that is unset, nobody can.
+    """
+
+    status = 401
+    title = "Not an operator"
+    example = "send `Authorization: Bearer TOKEN` with the token of an operator"
+
+
+class NotPossibleNow(Problem):
+    """The state of drafts, price books or freezes does not allow it; the detail says why."""
+
+    status = 409
+    title = "Not possible now"
+    example = "prices are frozen: a cost file in cents; lift the freeze first"
 
 
 class UnknownResource(Problem):

@@ -33,6 +33,9 @@ _SECRET_BYTES = (24, 64)  # what the Standard Webhooks specification allows
 _HOW_TO_MAKE_ONE = "make one with `openssl rand -base64 32` and put `whsec_` in front"
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+_SECRET = ("webhook_secret", "operators")
+_TOKEN_LETTERS = 16  # fewer could be guessed
 
 
 class Settings(BaseSettings):
@@ -58,6 +61,16 @@ class Settings(BaseSettings):
         webhook_first_retry_seconds: pause after the first failure; doubled after each further one.
         webhook_last_retry_seconds: the longest pause between two tries.
         alert_poll_seconds: how often to look for alerts to send.
+        rule_packs: folder of further rule packs, for instance those that counsel confirmed.
+        operators: who may change prices over HTTP, as `name:token` pairs with commas between them;
+            nobody while it is unset.
+        four_eyes: a draft must be approved by somebody other than who proposed it.
+        budget_share_of_products: most share of prices that may change without an approval.
+        budget_average_change: most mean size of the changes, as a share of the old price.
+        budget_single_change: most size of any one change.
+        budget_revenue_at_risk: most share of expected revenue that could be lost at the low end of
+            the demand interval.
+        release_poll_seconds: how often to look for scheduled books, stages and watched figures.
     """
 
     model_config = SettingsConfigDict(
@@ -87,6 +100,14 @@ class Settings(BaseSettings):
     webhook_first_retry_seconds: Seconds = 5.0
     webhook_last_retry_seconds: Seconds = 3_600.0
     alert_poll_seconds: Seconds = 2.0
+    rule_packs: Path | None = None
+    operators: SecretStr | None = None
+    four_eyes: bool = False
+    budget_share_of_products: Share = 0.6
+    budget_average_change: Share = 0.08
+    budget_single_change: Share = 0.25
+    budget_revenue_at_risk: Share = 0.15
+    release_poll_seconds: Seconds = 10.0
 
     @field_validator("currency")
     @classmethod
@@ -120,6 +141,22 @@ class Settings(BaseSettings):
             )
         return secret
 
+    @field_validator("operators")
+    @classmethod
+    def _operators_have_tokens(cls, operators: SecretStr | None) -> SecretStr | None:
+        if operators is None:
+            return None
+        pairs = [pair.strip().partition(":") for pair in operators.get_secret_value().split(",")]
+        if any(not name or len(token) < _TOKEN_LETTERS for name, _, token in pairs):
+            raise ValueError(
+                f"must be name:token pairs with commas between them, each token of at least "
+                f"{_TOKEN_LETTERS} letters"
+            )
+        for place, what in ((0, "name"), (2, "token")):
+            if len({pair[place] for pair in pairs}) != len(pairs):
+                raise ValueError(f"has a {what} twice")
+        return operators
+
     @model_validator(mode="after")
     def _alerts_are_signed(self) -> Self:
         if self.webhook_url is not None and self.webhook_secret is None:
@@ -133,6 +170,16 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """The URL of the database."""
         return self.storage.database_url
+
+    @property
+    def operator_tokens(self) -> dict[str, str]:
+        """The name of the operator by token."""
+        if self.operators is None:
+            return {}
+        pairs = (
+            pair.strip().partition(":") for pair in self.operators.get_secret_value().split(",")
+        )
+        return {token: name for name, _, token in pairs}
 
     @property
     def offer_max_age(self) -> timedelta:
@@ -172,6 +219,6 @@ def _readable(error: ValidationError, given: dict[str, object]) -> list[str]:
             sentences.append(reason)
             continue
         name = field if field in given else f"{_PREFIX}{field.upper()}"
-        value = "" if "secret" in field else f"={fault['input']}"
+        value = "" if field in _SECRET else f"={fault['input']}"
         sentences.append(f"{name}{value}: {reason}")
     return sentences

@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "reprice": ("reprice", "Decide a price for every product under hard limits."),
     "publish": ("publish", "Make the prices of a run the live price book."),
     "explain": ("explain", "Show the newest decision on a price, and why."),
+    "legal": ("legal", "Ask what the law allows, and say under which law a market sells."),
     "what-if": ("what_if", "Simulate a category under other prices."),
     "serve": ("serve", "Serve live prices over HTTP and deliver alerts."),
     "alerts": ("alerts", "See and send what waits in the outbox."),

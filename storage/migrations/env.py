@@ -5,8 +5,9 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy.engine import Connection
 
-import storage.governance_tables  # noqa: F401  (adds its tables to the metadata)
-import storage.law_tables  # noqa: F401
+import storage.competitor_tables
+import storage.governance_tables
+import storage.law_tables
 import storage.promotion_tables  # noqa: F401  (adds its tables to the metadata)
 from storage.database import open_engine, writing
 from storage.settings import load_storage_settings

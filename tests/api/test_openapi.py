@@ -85,6 +85,7 @@ def test_every_operation_is_named_described_and_unique(description: Schema) -> N
         "/v1/price-books/{version}",
         "/v1/decisions/{sku}",
         "/v1/offers/{sku}",
+        "/v1/reference-prices/{sku}",
         "/healthz",
         "/readyz",
         "/problems/{name}",

@@ -1,0 +1,251 @@
+"""What the law says of one product's price: the reference price, and what may be announced."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from sqlalchemy.engine import Connection
+
+from api.errors import NoRulesForMarket
+from pricing.catalogue import UNKNOWN, Market
+from pricing.emergency_cap import check_emergency_price, in_force
+from pricing.law import Evidence, PriorBasis, RulePack, Verdict
+from pricing.money import Money
+from pricing.price_history import NEVER, PriceHistory, instant
+from pricing.reference_price import (
+    Announcement,
+    PriorStatus,
+    check_reduction,
+    largest_reduction,
+    prior_prices,
+    whole_percent,
+)
+from storage.charged_prices import applied_prices, transactions
+from storage.law import (
+    MarketRules,
+    StoredReduction,
+    list_emergencies,
+    list_market_rules,
+    reduction_in_force,
+)
+from storage.markets import list_markets
+from storage.products import chosen_products, product_frame, product_id
+from storage.rule_packs import RulePacks
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What every question about one product in one market rests on.
+
+    Attributes:
+        market: the market.
+        rules: under which law it sells.
+        pack: the rules of the day.
+        category: the product's category.
+        applied: the prices that were in force; one key.
+        charged: the prices that the prior-price rule counts; one key.
+        perishable: the goods spoil or expire soon.
+        reduction: the announced reduction in force at the time asked about.
+    """
+
+    market: Market
+    rules: MarketRules
+    pack: RulePack
+    category: str
+    applied: PriceHistory
+    charged: PriceHistory
+    perishable: bool
+    reduction: StoredReduction | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencePrice:
+    """The price that a reduction must be measured from at a time.
+
+    Attributes:
+        sku: the product.
+        market: the market.
+        currency: of its prices.
+        at: the time asked about, UTC.
+        jurisdiction: whose rules.
+        prior: the reference price; None where there is none, or no rule.
+        status: how it came about, as `PriorStatus` in lower case; `no_rule` where none holds.
+        price: the price in force at the time; None where the product was not on sale.
+        percent_at_most: largest whole percentage that may be announced at that price.
+        reduction: the announced reduction that the price in force is, if any.
+        evidence: window, rows, article; None where no rule holds.
+        emergency: the verdict on the price in force under a declared emergency; None without one.
+        pack: the rules.
+    """
+
+    sku: str
+    market: str
+    currency: str
+    at: datetime
+    jurisdiction: str
+    prior: Money | None
+    status: str
+    price: Money | None
+    percent_at_most: int
+    reduction: StoredReduction | None
+    evidence: Evidence | None
+    emergency: Verdict | None
+    pack: RulePack
+
+
+def ground_of(conn: Connection, packs: RulePacks, sku: str, market: str, at: datetime) -> Ground:
+    """All that is stored of a product's prices and of the law they are under.
+
+    Raises:
+        UnknownProduct, UnknownMarket: no such product or market.
+        NoRulesForMarket: nobody said under which law the market sells.
+        InvalidRulePack: there are no rules for the jurisdiction at that time.
+    """
+    product_id(conn, sku)
+    places = {item.code: item for item in list_markets(conn)}
+    reduction = reduction_in_force(conn, sku, market, at)
+    place = places[market]
+    rules = list_market_rules(conn).get(market)
+    if rules is None:
+        raise NoRulesForMarket(
+            f"nobody said under which law market {market!r} sells; run "
+            f"`pricewright legal market {market} --jurisdiction CODE`"
+        )
+    pack = packs.at(rules.jurisdiction, at.astimezone(ZoneInfo(place.time_zone)).date())
+    _, applied = applied_prices(conn, market, skus=[sku])
+    charged = applied
+    if pack.prior_price is not None and pack.prior_price.basis is PriorBasis.TRANSACTED:
+        _, charged = transactions(conn, market, skus=[sku])
+    category = str(product_frame(conn, chosen_products(conn, skus=[sku]))["category"].iloc[0])
+    return Ground(
+        market=place,
+        rules=rules,
+        pack=pack,
+        category=category,
+        applied=_one_key(applied),
+        charged=_one_key(charged),
+        perishable=category in rules.perishable_categories,
+        reduction=reduction,
+    )
+
+
+def reference_price(
+    conn: Connection, packs: RulePacks, sku: str, market: str, at: datetime
+) -> ReferencePrice:
+    """The reference price of a product at a time, with its evidence.
+
+    While an announced reduction is in force the window ends where that one started; otherwise it
+    ends at the time asked about.
+
+    Raises:
+        UnknownProduct, UnknownMarket: no such product or market.
+        NoRulesForMarket: nobody said under which law the market sells.
+        InvalidRulePack: there are no rules for the jurisdiction at that time.
+    """
+    ground = ground_of(conn, packs, sku, market, at)
+    zone = ZoneInfo(ground.market.time_zone)
+    announced = ground.reduction.announced if ground.reduction else None
+    starts = at if announced is None else announced.starts
+    current = _price_at(ground.applied, at)
+    question = Announcement(
+        starts=starts,
+        price=max(current, 1),
+        perishable=ground.perishable,
+        steps_since=None if announced is None else announced.steps_since,
+    )
+    prior, status, percent = UNKNOWN, "no_rule", 0
+    if ground.pack.prior_price is not None:
+        steps = NEVER if question.steps_since is None else instant(question.steps_since)
+        found = prior_prices(
+            ground.charged,
+            np.array([instant(starts)]),
+            zone,
+            ground.pack.prior_price,
+            perishable=np.array([ground.perishable]),
+            steps_since=np.array([steps]),
+        )
+        prior = int(found.price[0])
+        status = PriorStatus(int(found.status[0])).name.lower()
+        if current != UNKNOWN:
+            percent = int(whole_percent(largest_reduction(found, np.array([current])))[0])
+    return ReferencePrice(
+        sku=sku,
+        market=market,
+        currency=ground.market.currency,
+        at=at,
+        jurisdiction=ground.rules.jurisdiction,
+        prior=_money(prior, ground.market),
+        status=status,
+        price=_money(current, ground.market),
+        percent_at_most=percent,
+        reduction=ground.reduction,
+        evidence=check_reduction(question, ground.charged, zone, ground.pack).evidence,
+        emergency=None if current == UNKNOWN else _emergency(conn, ground, current, at),
+        pack=ground.pack,
+    )
+
+
+def judge_announcement(
+    conn: Connection, packs: RulePacks, sku: str, market: str, announced: Announcement
+) -> tuple[Verdict, ...]:
+    """The verdicts on a reduction: on its announcement, and on its price in an emergency.
+
+    Raises:
+        UnknownProduct, UnknownMarket: no such product or market.
+        NoRulesForMarket: nobody said under which law the market sells.
+        InvalidRulePack: there are no rules for the jurisdiction at that time.
+    """
+    ground = ground_of(conn, packs, sku, market, announced.starts)
+    told = replace(announced, perishable=announced.perishable or ground.perishable)
+    zone = ZoneInfo(ground.market.time_zone)
+    verdict = check_reduction(told, ground.charged, zone, ground.pack)
+    emergency = _emergency(conn, ground, announced.price, announced.starts)
+    return (verdict,) if emergency is None else (verdict, emergency)
+
+
+def markets_without_rules(conn: Connection) -> Collection[str]:
+    """Codes of the markets of which nobody said under which law they sell."""
+    known = list_market_rules(conn)
+    return [market.code for market in list_markets(conn) if market.code not in known]
+
+
+def _emergency(conn: Connection, ground: Ground, price: int, at: datetime) -> Verdict | None:
+    """The strictest verdict of the emergencies in force."""
+    rule = ground.pack.emergency_cap
+    if rule is None:
+        return None
+    verdicts = [
+        check_emergency_price(
+            price,
+            ground.applied,
+            stored.emergency,
+            ZoneInfo(ground.market.time_zone),
+            ground.pack,
+            at=at,
+            category=ground.category,
+        )
+        for stored in list_emergencies(conn, ground.rules.jurisdiction)
+        if in_force(stored.emergency, rule, at)
+    ]
+    return min(
+        verdicts, key=lambda verdict: verdict.facts.get("cap", np.iinfo(np.int64).max), default=None
+    )
+
+
+def _price_at(history: PriceHistory, at: datetime) -> int:
+    moment = np.array([instant(at)])
+    now = history.lowest(moment, np.array([instant(at + timedelta(seconds=1))]))
+    return int(now[0])
+
+
+def _one_key(history: PriceHistory) -> PriceHistory:
+    """A history of one key also where nothing is on record."""
+    return history if history.keys == 1 else PriceHistory.of(1, key=[], since=[], price=[])
+
+
+def _money(minor: int, market: Market) -> Money | None:
+    return None if minor == UNKNOWN else Money(minor, market.currency)

@@ -1,0 +1,177 @@
+"""The price that a reduction is measured from, and what the law says of it."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime, Field
+
+from api.dependencies import Reading, Running
+from api.errors import (
+    DatabaseAway,
+    InvalidRequest,
+    MarketRequired,
+    NoPriceForMarket,
+    NoRulesForMarket,
+    UnexpectedFailure,
+    UnknownSku,
+    problem_responses,
+)
+from api.jobs.legal import ReferencePrice, reference_price
+from api.routes.documents import Amount, Document, UtcTime
+from api.routes.keys import SkuInPath, market_of
+from pricing.errors import InvalidRulePack
+from pricing.law import Evidence, Verdict
+from pricing.money import Money
+from storage import errors as stored
+
+router = APIRouter(prefix="/v1/reference-prices", tags=["law"])
+
+
+class PriceRowDocument(Document):
+    """One price that the answer rests on."""
+
+    since: UtcTime
+    until: UtcTime | None = Field(description="Null where it still applied")
+    price: Amount
+    source: str = Field(description="Where it is recorded", examples=["price book 12"])
+    decisive: bool = Field(description="This price set the result")
+
+
+class EvidenceDocument(Document):
+    """What the answer rests on."""
+
+    jurisdiction: str
+    article: str
+    source: str = Field(description="Where to read the article")
+    confirmed: bool = Field(description="Counsel confirmed the rule pack")
+    opens: UtcTime | None = Field(description="Start of the window")
+    closes: UtcTime | None = Field(description="Its end; not part of it")
+    rows: list[PriceRowDocument]
+
+    @classmethod
+    def of(cls, evidence: Evidence, currency: str) -> Self:
+        """The wire form."""
+        return cls(
+            jurisdiction=evidence.jurisdiction,
+            article=evidence.article,
+            source=evidence.source,
+            confirmed=evidence.confirmed,
+            opens=evidence.opens,
+            closes=evidence.closes,
+            rows=[
+                PriceRowDocument(
+                    since=row.since,
+                    until=row.until,
+                    price=Amount.of(Money(row.price, currency)),
+                    source=row.source,
+                    decisive=row.decisive,
+                )
+                for row in evidence.rows
+            ],
+        )
+
+
+class CapDocument(Document):
+    """What a declared emergency leaves."""
+
+    lawful: bool
+    findings: list[str]
+    cap: Amount | None = Field(description="Highest lawful price")
+    evidence: EvidenceDocument | None
+
+    @classmethod
+    def of(cls, verdict: Verdict, currency: str) -> Self:
+        """The wire form."""
+        cap = verdict.facts.get("cap")
+        return cls(
+            lawful=verdict.lawful,
+            findings=[finding.value for finding in verdict.findings],
+            cap=None if cap is None else Amount.of(Money(cap, currency)),
+            evidence=None
+            if verdict.evidence is None
+            else EvidenceDocument.of(verdict.evidence, currency),
+        )
+
+
+class ReferencePriceDocument(Document):
+    """The reference price of a product at a time. Counsel must confirm the pack."""
+
+    sku: str
+    market: str
+    at: UtcTime
+    jurisdiction: str
+    reference_price: Amount | None = Field(description="Null where there is none, or no rule")
+    status: str = Field(
+        description="How it came about: `known`, `shortened`, `before_reduction`, "
+        "`last_transaction`, `exempt`, `none`, `no_rule`",
+        examples=["known"],
+    )
+    price: Amount | None = Field(description="The price in force at the time")
+    percent_at_most: int = Field(
+        description="Largest whole percentage that may be announced at this price"
+    )
+    reduction: int | None = Field(description="Number of the announced reduction in force")
+    evidence: EvidenceDocument | None
+    emergency: CapDocument | None = Field(description="Null where no emergency is declared")
+    notes: list[str] = Field(description="What the rules cannot say")
+
+    @classmethod
+    def of(cls, found: ReferencePrice, currency: str) -> Self:
+        """The wire form."""
+        return cls(
+            sku=found.sku,
+            market=found.market,
+            at=found.at,
+            jurisdiction=found.jurisdiction,
+            reference_price=Amount.of_optional(found.prior),
+            status=found.status,
+            price=Amount.of_optional(found.price),
+            percent_at_most=found.percent_at_most,
+            reduction=found.reduction.reduction_id if found.reduction else None,
+            evidence=None
+            if found.evidence is None
+            else EvidenceDocument.of(found.evidence, currency),
+            emergency=None
+            if found.emergency is None
+            else CapDocument.of(found.emergency, currency),
+            notes=list(found.pack.notes),
+        )
+
+
+@router.get(
+    "/{sku:path}",
+    operation_id="read_reference_price",
+    summary="The price that a reduction must be measured from",
+    responses=problem_responses(
+        UnknownSku,
+        NoPriceForMarket,
+        NoRulesForMarket,
+        MarketRequired,
+        InvalidRequest,
+        DatabaseAway,
+        UnexpectedFailure,
+    ),
+)
+def read_reference_price(
+    conn: Reading,
+    service: Running,
+    sku: SkuInPath,
+    market: Annotated[str | None, Query(description="Needed where there are several")] = None,
+    at: Annotated[
+        AwareDatetime | None, Query(description="Time with its zone; now where absent")
+    ] = None,
+) -> ReferencePriceDocument:
+    """The reference price, its window, the price rows in it, and the article.
+
+    While an announced reduction is in force, its window ends where it started.
+    """
+    code = market_of(conn, market)
+    moment = datetime.now(UTC) if at is None else at.astimezone(UTC)
+    try:
+        found = reference_price(conn, service.packs, sku, code, moment)
+    except stored.UnknownProduct as error:
+        raise UnknownSku(str(error)) from None
+    except InvalidRulePack as error:
+        raise NoRulesForMarket(str(error)) from None
+    return ReferencePriceDocument.of(found, found.currency)

@@ -1,0 +1,181 @@
+"""What was charged when, as the law reads it: prices in force, and prices of sales."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.engine import Connection
+
+from models.arrays import IntArray, StrArray
+from pricing.catalogue import UNKNOWN
+from pricing.price_book import PUBLIC
+from pricing.price_history import PriceHistory, TimeArray, instant, local_midnight
+from storage.bulk import read_columns
+from storage.keys import skus_of
+from storage.markets import list_markets, market_id
+from storage.products import chosen_products
+from storage.tables import price_book_entries as entries
+from storage.tables import price_books as books
+from storage.tables import sales
+
+_DAY = 86_400
+
+
+def applied_prices(
+    conn: Connection, market: str, *, skus: Collection[str] | None = None
+) -> tuple[StrArray, PriceHistory]:
+    """Every public price that was in force in a market.
+
+    From the first price book on, what the books said. Before it, what each period of the sales
+    history says was asked: the lower of the price paid and the regular price, in whole minor units
+    downward. A period is one row, so a price that applied for a part of it only shows in its mean.
+
+    Args:
+        conn: an open transaction.
+        market: market code.
+        skus: these products only.
+
+    Returns:
+        (n,) SKUs, sorted, and their history with keys in that order.
+
+    Raises:
+        UnknownMarket: there is no such market.
+    """
+    number, zone = _place(conn, market)
+    in_books = (
+        sa.select(
+            entries.c.product_id, books.c.published_at, entries.c.price_minor, books.c.version
+        )
+        .join_from(entries, books)
+        .where(entries.c.market_id == number, entries.c.tier == PUBLIC)
+    )
+    chosen = chosen_products(conn, skus=skus)
+    if chosen is not None:
+        in_books = in_books.where(entries.c.product_id.in_(chosen))
+    rows = conn.execute(in_books).all()
+    product = np.array([row[0] for row in rows], dtype=np.int64)
+    since = np.array([instant(row[1]) for row in rows], dtype="datetime64[s]")
+    price = np.array([UNKNOWN if row[2] is None else row[2] for row in rows], dtype=np.int64)
+    source = np.array([f"price book {row[3]}" for row in rows], dtype=np.str_)
+
+    sold, day, units, revenue, regular = _sales(conn, number, chosen)
+    asked = _asked(units, revenue, regular)
+    started = _midnights(day, zone)
+    first_book: dict[int, np.datetime64] = {}
+    for item, moment in zip(product.tolist(), since, strict=True):
+        first_book[item] = min(moment, first_book.get(item, moment))
+    end = np.datetime64("9999-12-31", "s")
+    before = started < np.array(
+        [first_book.get(item, end) for item in sold.tolist()], dtype="datetime64[s]"
+    )
+    keep = before & (asked != UNKNOWN)
+    told = np.char.add("sales of ", day.astype(str)) if len(day) else np.empty(0, "U1")
+    return _history(
+        conn,
+        np.concatenate([product, sold[keep]]),
+        np.concatenate([since, started[keep]]),
+        np.concatenate([price, asked[keep]]),
+        np.concatenate([source, told[keep]]),
+    )
+
+
+def transactions(
+    conn: Connection, market: str, *, skus: Collection[str] | None = None
+) -> tuple[StrArray, PriceHistory]:
+    """Every price at which something was sold in a market, over the period of its sale.
+
+    The mean of a period stands for its transactions, rounded down; import sales by the day where
+    the law looks at days.
+
+    Args:
+        conn: an open transaction.
+        market: market code.
+        skus: these products only.
+
+    Returns:
+        (n,) SKUs, sorted, and their history with keys in that order; UNKNOWN between sales.
+
+    Raises:
+        UnknownMarket: there is no such market.
+    """
+    number, zone = _place(conn, market)
+    product, day, units, revenue, _ = _sales(conn, number, chosen_products(conn, skus=skus))
+    sold = (units > 0) & (revenue > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        price = np.where(sold, np.floor(revenue / units), UNKNOWN).astype(np.int64)
+    price = np.where(sold & (price < 1), 1, price)
+    days = np.unique(day)
+    length = int(np.diff(days.astype(np.int64)).min()) if len(days) > 1 else 1
+    ends = day + np.timedelta64(length, "D")
+    # The end comes first: where the next period begins at once, its row is the later one.
+    return _history(
+        conn,
+        np.concatenate([product, product]),
+        np.concatenate([_midnights(ends, zone), _midnights(day, zone)]),
+        np.concatenate([np.full(len(product), UNKNOWN), price]),
+        np.concatenate(
+            [
+                np.full(len(product), "", dtype=np.str_),
+                np.char.add("sold in the period of ", day.astype(str))
+                if len(day)
+                else np.empty(0, "U1"),
+            ]
+        ),
+    )
+
+
+def _place(conn: Connection, market: str) -> tuple[int, ZoneInfo]:
+    number = market_id(conn, market)
+    zones = {item.code: item.time_zone for item in list_markets(conn)}
+    return number, ZoneInfo(zones[market])
+
+
+def _sales(conn: Connection, market: int, chosen: sa.Select[int] | None) -> list[NDArray[Any]]:
+    """product, day, units, revenue, regular price (NaN where unknown)."""
+    query = sa.select(
+        sales.c.product_id,
+        sales.c.period_start,
+        sales.c.units,
+        sales.c.revenue_minor,
+        sales.c.regular_price_minor,
+    ).where(sales.c.market_id == market)
+    if chosen is not None:
+        query = query.where(sales.c.product_id.in_(chosen))
+    return read_columns(conn, query, ("int", "day", "float", "float", "float"))
+
+
+def _asked(
+    units: NDArray[np.float64], revenue: NDArray[np.float64], regular: NDArray[np.float64]
+) -> IntArray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        paid = np.where((units > 0) & (revenue > 0), np.floor(revenue / units), np.nan)
+    lower = np.fmin(paid, regular)
+    return np.where(lower >= 1, np.nan_to_num(lower), UNKNOWN).astype(np.int64)
+
+
+def _midnights(day: NDArray[Any], zone: ZoneInfo) -> TimeArray:
+    distinct, place = np.unique(day, return_inverse=True)
+    starts = np.array(
+        [instant(local_midnight(value, zone)) for value in distinct.tolist()],
+        dtype="datetime64[s]",
+    )
+    found: TimeArray = starts[place]
+    return found
+
+
+def _history(
+    conn: Connection, product: IntArray, since: TimeArray, price: IntArray, source: StrArray
+) -> tuple[StrArray, PriceHistory]:
+    numbers = np.unique(product)
+    names = skus_of(conn, numbers)
+    order = np.argsort(names)
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    key = rank[np.searchsorted(numbers, product)]
+    made = PriceHistory.of(len(numbers), key=key, since=since, price=price, source=source)
+    return names[order], made
