@@ -77,8 +77,8 @@ def test_transactions_are_known_for_the_period_of_their_sale_only(shop: Engine) 
     with reading(shop) as conn:
         skus, history = transactions(conn, "online")
     assert skus.tolist() == ["tea-1", "tea-2"]
-    days = ("2026-01-05", "2026-01-12", "2026-01-19", "2026-01-26")
-    starts = [np.full(2, np.datetime64(f"{day}T00:00:00")) for day in days]
+    sundays = ("2026-01-04", "2026-01-11", "2026-01-18", "2026-01-25")
+    starts = [np.full(2, np.datetime64(f"{day}T23:00:00")) for day in sundays]
     weeks = [history.lowest(opens, closes).tolist() for opens, closes in pairwise(starts)]
     assert weeks == [[1000, UNKNOWN], [666, UNKNOWN], [UNKNOWN, UNKNOWN]]
 
