@@ -43,7 +43,7 @@ def client(bananas: Engine, settings: Settings) -> Iterator[httpx.Client]:
 
 
 def ask(client: httpx.Client, at: datetime, market: str = "online") -> httpx.Response:
-    return client.get("TEA-1", params={"market": market, "at": at.isoformat()})
+    return client.get("/v1/reference-prices/TEA-1", params={"market": market, "at": at.isoformat()})
 
 
 def test_the_reference_price_comes_with_its_window_rows_and_article(client: httpx.Client) -> None:
