@@ -38,23 +38,27 @@ class Baskets:
         """From lines: the order and the item of each."""
         basket, _ = pd.factorize(np.asarray(order, dtype=object))
         code, names = pd.factorize(np.asarray(item, dtype=np.str_).astype(object), sort=True)
-        return cls._made(basket, code, [str(name) for name in names])
+        whole = int(basket.max(initial=-1)) + 1
+        return cls._made(basket, code, [str(name) for name in names], whole)
 
     @classmethod
     def of_receipts(cls, receipts: Iterable[Sequence[str]]) -> Baskets:
         """From lists of items, one a receipt."""
-        order: list[int] = []
+        basket: list[int] = []
         item: list[str] = []
-        for number, receipt in enumerate(receipts):
-            order += [number] * len(receipt)
+        count = 0
+        for receipt in receipts:
+            basket += [count] * len(receipt)
             item += list(receipt)
-        return cls.of_lines(order, item)
+            count += 1
+        code, names = pd.factorize(np.asarray(item, dtype=np.str_).astype(object), sort=True)
+        return cls._made(np.asarray(basket), code, [str(name) for name in names], count)
 
     @classmethod
-    def _made(cls, basket: IntArray, code: IntArray, names: list[str]) -> Baskets:
+    def _made(cls, basket: IntArray, code: IntArray, names: list[str], count: int) -> Baskets:
         if not len(basket):
             raise InvalidPanel("there are no baskets")
-        shape = (int(basket.max()) + 1, len(names))
+        shape = (count, len(names))
         ones = np.ones(len(basket), dtype=np.int64)
         matrix = sparse.coo_array((ones, (basket, code)), shape=shape).tocsr()
         matrix.data[:] = 1

@@ -6,7 +6,7 @@ panel ─▶ design (blocks) ─▶ least squares and two-stage least squares, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import joblib
@@ -15,6 +15,7 @@ import pandas as pd
 import statsmodels
 
 from models.arrays import FloatArray, IntArray, StrArray
+from models.attributes import BrandEffects, ElasticityPrior, brand_effects, prior_of
 from models.demand import FittedCurves, Provenance
 from models.design import Calendar, calendar_of, design_block
 from models.errors import InvalidPanel
@@ -39,11 +40,13 @@ class DemandFit:
         report: the fit in figures, for people and for storage.
         evidence: what each series says alone, in the order of the curves: both estimators and
             the tests between them.
+        prior: what the fit says of products that have no sales yet.
     """
 
     curves: FittedCurves
     report: FitReport
     evidence: Evidence
+    prior: ElasticityPrior
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +101,7 @@ def fit_demand(
     names, group = np.unique(panel.category, return_inverse=True)
     standing = stand(evidence, group, len(names), spec)
     _, product = np.unique(panel.sku, return_inverse=True)
-    pooled = _pool(standing, product, group, len(names), spec)
+    pooled, brands = _pool(standing, product, group, len(names), panel.brand, spec)
     settled = _settle(standing, pooled, group, spec)
     curves = FittedCurves(
         sku=panel.sku,
@@ -111,7 +114,8 @@ def fit_demand(
         status=settled.status,
         provenance=_provenance(panel, spec),
     )
-    return DemandFit(curves, report_of(curves, evidence, pooled, names, group), evidence)
+    report = report_of(curves, evidence, pooled, names, group)
+    return DemandFit(curves, report, evidence, prior_of(names, pooled, brands, spec.prior))
 
 
 def _look(
@@ -143,16 +147,34 @@ def _look_at_block(panel: Panel, calendar: Calendar, spec: FitSpec) -> tuple[Evi
 
 
 def _pool(
-    standing: Standing, product: IntArray, category: IntArray, categories: int, spec: FitSpec
-) -> Pooled:
-    """Pool the estimates, with errors that do not depend on where each one happened to fall."""
+    standing: Standing,
+    product: IntArray,
+    category: IntArray,
+    categories: int,
+    brand: StrArray,
+    spec: FitSpec,
+) -> tuple[Pooled, BrandEffects]:
+    """Pool the estimates, with errors that do not depend on where each one happened to fall.
+
+    The last round pools what brands leave: a product is drawn toward its category's mean and its
+    brand's distance from it.
+    """
     own = standing.own.elasticity
     error = standing.error_at(own)
     pooled = pool(own, error, product, category, categories, spec.prior)
     for _ in range(_POOLING_ROUNDS):
         error = standing.error_at(pooled.mean)
         pooled = pool(own, error, product, category, categories, spec.prior)
-    return pooled
+    brands = brand_effects(own, error, category, brand, pooled)
+    if brands.spread == 0.0:
+        return pooled, brands
+    at = np.searchsorted(brands.names, brand)
+    shift = brands.effect[at]
+    left = pool(own - shift, error, product, category, categories, spec.prior)
+    # The brand's own uncertainty counts as far as the product does not speak for itself.
+    speaks = np.where(np.isfinite(own), np.minimum(left.std / error, 1.0) ** 2, 0.0)
+    std = np.hypot(left.std, (1.0 - speaks) * brands.std[at])
+    return replace(left, mean=left.mean + shift, std=std), brands
 
 
 def _settle(standing: Standing, pooled: Pooled, group: IntArray, spec: FitSpec) -> _Settled:
@@ -191,7 +213,8 @@ def _provenance(panel: Panel, spec: FitSpec) -> Provenance:
         window_end=last.astype(object),
         rows=len(panel.period_start),
         period_days=panel.period_days,
-        method=f"log-log {spec.estimator.value}" + (", pooled to category" if spec.pooled else ""),
+        method=f"log-log {spec.estimator.value}"
+        + (", pooled to category and brand" if spec.pooled else ""),
         software={
             "numpy": np.__version__,
             "pandas": pd.__version__,
