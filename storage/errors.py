@@ -11,6 +11,8 @@
     │   ├── UnknownProduct
     │   ├── UnknownSite
     │   ├── CrawlNotFound
+    │   ├── ReviewNotFound
+    │   ├── HeldOfferNotFound
     │   ├── FitNotFound
     │   ├── RunNotFound
     │   ├── DecisionNotFound
@@ -18,6 +20,7 @@
     │   ├── PromotionNotFound
     │   ├── BatchNotFound
     │   └── QuoteNotFound
+    ├── AlreadyDecided          a person has answered this otherwise
     ├── PromotionRefused        a change to a promotion that cannot be made
     │   ├── NameTaken           another promotion has this id
     │   ├── StepNotAllowed      its lifecycle does not go there from here
@@ -83,6 +86,18 @@ class UnknownSite(NotStored):
 
 class CrawlNotFound(NotStored):
     """No crawl has this number."""
+
+
+class ReviewNotFound(NotStored):
+    """No match review has this number."""
+
+
+class HeldOfferNotFound(NotStored):
+    """No offer in quarantine has this number."""
+
+
+class AlreadyDecided(StorageError):
+    """A person has answered this otherwise; a machine or a second click does not overturn it."""
 
 
 class FitNotFound(NotStored):

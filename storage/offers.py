@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -48,6 +48,8 @@ class ObservedOffer:
         mpn: the maker's part number.
         site_sku: the competitor's own key.
         brand: as published.
+        details: what else is known, as plain data: `condition`, `shipping`, `unit_price`,
+            `seller`, `variant`, `valid_until`, `promotion`, `image`.
     """
 
     url: str
@@ -65,6 +67,7 @@ class ObservedOffer:
     mpn: str | None = None
     site_sku: str | None = None
     brand: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +239,7 @@ def _stored_offer(row: sa.Row[Any]) -> StoredOffer:
             mpn=row.mpn,
             site_sku=row.site_sku,
             brand=row.brand,
+            details=row.details or {},
         ),
     )
 
@@ -264,6 +268,7 @@ def _values(offer: ObservedOffer, known: dict[str, int]) -> dict[str, Any]:
         "match_score": offer.match_score,
         "source": offer.source,
         "confidence": offer.confidence,
+        "details": dict(offer.details),
     }
 
 

@@ -40,9 +40,25 @@ class Crawl:
 
 
 def save_site(
-    conn: Connection, name: str, *, start_url: str, kind: str, market: str, currency: str
+    conn: Connection,
+    name: str,
+    *,
+    start_url: str,
+    kind: str,
+    market: str,
+    currency: str,
+    definition: Mapping[str, Any] | None = None,
 ) -> int:
     """Add a site, or bring it up to date; returns its number.
+
+    Args:
+        conn: a transaction that writes.
+        name: its key.
+        start_url: where a crawl begins.
+        kind: how it is read.
+        market: code of our market that it competes in.
+        currency: ISO 4217 code in which it sells.
+        definition: all of it, as `sites.yaml` would say it.
 
     Raises:
         UnknownMarket: there is no such market.
@@ -54,6 +70,7 @@ def save_site(
         "kind": kind,
         "market_id": market_id(conn, market),
         "currency": currency,
+        "definition": dict(definition or {}),
     }
     number: int | None = conn.scalar(sa.select(sites.c.site_id).where(sites.c.name == name))
     if number is None:
@@ -64,19 +81,61 @@ def save_site(
     return number
 
 
-def start_crawl(conn: Connection, site: str, *, at: datetime) -> int:
+def site_number(conn: Connection, name: str) -> int:
+    """The database's number of a site.
+
+    Raises:
+        UnknownSite: no site has this name.
+    """
+    number: int | None = conn.scalar(sa.select(sites.c.site_id).where(sites.c.name == name))
+    if number is None:
+        raise UnknownSite(f"site {name!r} is unknown; save it first")
+    return number
+
+
+def site_definitions(conn: Connection) -> dict[str, Mapping[str, Any]]:
+    """Every stored site as `sites.yaml` would say it, by name; those saved without are left out."""
+    query = sa.select(sites.c.name, sites.c.definition).order_by(sites.c.name)
+    return {row.name: row.definition for row in conn.execute(query) if row.definition}
+
+
+def start_crawl(
+    conn: Connection, site: str, *, at: datetime, report: Mapping[str, Any] | None = None
+) -> int:
     """Note that a crawl of this site begins; returns the crawl's number.
+
+    Args:
+        conn: a transaction that writes.
+        site: name of the site.
+        at: now, UTC.
+        report: what is known at the start, such as who crawls.
 
     Raises:
         UnknownSite: no site has this name; see `save_site`.
     """
     require_writer(conn)
-    number = conn.scalar(sa.select(sites.c.site_id).where(sites.c.name == site))
-    if number is None:
-        raise UnknownSite(f"site {site!r} is unknown; save it first")
-    statement = crawls.insert().values(site_id=number, started_at=at, status="running", report={})
+    number = site_number(conn, site)
+    statement = crawls.insert().values(
+        site_id=number, started_at=at, status="running", report=dict(report or {})
+    )
     crawl_id: int = conn.execute(statement.returning(crawls.c.crawl_id)).scalar_one()
     return crawl_id
+
+
+def resume_crawl(conn: Connection, crawl_id: int, *, report: Mapping[str, Any]) -> None:
+    """Note that a crawl that was cut off goes on.
+
+    Raises:
+        CrawlNotFound: no crawl has this number.
+    """
+    require_writer(conn)
+    done = conn.execute(
+        crawls.update()
+        .where(crawls.c.crawl_id == crawl_id)
+        .values(status="running", finished_at=None, report=dict(report))
+    )
+    if done.rowcount != 1:
+        raise CrawlNotFound(f"there is no crawl {crawl_id}")
 
 
 def finish_crawl(

@@ -117,6 +117,7 @@ sites: Final = sa.Table(
     Column("kind", Text, nullable=False),
     Column("market_id", Key, ForeignKey("markets.market_id"), nullable=False),
     Column("currency", Text, nullable=False),
+    Column("definition", Document),  # the whole site, as `sites.yaml` would say it
 )
 
 CRAWL_STATUSES: Final = ("running", "finished", "failed")
@@ -159,6 +160,7 @@ offers: Final = sa.Table(
     Column("match_score", Double),
     Column("source", Text, nullable=False),
     Column("confidence", Double, nullable=False),
+    Column("details", Document),  # condition, shipping, unit price, seller, ...: what is known
     CheckConstraint("price_minor > 0", name="price_positive"),
     sa.UniqueConstraint("crawl_id", "url"),
     sa.Index(None, "site_id", "url", "offer_id"),
