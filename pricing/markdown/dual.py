@@ -1,0 +1,170 @@
+"""Charges on the joint limits at which the items' own best paths are worth least together.
+
+That worth is an upper bound on every plan (Geoffrion 1974, "Lagrangean relaxation for integer
+programming"), and over a fixed set of columns it equals the LP bound. The charges are found by
+cutting planes (Kelley 1960) in the space of the limits, which stays small whatever the number of
+items; trial points are drawn toward the best one known (Ben-Ameur and Neto 2007, "Acceleration of
+cutting-plane and column generation algorithms"). With risk, the weights of the scenarios are part
+of the dual: the CVaR is the least weighted mean over weights that are bounded (Rockafellar and
+Uryasev 2000).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from ortools.linear_solver import pywraplp
+
+from models.arrays import FloatArray, IntArray
+from pricing.markdown.columns import Columns
+from pricing.markdown.oracle import Charges
+from pricing.markdown.scenarios import Risk
+
+_ROUNDS: Final = 1_500
+_DENSE: Final = 4_000_000
+"""Cells of usage below which a plain array is quicker than a sparse one."""
+_INWARD: Final = 0.4
+"""How far a trial is drawn toward the best point; 0 is Kelley's method."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DualPoint:
+    """The dual over some columns.
+
+    Attributes:
+        charges: where the bound is least.
+        bound: the bound over these columns, proven.
+        below: no charges give a bound under this.
+    """
+
+    charges: Charges
+    bound: float
+    below: float
+
+
+def charged(columns: Columns, point: Charges) -> FloatArray:
+    """(c,) value of each column net of charges."""
+    value: FloatArray = point.weights @ columns.value - columns.usage @ point.limits
+    return value
+
+
+def best_columns(columns: Columns, value: FloatArray) -> IntArray:
+    """(n,) column of greatest value of each item, the first of equals."""
+    starts = columns.starts
+    top = np.maximum.reduceat(value, starts)
+    hits = np.flatnonzero(value >= np.repeat(top, np.diff(np.append(starts, len(value)))))
+    first: IntArray = hits[np.diff(columns.item[hits], prepend=-1) != 0]
+    return first
+
+
+def least_bound(
+    columns: Columns,
+    room: FloatArray,
+    ceiling: FloatArray,
+    risk: Risk,
+    start: Charges,
+    *,
+    valued: bool = True,
+    tolerance: float = 1e-9,
+) -> DualPoint:
+    """Minimise the bound over charges, and over the scenarios' weights.
+
+    Args:
+        columns: paths to choose from.
+        room: (m,) what may be used of each limit.
+        ceiling: (m,) charges above these are not tried.
+        risk: how the scenarios are weighed.
+        start: first trial.
+        valued: False asks only how far the limits are from being met: values count nothing.
+        tolerance: share of the bound to which it is minimised.
+    """
+    search = _Search(columns, room, ceiling, risk, valued=valued)
+    return search.run(start, tolerance)
+
+
+class _Search:
+    """Kelley's master problem; charges are scaled so that 1 is a ceiling's worth."""
+
+    def __init__(
+        self, columns: Columns, room: FloatArray, ceiling: FloatArray, risk: Risk, *, valued: bool
+    ) -> None:
+        self._columns, self._room, self._ceiling = columns, room, ceiling
+        self._starts = columns.starts
+        self._sizes = np.diff(np.append(self._starts, len(columns)))
+        small = columns.usage.shape[0] * columns.usage.shape[1] <= _DENSE
+        self._usage = columns.usage.toarray() if small else columns.usage
+        scenarios, m = len(columns.value), len(room)
+        self._free = scenarios if valued and scenarios > 1 else 0
+        self._fixed = np.full(scenarios, 1.0 / scenarios if valued else 0.0)
+        self._even = (1.0 - risk.weight) / scenarios
+        # Numbers near 1 keep the simplex method honest whatever the currency.
+        worth = np.abs(columns.value).sum(axis=1).max() if valued else 1.0
+        self._unit = max(float(worth) / max(len(columns), 1) * len(columns.starts), 1e-9)
+        self._scale = self._unit / np.maximum(np.abs(room) + _mean_usage(columns), 1e-9)
+        master = pywraplp.Solver.CreateSolver("GLOP")
+        self._master = master
+        tops = ceiling / self._scale
+        self._limits = [master.NumVar(0.0, float(top), "") for top in tops]
+        heaviest = self._even + risk.weight * risk.most_weight(scenarios)
+        self._weights = [master.NumVar(self._even, heaviest, "") for _ in range(self._free)]
+        if self._free:
+            master.Add(sum(self._weights) == 1.0)
+        self._height = master.NumVar(-master.infinity(), master.infinity(), "")
+        master.Minimize(self._height)
+        self._m = m
+
+    def run(self, start: Charges, tolerance: float) -> DualPoint:
+        centre, trial = start, start
+        best, below = np.inf, -np.inf
+        for _ in range(_ROUNDS):
+            bound = self._cut(trial)
+            if bound < best:
+                best, centre = bound, trial
+            if self._master.Solve() != pywraplp.Solver.OPTIMAL:
+                break
+            below = max(below, self._height.solution_value() * self._unit)
+            if best - below <= tolerance * max(abs(best), 1e-9 * self._unit):
+                break
+            trial = self._drawn_inward(centre)
+        return DualPoint(centre, best, below)
+
+    def _cut(self, point: Charges) -> float:
+        """Add the cut of one point; its bound."""
+        columns = self._columns
+        value = point.weights @ columns.value - self._usage @ point.limits
+        top = np.maximum.reduceat(value, self._starts)
+        hits = np.flatnonzero(value >= np.repeat(top, self._sizes))
+        chosen = hits[np.diff(columns.item[hits], prepend=-1) != 0]
+        used = np.asarray(self._usage[chosen].sum(axis=0)).ravel()
+        worth = columns.value[:, chosen].sum(axis=1)
+        slack = self._room - used
+        cut = self._master.Constraint(0.0, self._master.infinity())
+        cut.SetCoefficient(self._height, 1.0)
+        constant = 0.0 if self._free else float(self._fixed @ worth)
+        for variable, coefficient in zip(self._weights, worth.tolist(), strict=False):
+            cut.SetCoefficient(variable, -coefficient / self._unit)
+        scaled = slack * self._scale / self._unit
+        for variable, coefficient in zip(self._limits, scaled.tolist(), strict=True):
+            cut.SetCoefficient(variable, -coefficient)
+        cut.SetLb(constant / self._unit)
+        return float(point.weights @ worth + point.limits @ slack)
+
+    def _drawn_inward(self, centre: Charges) -> Charges:
+        limits = np.array([v.solution_value() for v in self._limits], np.float64) * self._scale
+        limits = np.clip(limits, 0.0, self._ceiling)
+        weights = np.array([v.solution_value() for v in self._weights], np.float64)
+        weights = weights if self._free else self._fixed
+        pull = _INWARD if self._m + self._free > 1 else 0.0
+        return Charges(
+            (1.0 - pull) * limits + pull * centre.limits,
+            (1.0 - pull) * weights + pull * centre.weights,
+        )
+
+
+def _mean_usage(columns: Columns) -> FloatArray:
+    """(m,) what the items use of each limit on the mean of their columns, all together."""
+    total = np.asarray(abs(columns.usage).sum(axis=0)).ravel()
+    mean: FloatArray = total / max(len(columns), 1) * len(columns.starts)
+    return mean

@@ -1,0 +1,42 @@
+"""Errors of clearance plans.
+
+PricingError                    see `pricing.errors`
+├── InvalidClearance            an item, a state or a history that cannot be; names the sku
+├── UnreachableTarget           no price path sells what the target asks; says how much can be
+├── TooManyPaths                an item's rules allow more price paths than can be listed
+└── InfeasibleLimits            joint limits that conflict; from `pricing.errors`
+    └── InfeasibleClearance     the same, with the smallest relaxation of each
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pricing.errors import InfeasibleLimits, PricingError
+
+
+class InvalidClearance(PricingError, ValueError):
+    """An item that cannot be cleared as described; the message names the sku and the fix."""
+
+
+class UnreachableTarget(InvalidClearance):
+    """The target sell-through lies above what the cheapest allowed path sells."""
+
+
+class TooManyPaths(PricingError, ValueError):
+    """An item's rules allow more price paths than can be listed."""
+
+
+class InfeasibleClearance(InfeasibleLimits):
+    """No plan holds all joint limits.
+
+    Attributes:
+        relaxations: by limit, the least setting at which a plan exists if that limit alone
+            gives way; limits that cannot help alone are missing.
+    """
+
+    def __init__(
+        self, message: str, conflicting: tuple[str, ...], relaxations: Mapping[str, float]
+    ) -> None:
+        super().__init__(message, conflicting)
+        self.relaxations = dict(relaxations)

@@ -1,0 +1,169 @@
+"""The best price path of every item under given charges, over all its paths.
+
+Charges on joint limits turn into another worth of a unit sold and into costs of changes and of
+weeks below the price in force, so that one pass over the tree values all paths net of charges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from models.arrays import FloatArray, IntArray
+from pricing.markdown.items import ClearanceItems
+from pricing.markdown.limits import LimitRows
+from pricing.markdown.paths import Block, PathTree, groups_by_rules, path_tree, path_values
+from pricing.markdown.scenarios import Scenarios
+
+_CELLS: Final = 150_000
+"""Paths x items valued at once: the arrays of a pass stay within the processor's cache."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Charges:
+    """A point of the dual.
+
+    Attributes:
+        limits: (m,) charge on a unit of each limit, not negative.
+        weights: (s,) weight of the value in each scenario; they add up to 1, or to 0 where only
+            feasibility counts.
+    """
+
+    limits: FloatArray
+    weights: FloatArray
+
+
+class PathOracle:
+    """Answers which path of each item is best; holds no state between questions.
+
+    Args:
+        items: n items.
+        rows: joint limits.
+        scenarios: futures of the items.
+        threads: blocks valued at the same time.
+    """
+
+    def __init__(
+        self, items: ClearanceItems, rows: LimitRows, scenarios: Scenarios, threads: int = 1
+    ) -> None:
+        self.items, self.rows, self.scenarios = items, rows, scenarios
+        self._threads = threads
+        self._groups = groups_by_rules(items)
+        self._price, self._net_price = items.price, items.net_price
+        self._target_units = items.target * items.supply
+
+    def best(self, points: Sequence[Charges]) -> tuple[FloatArray, IntArray]:
+        """(d, n) value net of charges and number of the best path at each of d points."""
+        value = np.empty((len(points), len(self.items)))
+        path = np.empty((len(points), len(self.items)), dtype=np.int64)
+
+        def answer(work: tuple[PathTree, IntArray]) -> None:
+            tree, members = work
+            for d, point in enumerate(points):
+                worth = self._worth(tree, members, point)
+                chosen = worth.argmax(axis=1)
+                path[d, members] = chosen
+                value[d, members] = worth[np.arange(len(members)), chosen]
+
+        self._over_blocks(answer)
+        return value, path
+
+    def near(
+        self, point: Charges, best: FloatArray, slack: float, most: int
+    ) -> tuple[IntArray, IntArray] | None:
+        """Items and paths within `slack` of the best at a point; None where more than `most`."""
+        found: list[tuple[IntArray, IntArray]] = []
+        count = 0
+        for tree, members in self._blocks():
+            worth = self._worth(tree, members, point)
+            row, path = np.nonzero(worth >= (best[members] - slack)[:, None])
+            count += len(path)
+            if count > most:
+                return None
+            found.append((members[row], path))
+        item = np.concatenate([part[0] for part in found])
+        path = np.concatenate([part[1] for part in found])
+        order = np.lexsort((path, item))
+        return item[order], path[order]
+
+    def rungs(self, item: IntArray, path: IntArray) -> IntArray:
+        """(c, t) rungs of path number `path` of each item."""
+        out = np.zeros((len(item), self.items.weeks), dtype=np.int64)
+        position = np.zeros(len(self.items), dtype=np.int64)
+        for k, members in enumerate(self._groups.values()):
+            position[members] = k
+        group = position[item]
+        for k, rules in enumerate(self._groups):
+            mine = np.flatnonzero(group == k)
+            if len(mine):
+                rungs = path_tree(rules).rungs(path[mine])
+                out[mine, : rungs.shape[1]] = rungs
+                out[mine, rungs.shape[1] :] = rungs[:, -1:]
+        return out
+
+    def _blocks(self) -> Iterator[tuple[PathTree, IntArray]]:
+        for rules, members in self._groups.items():
+            tree = path_tree(rules)
+            size = max(1, min(512, _CELLS // tree.size))
+            for first in range(0, len(members), size):
+                yield tree, members[first : first + size]
+
+    def _over_blocks(self, answer: Callable[[tuple[PathTree, IntArray]], None]) -> None:
+        if self._threads == 1:
+            for work in self._blocks():
+                answer(work)
+            return
+        with ThreadPoolExecutor(self._threads) as pool:
+            for _ in pool.map(answer, list(self._blocks())):
+                pass
+
+    def _worth(self, tree: PathTree, members: IntArray, point: Charges) -> FloatArray:
+        """(b, paths) value of every path net of charges."""
+        count = len(self.scenarios)
+        total = np.zeros((len(members), tree.size))
+        for s in range(count):
+            # Where risk has no weight, all futures weigh the same and the point has one weight.
+            weight = point.weights[s] if len(point.weights) == count else point.weights[0] / count
+            total += path_values(tree, self._block(tree, members, point, s, float(weight)))
+        return total
+
+    def _block(
+        self, tree: PathTree, members: IntArray, point: Charges, s: int, weight: float
+    ) -> Block:
+        """Items in one future, their value weighted and charged."""
+        items, rows, futures = self.items, self.rows, self.scenarios
+        weeks, share = len(tree.levels), 1.0 / len(futures)
+        price, response = self._price[members], items.response[members]
+        shift = futures.elasticity[s, members]
+        if shift.any():
+            ratio = np.where(price > 0, price, price[:, :1]) / price[:, :1]
+            response = response * ratio ** shift[:, None]
+        per_unit = np.tensordot(
+            point.limits[: len(rows.per_unit)], rows.per_unit[:, members], axes=1
+        )
+        padded = np.append(point.limits, 0.0)
+        labels = items.labels[members, None].astype(np.float64)
+        label_charge = padded[rows.label_row[members, :weeks]]
+        shortfall = items.shortfall[members]
+        return Block(
+            demand=items.demand[members, :weeks] * futures.scale[s, members, None],
+            response=response,
+            price=price,
+            unit=weight * self._net_price[members] - share * per_unit,
+            change_cost=labels * (weight * items.label_cost[members, None] + share * label_charge),
+            down_cost=share * padded[rows.down_row[:weeks]],
+            stock=items.stock[members],
+            salvage=weight * items.salvage[members].astype(np.float64),
+            holding=weight * items.holding[members],
+            arrivals=items.arrivals[members, :weeks],
+            target_units=self._target_units[members],
+            shortfall=np.where(np.isinf(shortfall), np.inf, weight * np.nan_to_num(shortfall)),
+            broken_at=items.broken_at[members],
+            broken_power=items.broken_power[members],
+            reference_effect=items.reference_effect[members],
+            reference_memory=items.reference_memory[members],
+        )

@@ -1,0 +1,61 @@
+"""A plan equals brute force, keeps every rule, and its bound is never below the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pricing.markdown import Effort, plan
+from pricing.markdown.errors import InfeasibleClearance
+from pricing.markdown.limits import MarkdownLimits
+from tests.pricing.markdown.clearances import (
+    allowed_paths,
+    best_by_trying_all,
+    outcome,
+    path_of,
+    random_items,
+    within,
+)
+
+
+def random_limits(rng: np.random.Generator, scale: float, n: int) -> MarkdownLimits:
+    """One to three joint limits, tight enough to bite, now and then impossible."""
+    kinds = rng.choice(5, int(rng.integers(1, 4)), replace=False)
+    return MarkdownLimits(
+        budget=int(scale * rng.uniform(0, 0.06)) if 0 in kinds else None,
+        labels_per_week=({"a": int(rng.integers(0, 4))} if rng.random() < 0.5 else 3)
+        if 1 in kinds
+        else None,
+        average_discount=float(rng.uniform(0, 0.1)) if 2 in kinds else None,
+        revenue_floor=int(scale * rng.uniform(0.05, 0.25)) if 3 in kinds else None,
+        marked_down_at_once=int(rng.integers(0, n + 1)) if 4 in kinds else None,
+    )
+
+
+def test_plans_equal_brute_force_on_500_tiny_clearances() -> None:
+    rng = np.random.default_rng(20261122)
+    infeasible = coupled = 0
+    for _ in range(500):
+        n = int(rng.integers(1, 4))
+        items = random_items(rng, n, weeks=int(rng.integers(2, 4)), rungs=3)
+        full = float((items.supply * items.ladder[:, 0]).sum())
+        limits = random_limits(rng, full, n)
+        expected = best_by_trying_all(items, limits)
+        if expected is None:
+            infeasible += 1
+            with pytest.raises(InfeasibleClearance):
+                plan(items, limits, effort=Effort(gap=0.0))
+            continue
+        found = plan(items, limits, effort=Effort(gap=0.0))
+        paths = [path_of(items, i, found.price[i]) for i in range(n)]
+        outcomes = [outcome(items, i, path) for i, path in enumerate(paths)]
+        assert all(path in allowed_paths(items, i) for i, path in enumerate(paths))
+        assert within(limits, [used for _, used in outcomes])
+        assert sum(value for value, _ in outcomes) == pytest.approx(expected, rel=1e-7)
+        assert found.course.value.sum() == pytest.approx(expected, rel=1e-7)
+        assert found.report.bound >= expected - 1e-7 * abs(expected)
+        assert found.report.status == "optimal"
+        coupled += found.report.method == "column_generation"
+    # The sample must contain what it is meant to test.
+    assert infeasible > 20
+    assert coupled > 150
