@@ -125,7 +125,10 @@ class _Search:
             items = self._laid[id(claims)] = lay_items(self.problem, claims)
         if items.applied & combo.clash or combo.requires & self.offered & ~items.applied:
             return
-        settlement = settle(self.problem, items, combo.chosen)
+        self.keep(settle(self.problem, items, combo.chosen))
+
+    def keep(self, settlement: Settlement) -> None:
+        """Remember a settlement if it is the cheapest so far."""
         if settlement.total < self.best.total:
             self.best = settlement
 
@@ -221,9 +224,7 @@ class _Search:
         try:
             for claims in walk.claims(hopeless):
                 items = lay_items(self.problem, claims)
-                settlement = settle(self.problem, items, combo.chosen)
-                if settlement.total < self.best.total:
-                    self.best = settlement
+                self.keep(settle(self.problem, items, combo.chosen))
                 walk.steps_left -= leaf
         finally:
             self.steps_left = max(0, walk.steps_left)
@@ -268,6 +269,11 @@ def settle_best(problem: Problem, effort: Effort) -> tuple[Settlement, bool]:
             state.try_whole(combo, till)
         else:
             state.try_scoped(combo)
+    if not state.proven:
+        # A threshold out of reach with item promotions may be in reach without them.
+        bare = lay_items(problem, {})
+        for _, _, combo, _ in ranked[:_MOST_TRIED]:
+            state.keep(settle(problem, bare, combo.chosen))
     return state.best, state.proven
 
 

@@ -143,7 +143,8 @@ def lay_out(
     machines = {i: offer.machine for i, offer in offers.items() if offer.machine is not None}
     for index, machine in machines.items():
         bases[index] = base
-        base *= machine.size
+        # A machine of one digit still gets a base of its own: bases name machines.
+        base *= max(2, machine.size)
         whole = whole and machine.whole
     sharing = any(problem.rules[index].shares for index in offers)
     singles: list[list[_Single]] = [[] for _ in problem.view.lines]

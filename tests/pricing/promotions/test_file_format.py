@@ -1,0 +1,133 @@
+"""Files written by hand: JSON and YAML, the schemas beside them, and the dry run."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from pricing.promotions.dry_run import dry_run, tables, to_wire
+from pricing.promotions.file_format import parse_cart, parse_promotions, parse_text, schema
+from pricing.promotions.promotion import AnyPromotion
+from tests.pricing.promotions.carts import line
+
+MANUAL = Path(__file__).parents[3] / "docs" / "promotions.md"
+
+YAML = """
+currency: CNY
+time_zone: Asia/Shanghai
+promotions:
+  - id: double-eleven
+    name: 每满300减30
+    type: spend_and_save
+    spend: 300
+    amount: 30
+    every: true
+    when: {from: 2026-11-01, until: 2026-11-12T00:00}
+"""
+
+
+def test_a_promotion_is_written_by_hand_in_ten_lines() -> None:
+    assert len(YAML.strip().splitlines()) <= 10
+    compiled, file = parse_promotions(parse_text(YAML, "p.yaml"))
+    assert file.mode == "best"
+    rule = compiled.rule_of("double-eleven")
+    assert rule is not None
+    assert rule.window.start == datetime(2026, 10, 31, 16, tzinfo=UTC)
+
+
+def test_yaml_keeps_times_words_and_cents_as_they_are_written() -> None:
+    text = "a: 20:00\nb: off\nc: 2026-11-11\nd: 12.10\ne: 7\nf: true\ng: ~\nh: 010"
+    data = parse_text(text, "x.yml")
+    assert isinstance(data, dict)
+    assert {key: str(value) for key, value in data.items()} == {
+        "a": "20:00", "b": "off", "c": "2026-11-11", "d": "12.10", "e": "7", "f": "True",
+        "g": "None", "h": "010",
+    }  # fmt: skip
+
+
+def test_json_and_yaml_say_the_same() -> None:
+    data = parse_text(YAML, "p.yaml")
+    again = parse_text(json.dumps(data), "p.json")
+    assert parse_promotions(again)[1] == parse_promotions(data)[1]
+
+
+@pytest.mark.parametrize("kind", ["promotions", "cart"])
+def test_the_schema_beside_the_code_is_the_one_of_the_records(kind: str) -> None:
+    shipped = resources.files("pricing.promotions").joinpath(f"{kind}.schema.json").read_text()
+    assert json.loads(shipped) == json.loads(json.dumps(schema(kind)))  # type: ignore[arg-type]
+
+
+def test_the_schema_accepts_the_examples_and_refuses_what_the_parser_refuses() -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    validator = jsonschema.Draft202012Validator(schema("promotions"))
+    for example in _examples():
+        validator.validate(json.loads(json.dumps(example, default=float)))
+    for entry in ({"type": "percent_off", "id": "x"}, {"type": "percent_of", "id": "x"}):
+        assert not validator.is_valid({"currency": "EUR", "promotions": [entry]})
+
+
+def test_every_type_has_an_example_in_the_manual_and_each_compiles() -> None:
+    seen = set()
+    for example in _examples():
+        compiled, _ = parse_promotions(example)
+        seen |= {type(rule.source) for rule in compiled.rules}
+    assert seen == set(AnyPromotion.__args__)
+
+
+def _examples() -> list[object]:
+    blocks = re.findall(r"```yaml\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.S)
+    examples = []
+    for block in blocks:
+        data = parse_text(block, "manual.yaml")
+        if isinstance(data, list):
+            data = {"currency": "EUR", "promotions": data}
+        if isinstance(data, dict) and "promotions" in data:
+            examples.append(data)
+    return examples
+
+
+def test_the_dry_run_answers_in_amounts_of_the_currency() -> None:
+    cart = {"currency": "CNY", "at": "2026-11-11T20:30:00+08:00", "lines": [line("a", 620, 1)]}
+    answer = dry_run(cart, parse_text(YAML, "p.yaml"))
+    wire = to_wire(answer)
+    assert wire["total"] == "560.00"
+    assert wire["applied"][0]["lines"] == {"a": "60.00"}
+    assert wire["near_misses"] == [
+        {"id": "double-eleven", "name": "每满300减30", "spend": "280.00", "saves": "30.00"}
+    ]
+    assert json.loads(json.dumps(wire)) == wire
+
+
+def test_the_dry_run_may_look_at_another_time_and_mode() -> None:
+    cart = {"currency": "CNY", "at": "2026-11-11T20:30:00+08:00", "lines": [line("a", 620)]}
+    data = parse_text(YAML, "p.yaml")
+    later = dry_run(cart, data, at=datetime(2026, 11, 12, 4, tzinfo=UTC))
+    assert later.evaluation.total == 62_000
+    assert later.explanation.not_applied[0].reason.text == "ended 2026-11-12 00:00"
+    assert dry_run(cart, data, mode="priority").evaluation.mode == "priority"
+
+
+def test_the_tables_have_a_row_for_each_line_sum_and_reason() -> None:
+    cart = {
+        "currency": "CNY",
+        "at": "2026-11-11T20:30:00+08:00",
+        "lines": [line("a", 620, tax_rate=13)],
+        "shipping": 8,
+    }
+    found = {title: rows for title, _, rows in tables(dry_run(cart, parse_text(YAML, "p.yaml")))}
+    assert found["Cart"] == (("a", "1", "620.00", "560.00", "double-eleven -60.00"),)
+    assert ("total CNY (cheapest, proven)", "568.00") in found["Sum"]
+    assert ("tax contained", "64.42") in found["Sum"]
+    assert found["Almost"] == (("double-eleven", "add 280.00 CNY more to save 30.00"),)
+
+
+def test_a_price_may_come_from_a_catalogue() -> None:
+    cart, _ = parse_cart(
+        {"currency": "EUR", "at": "2026-01-01", "lines": [{"sku": "a"}]}, prices={"a": 499}
+    )
+    assert cart.lines[0].price == 499

@@ -1,0 +1,117 @@
+"""Refunds under both policies, with thresholds, gifts, taxes and groups."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pricing.promotions.cart import Cart
+from pricing.promotions.errors import InvalidReturn
+from pricing.promotions.evaluate import evaluate
+from pricing.promotions.promotion_set import PromotionSet
+from pricing.promotions.refund import Policy, Refund, refund, settle_group
+from tests.pricing.promotions.carts import cart, line, promotions
+from tests.pricing.promotions.random_carts import random_case
+
+THIRTY = {"type": "spend_and_save", "spend": 100, "amount": 30}
+
+
+def back(
+    shopping: Cart, compiled: PromotionSet, returned: dict[str, int], policy: Policy, **more: object
+) -> Refund:
+    order = evaluate(shopping, compiled)
+    return refund(shopping, compiled, order, returned, policy=policy, **more)  # type: ignore[arg-type]
+
+
+def test_never_bought_takes_a_lost_threshold_off_the_refund() -> None:
+    shopping = cart(line("a", 60), line("b", 60))
+    answer = back(shopping, promotions(THIRTY), {"a": 1}, "never_bought")
+    # Paid 90 for both; b alone costs 60.
+    assert (answer.amount, answer.withheld) == (3_000, 1_500)
+    assert answer.kept is not None
+    assert answer.kept.total == 6_000
+
+
+def test_pro_rata_gives_the_paid_share() -> None:
+    shopping = cart(line("a", 60), line("b", 60))
+    answer = back(shopping, promotions(THIRTY), {"a": 1}, "pro_rata")
+    assert (answer.amount, answer.withheld, answer.lines) == (4_500, 0, {"a": 4_500})
+
+
+def test_a_refund_is_never_below_zero() -> None:
+    shopping = cart(line("a", 100), line("b", 10))
+    answer = back(shopping, promotions(THIRTY), {"b": 1}, "never_bought")
+    assert answer.amount == 1_000
+    lost = back(cart(line("a", 95), line("b", 10)), promotions(THIRTY), {"b": 1}, "never_bought")
+    assert lost.amount == 0
+    assert lost.withheld > 0
+
+
+@pytest.mark.parametrize("policy", ["never_bought", "pro_rata"])
+def test_returns_one_after_the_other_give_back_all_that_was_paid(policy: Policy) -> None:
+    shopping = cart(line("a", 60, 2), line("b", 35), shipping=5)
+    compiled = promotions(THIRTY, {"type": "percent_off", "percent": 10})
+    order = evaluate(shopping, compiled)
+    given = 0
+    for returned in ({"a": 1}, {"a": 1, "b": 1}, {"a": 2, "b": 1}):
+        given += refund(shopping, compiled, order, returned, policy=policy, refunded=given).amount
+    assert given == order.total - order.shipping
+
+
+def test_gifts_come_back_when_their_condition_does_not_hold_or_their_value_is_withheld() -> None:
+    gift = {"type": "gift", "spend": 100, "gifts": [{"sku": "mug", "value": 9}]}
+    shopping = cart(line("a", 60), line("b", 60))
+    sent_back = back(shopping, promotions(gift), {"a": 1}, "pro_rata")
+    assert (sent_back.amount, [due.sku for due in sent_back.gifts_due]) == (6_000, ["mug"])
+    kept = back(shopping, promotions(gift), {"a": 1}, "pro_rata", gifts_returned=False)
+    assert (kept.amount, kept.gifts_kept_value) == (5_100, 900)
+    still = back(cart(line("a", 60), line("b", 160)), promotions(gift), {"a": 1}, "pro_rata")
+    assert still.gifts_due == ()
+
+
+def test_added_tax_goes_back_with_the_price() -> None:
+    shopping = cart(line("a", 60, 2, tax_rate=20), line("b", 60), prices_include_tax=False)
+    order = evaluate(shopping, promotions(THIRTY))
+    for policy in ("never_bought", "pro_rata"):
+        whole = back(shopping, promotions(THIRTY), {"a": 2, "b": 1}, policy)  # type: ignore[arg-type]
+        assert whole.amount == order.total
+    half = back(shopping, promotions(THIRTY), {"a": 1}, "pro_rata")
+    assert half.amount == 5_000 + 1_000
+
+
+@pytest.mark.parametrize("returned", [{"z": 1}, {"a": 0}, {"a": 3}, {"a": -1}])
+def test_what_was_never_in_the_order_can_not_come_back(returned: dict[str, int]) -> None:
+    with pytest.raises(InvalidReturn) as refused:
+        back(cart(line("a", 60, 2)), promotions(THIRTY), returned, "pro_rata")
+    assert refused.value.field == f"returned.{next(iter(returned))}"
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 1_000_000), policy=st.sampled_from(["never_bought", "pro_rata"]))
+def test_a_refund_is_at_most_what_was_paid_and_its_lines_add_up(seed: int, policy: Policy) -> None:
+    shopping, entries = random_case(seed, most_units=8)
+    compiled = PromotionSet(entries, "EUR")
+    order = evaluate(shopping, compiled)
+    first = shopping.lines[0]
+    answer = refund(shopping, compiled, order, {first.id: 1}, policy=policy)
+    assert 0 <= answer.amount <= order.total - order.shipping
+    assert sum(answer.lines.values()) == answer.amount
+    everything = {x.id: x.quantity for x in shopping.lines}
+    whole = refund(shopping, compiled, order, everything, policy=policy)
+    assert whole.amount == order.total - order.shipping
+
+
+@pytest.mark.parametrize(
+    ("size", "reached", "amount"), [(1, False, 3_600), (2, True, 0), (5, True, 600)]
+)
+def test_a_group_that_is_not_reached_gets_all_back_and_a_larger_one_the_difference(
+    size: int, reached: bool, amount: int
+) -> None:
+    offer = {"type": "group_buy", "tiers": [{"size": 2, "price": 18}, {"size": 5, "price": 15}]}
+    compiled = promotions(offer)
+    order = evaluate(cart(line("a", 20, 2), group_sizes={"p0": 2}), compiled)
+    closed = settle_group(compiled, "p0", order, size)
+    assert (closed.reached, closed.amount) == (reached, amount)
+    with pytest.raises(InvalidReturn):
+        settle_group(compiled, "p9", order, size)
