@@ -14,7 +14,9 @@ import numpy as np
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.demand import DemandContext, DemandModel
+from pricing.candidates import candidate_prices
 from pricing.catalogue import Catalogue, CompetitorPrices
+from pricing.cross_effects import CrossEffects
 from pricing.decisions import Action, Decisions
 from pricing.errors import InvalidCatalogue
 from pricing.guardrails import (
@@ -28,7 +30,9 @@ from pricing.joint_limits import CHANGE_COUNTS, Grid, JointLimit, joint_limits
 from pricing.list_price import SolveReport, choose
 from pricing.objective import Objective, Worth, worth_of
 from pricing.policy import PricingPolicy
-from pricing.price_points import EndingRule, candidate_grid
+from pricing.relation_groups import RelationGroups
+from pricing.relations import TiedRows, tie
+from pricing.tied_choice import choose_tied
 
 __all__ = ["Objective", "PricingPolicy", "decide"]
 
@@ -44,6 +48,7 @@ def decide(
     *,
     decided_at: datetime,
     context: DemandContext | None = None,
+    cross: CrossEffects | None = None,
 ) -> Decisions:
     """Choose a list price for every row of the catalogue.
 
@@ -62,10 +67,12 @@ def decide(
         policy: limits and objective.
         decided_at: the time of the decision, aware.
         context: season and other effects in force in the period that is priced.
+        cross: what prices do to the demand of other rows; None where each row stands alone.
 
     Raises:
         InvalidCatalogue: `demand` or `competitors` have another number of rows.
         InvalidLimits: a joint limit spans currencies without exchange rates.
+        InfeasibleLimits: the joint limits exclude each other.
     """
     n = len(catalogue)
     if not n == len(demand) == len(competitors):
@@ -73,32 +80,52 @@ def decide(
             f"catalogue has {n} rows, demand {len(demand)}, competitors {len(competitors)}; "
             "align them first"
         )
+    if cross is not None and len(cross) != n:
+        raise InvalidCatalogue(f"cross effects are for {len(cross)} rows, the catalogue has {n}")
     bounds = price_bounds(catalogue, competitors, policy.limits)
     in_force, _ = demand.price_elasticity(_major(catalogue.price, catalogue))
     bounds.hold[~demand.known] |= int(Limit.MISSING_DEMAND)
     bounds.hold[in_force >= 0.0] |= int(Limit.IMPLAUSIBLE_DEMAND)
     broken = violations(catalogue.price, catalogue, competitors, policy.limits)
-    prices, valid = _candidates(catalogue, bounds, policy)
+    tied = tie(policy.relations, catalogue)
+    prices, valid = candidate_prices(catalogue, bounds, policy, tied)
     rate = policy.rate_of(catalogue)
     price = _major(prices, catalogue)
     worth = worth_of(price, policy.objective, catalogue, demand, competitors, context)
     limits = _joint_limits(price, valid, worth, rate, catalogue, competitors, policy)
-    value = np.nan_to_num(worth.total * rate[:, None], nan=0.0)
-    column, passed_over, solve = _choose(value, valid, broken != 0, limits, policy)
+    if len(tied) == 0 and cross is None:
+        value = np.nan_to_num(worth.total * rate[:, None], nan=0.0)
+        column, passed_over, solve = _choose(value, valid, broken != 0, limits, policy)
+    else:
+        chosen = choose_tied(
+            np.nan_to_num(worth.moving * rate[:, None]),
+            _or_nothing(worth.fixed, price) * rate[:, None],
+            _log_ratio(price),
+            valid,
+            (broken != 0) & valid[:, 1:].any(axis=1),
+            prices,
+            tied,
+            cross,
+            limits,
+            policy,
+        )
+        column, passed_over, solve = chosen.column, chosen.held, chosen.solve
 
     decided = np.take_along_axis(prices, column[:, None], axis=1)[:, 0]
     changed = column > 0
     # The last word: whatever the search above believes, a price that breaks a limit stays out.
     refused = np.where(changed, violations(decided, catalogue, competitors, policy.limits), 0)
+    refused |= _relations_broken(np.where(refused != 0, catalogue.price, decided), changed, tied)
     decided = np.where(refused != 0, catalogue.price, decided)
     changed &= refused == 0
     held = np.where(changed, 0, refused | passed_over | _without_candidates(bounds, valid))
 
+    moved = _cross_shift(decided, catalogue, cross)
     at_lower, at_upper = _pressed(
-        decided, prices, valid, catalogue, demand, competitors, policy, context
+        decided, prices, valid, catalogue, demand, competitors, policy, context, cross
     )
-    after = _expected(decided, catalogue, demand, context)
-    before = _expected(catalogue.price, catalogue, demand, context)
+    after = _expected(decided, catalogue, demand, context, moved)
+    before = _expected(catalogue.price, catalogue, demand, context, np.zeros(n))
     elasticity, std_error = demand.price_elasticity(_major(decided, catalogue))
     return Decisions(
         catalogue=catalogue,
@@ -136,27 +163,6 @@ class _Expected:
     units_high: FloatArray
     revenue: FloatArray
     profit: FloatArray
-
-
-def _candidates(
-    catalogue: Catalogue, bounds: PriceBounds, policy: PricingPolicy
-) -> tuple[IntArray, BoolArray]:
-    """(n, 1 + k) prices to choose from, the price in force in column 0, and which are real."""
-    n, k = len(catalogue), policy.candidates
-    prices = np.zeros((n, 1 + k), dtype=np.int64)
-    valid = np.zeros((n, 1 + k), dtype=np.bool_)
-    prices[:, 0], valid[:, 0] = catalogue.price, True
-    for code, market in enumerate(catalogue.markets):
-        rows = np.flatnonzero((catalogue.market.codes == code) & (bounds.hold == 0))
-        if len(rows) == 0:
-            continue
-        rule = policy.endings.get(market.code) or EndingRule.usual(market.currency)
-        ladder = rule.ladder(int(bounds.upper[rows].max()))
-        prices[rows, 1:], valid[rows, 1:] = candidate_grid(
-            bounds.lower[rows], bounds.upper[rows], ladder, k
-        )
-    valid[:, 1:] &= prices[:, 1:] != catalogue.price[:, None]
-    return prices, valid
 
 
 def _joint_limits(
@@ -232,6 +238,7 @@ def _pressed(
     competitors: CompetitorPrices,
     policy: PricingPolicy,
     context: DemandContext | None,
+    cross: CrossEffects | None,
 ) -> tuple[BoolArray, BoolArray]:
     """Rows at the lowest or highest candidate whose objective would rise beyond it."""
     grid, real = prices[:, 1:], valid[:, 1:]
@@ -239,21 +246,63 @@ def _pressed(
     highest = np.where(real, grid, np.iinfo(np.int64).min).max(axis=1)
     major = _major(price, catalogue)
     here, beyond = (
-        worth_of(at, policy.objective, catalogue, demand, competitors, context).total
+        worth_of(at, policy.objective, catalogue, demand, competitors, context)
         for at in (major, major * (1.0 + _NUDGE))
     )
-    rise = beyond - here
+    rise = beyond.total - here.total
+    if cross is not None:
+        rise += (beyond.moving - here.moving) * _cross_shift(price, catalogue, cross)
+        rise += np.log1p(_NUDGE) * cross.back(np.nan_to_num(here.moving))
     return (price <= lowest) & (rise < 0), (price >= highest) & (rise > 0)
 
 
+def _or_nothing(fixed: FloatArray | None, like: FloatArray) -> FloatArray:
+    return np.zeros(like.shape) if fixed is None else np.nan_to_num(fixed)
+
+
+def _log_ratio(price: FloatArray) -> FloatArray:
+    """(n, k) log of each candidate over the price in force, column 0; 0 where one is unknown."""
+    ratio: FloatArray = np.nan_to_num(np.log(price / price[:, :1]))
+    return ratio
+
+
+def _cross_shift(price: IntArray, catalogue: Catalogue, cross: CrossEffects | None) -> FloatArray:
+    """(n,) share by which all these prices together move each row's demand."""
+    if cross is None:
+        return np.zeros(len(price))
+    known = catalogue.price > 0
+    ratio = np.log(np.where(known, price, 1) / np.where(known, catalogue.price, 1))
+    return cross.shift(ratio)
+
+
+def _relations_broken(price: IntArray, changed: BoolArray, tied: TiedRows) -> IntArray:
+    """(n,) `RELATION` for every row of a group in which these prices break a relation anew.
+
+    A group in which nothing changed may stand as it stood: its prices are old, and say why.
+    """
+    if len(tied) == 0:
+        return np.zeros(len(price), dtype=np.int64)
+    groups = RelationGroups.of_ties(len(price), tied.row, tied.other)
+    moved = np.unique(groups[changed])
+    wrong = np.intersect1d(moved, groups[tied.row[~tied.kept(price)]])
+    return np.where(np.isin(groups, wrong), int(Limit.RELATION), 0)
+
+
 def _expected(
-    price: IntArray, catalogue: Catalogue, demand: DemandModel, context: DemandContext | None
+    price: IntArray,
+    catalogue: Catalogue,
+    demand: DemandModel,
+    context: DemandContext | None,
+    moved: FloatArray,
 ) -> _Expected:
-    """Expected units, revenue and profit at these prices; NaN where something is unknown."""
+    """Expected units, revenue and profit at these prices; NaN where something is unknown.
+
+    `moved` (n,) is the share by which other prices move the row's demand.
+    """
     major = _major(price, catalogue)
     net = major / (1.0 + catalogue.tax_rate)
-    units = demand.units(major, context)
-    low, high = demand.interval(major, 0.95, context)
+    units = demand.units(major, context) * (1.0 + moved)
+    low, high = (end * (1.0 + moved) for end in demand.interval(major, 0.95, context))
     profit = (net - _major(catalogue.cost, catalogue)) * units
     return _Expected(units, low, high, net * units, profit)
 

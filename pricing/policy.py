@@ -14,6 +14,7 @@ from pricing.guardrails import GuardrailLimits
 from pricing.joint_limits import JointTargets
 from pricing.objective import Objective
 from pricing.price_points import EndingRule
+from pricing.relations import Relation
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class PricingPolicy:
             needed only where a joint limit spans several currencies.
         time_limit: seconds that the joint problem may take.
         joint: other limits on all prices together.
+        relations: what must hold between prices.
         gap: share of the objective's bound below which a better answer is not searched for.
     """
 
@@ -42,6 +44,7 @@ class PricingPolicy:
     time_limit: float = 30.0
     joint: JointTargets = field(default_factory=JointTargets)
     gap: float = 1e-4
+    relations: tuple[Relation, ...] = ()
 
     def __post_init__(self) -> None:
         if self.max_changes is not None and self.max_changes < 0:
@@ -57,8 +60,8 @@ class PricingPolicy:
 
     @property
     def couples_rows(self) -> bool:
-        """True where a joint limit weighs one row against another."""
-        return self.max_changes is not None or self.joint.any
+        """True where one row is weighed against another."""
+        return self.max_changes is not None or self.joint.any or bool(self.relations)
 
     def rate_of(self, catalogue: Catalogue) -> FloatArray:
         """(n,) worth of each row's major unit in the currency of reference.
@@ -73,7 +76,7 @@ class PricingPolicy:
             return np.ones(len(catalogue))
         missing = sorted(set(currencies) - set(self.exchange_rates))
         if missing:
-            setting = "max_changes" if self.max_changes is not None else "a joint limit"
+            setting = "max_changes" if self.max_changes is not None else "a joint limit or relation"
             raise InvalidLimits(
                 f"{setting} couples markets in {sorted(set(currencies))}; "
                 f"exchange_rates lacks {missing}"

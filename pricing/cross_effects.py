@@ -1,0 +1,115 @@
+"""What the price of one product does to the demand of another.
+
+    units_i = own_i(p_i) · (1 + Σ_k ε_ik · log(p_k / price in force of k))
+
+The sum is the first order of constant cross elasticities: exact at the prices in force, and off by
+half its square away from them, 0.5 % of the units where it is 0.1. It keeps the objective bilinear
+in prices, which is what makes a bound on ten thousand of them possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from models.arrays import FloatArray, IntArray
+from pricing.catalogue import Catalogue
+from pricing.errors import InvalidCatalogue, InvalidLimits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CrossEffects:
+    """Cross-price elasticities between rows of a catalogue.
+
+    Attributes:
+        elasticity: (n, n) scipy sparse array; entry (i, k) is d log units_i / d log price_k.
+            Positive for substitutes, negative for complements, nothing on the diagonal.
+
+    Raises:
+        InvalidCatalogue: not square, a value that is not finite, or an own effect.
+    """
+
+    elasticity: Any
+
+    def __post_init__(self) -> None:
+        matrix = sparse.csr_array(self.elasticity, dtype=np.float64)
+        if matrix.shape[0] != matrix.shape[1]:
+            raise InvalidCatalogue(f"cross effects have shape {matrix.shape}; rows and columns "
+                                   "must be the rows of one catalogue")  # fmt: skip
+        if not np.isfinite(matrix.data).all():
+            raise InvalidCatalogue("a cross elasticity is not finite")
+        if matrix.diagonal().any():
+            raise InvalidCatalogue(
+                "cross effects have a diagonal; own-price effects belong to the demand curve"
+            )
+        object.__setattr__(self, "elasticity", matrix)
+
+    def __len__(self) -> int:
+        return int(self.elasticity.shape[0])
+
+    @classmethod
+    def of_categories(
+        cls, catalogue: Catalogue, matrices: Mapping[str, pd.DataFrame]
+    ) -> CrossEffects:
+        """From one matrix a category, products x products, as a fit gives them.
+
+        The effects hold in every market between the products that are sold there. Diagonals are
+        ignored; products that the catalogue does not have are, too.
+
+        Args:
+            catalogue: n rows.
+            matrices: by category name; index and columns are SKUs.
+        """
+        blocks: list[tuple[IntArray, IntArray, FloatArray]] = []
+        for name, matrix in matrices.items():
+            rows = catalogue.where(category=name)
+            for market in np.unique(catalogue.market.codes[rows]):
+                here = rows[catalogue.market.codes[rows] == market]
+                place = matrix.index.get_indexer(pd.Index(catalogue.sku[here]))
+                other = matrix.columns.get_indexer(pd.Index(catalogue.sku[here]))
+                values = np.asarray(matrix.to_numpy(), dtype=np.float64)[np.ix_(place, other)]
+                values = np.where((place[:, None] >= 0) & (other[None, :] >= 0), values, 0.0)
+                np.fill_diagonal(values, 0.0)
+                i, k = np.nonzero(values)
+                blocks.append((here[i], here[k], values[i, k]))
+        n = len(catalogue)
+        if not blocks:
+            return cls(sparse.csr_array((n, n)))
+        i, k, value = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+        return cls(sparse.csr_array((value, (i, k)), shape=(n, n)))
+
+    def take(self, rows: IntArray) -> CrossEffects:
+        """The effects among these rows, in this order; those of rows left out are gone."""
+        return CrossEffects(self.elasticity[rows][:, rows])
+
+    def shift(self, log_ratio: FloatArray) -> FloatArray:
+        """(n,) share by which each row's demand moves at these log(price / price in force) (n,)."""
+        moved: FloatArray = self.elasticity @ log_ratio
+        return moved
+
+    def back(self, weight: FloatArray) -> FloatArray:
+        """(n,) what a unit of each row's log price does to all others, weighed by `weight` (n,)."""
+        pulled: FloatArray = self.elasticity.T @ weight
+        return pulled
+
+    def range(self, least: FloatArray, most: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(n,), (n,) lowest and highest `shift` with log ratios anywhere between two bounds (n,).
+
+        Raises:
+            InvalidLimits: the effects could make demand negative within the bounds.
+        """
+        up = self.elasticity.maximum(0.0)
+        down = self.elasticity.minimum(0.0)
+        low: FloatArray = up @ least + down @ most
+        high: FloatArray = up @ most + down @ least
+        if (low <= -1.0).any():
+            raise InvalidLimits(
+                f"cross effects on row {int(np.argmin(low))} add up to {low.min():+.0%} of its "
+                "demand within the allowed changes; they are too strong to be believed: shrink them"
+            )
+        return low, high
