@@ -47,6 +47,16 @@ def draw_what_if(answer: WhatIf, path: Path) -> None:
     figure.suptitle(
         f"What if: {answer.rows} prices, {answer.periods} weeks, {answer.level:.0%} intervals"
     )
+    save_figure(figure, path)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as .png or .svg, by the file's ending.
+
+    Raises:
+        CannotWrite: another ending, or the place cannot be written.
+    """
+    refuse_unwritable(path, CHART_ENDINGS)
     try:
         _CANVAS[path.suffix](figure).print_figure(path, dpi=120)
     except OSError as error:

@@ -1,11 +1,14 @@
-"""What the calendar does to demand, as columns: season's waves, holidays, gift season."""
+"""What the calendar does to demand, as columns: season, holidays, festivals, gift season."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Final
 
 import holidays
 import numpy as np
+from dateutil.easter import easter
 from numpy.typing import NDArray
 
 from models.arrays import FloatArray
@@ -16,6 +19,65 @@ DateArray = NDArray[np.datetime64]
 DAYS_A_YEAR: Final = 365.25
 GIFT_SEASON: Final = ((12, 11), (12, 24))
 """First and last day (month, day) of the weeks before Christmas in which gifts are bought."""
+
+
+_LUNAR_NEW_YEAR: Final = {
+    2015: (2, 19), 2016: (2, 8), 2017: (1, 28), 2018: (2, 16), 2019: (2, 5), 2020: (1, 25),
+    2021: (2, 12), 2022: (2, 1), 2023: (1, 22), 2024: (2, 10), 2025: (1, 29), 2026: (2, 17),
+    2027: (2, 6), 2028: (1, 26), 2029: (2, 13), 2030: (2, 3), 2031: (1, 23), 2032: (2, 11),
+    2033: (1, 31), 2034: (2, 19), 2035: (2, 8),
+}  # fmt: skip
+"""Month and day of the first day of the Chinese year."""
+
+
+def _black_friday(year: int) -> tuple[date, date]:
+    """The Friday after the fourth Thursday of November, to the Monday after."""
+    first = date(year, 11, 1)
+    thursday = 1 + (3 - first.weekday()) % 7 + 21
+    friday = date(year, 11, thursday) + timedelta(days=1)
+    return friday, friday + timedelta(days=3)
+
+
+def _lunar_new_year(year: int) -> tuple[date, date] | None:
+    """Two weeks of buying before the feast and the week of it; None outside the table."""
+    if year not in _LUNAR_NEW_YEAR:
+        return None
+    feast = date(year, *_LUNAR_NEW_YEAR[year])
+    return feast - timedelta(days=14), feast + timedelta(days=6)
+
+
+FESTIVALS: Final[dict[str, Callable[[int], tuple[date, date] | None]]] = {
+    "double-11": lambda year: (date(year, 11, 1), date(year, 11, 11)),
+    "618": lambda year: (date(year, 6, 1), date(year, 6, 18)),
+    "black-friday": _black_friday,
+    "chinese-new-year": _lunar_new_year,
+    "easter": lambda year: (easter(year) - timedelta(days=9), easter(year)),
+}
+"""Name to first and last day in a year: days on which more is bought, not public holidays."""
+
+
+def festival_share(period_start: DateArray, period_days: int, name: str) -> FloatArray:
+    """(t,) share of each period's days that belong to a festival.
+
+    Args:
+        period_start: (t,) first day of each period, `datetime64[D]`.
+        period_days: length of a period.
+        name: of `FESTIVALS`.
+
+    Raises:
+        InvalidSpec: there is no festival of this name.
+    """
+    if name not in FESTIVALS:
+        raise InvalidSpec(f"no festival {name!r}; there are {', '.join(FESTIVALS)}")
+    days = _days(period_start, period_days)
+    inside = np.zeros(days.shape, dtype=np.bool_)
+    if days.size:
+        years = days.astype("datetime64[Y]").astype(np.int64) + 1970
+        for year in range(int(years.min()), int(years.max()) + 1):
+            if (span := FESTIVALS[name](year)) is not None:
+                inside |= (days >= np.datetime64(span[0])) & (days <= np.datetime64(span[1]))
+    share: FloatArray = inside.mean(axis=1)
+    return share
 
 
 def season_waves(period_start: DateArray, period_days: int, harmonics: int) -> FloatArray:

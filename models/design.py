@@ -12,11 +12,19 @@ from typing import Final
 import numpy as np
 
 from models.arrays import BoolArray, FloatArray, IntArray
-from models.calendar import DateArray, gift_season_share, holiday_share, season_waves
+from models.calendar import (
+    DateArray,
+    festival_share,
+    gift_season_share,
+    holiday_share,
+    season_waves,
+)
 from models.panel import Panel
 from models.spec import FitSpec
 
 _WEEKS_FOR_YEARLY_TERMS: Final = 52
+_KNOWN: Final = 0.5
+"""Share of a series' periods that must know a column for it to be used."""
 _COUNT_SHIFT: Final = 0.5
 """log(count + 1/2) has the mean log(expected count) up to order 1/count², and is finite at zero
 (Haldane 1956; Anscombe 1956)."""
@@ -95,6 +103,8 @@ def calendar_of(panel: Panel, spec: FitSpec) -> Calendar:
             holiday_share(periods, panel.period_days, spec.country),
             gift_season_share(periods, panel.period_days),
         ]
+    names += spec.festivals
+    columns += [festival_share(periods, panel.period_days, name) for name in spec.festivals]
     if long if spec.trend is None else spec.trend:
         names.append("trend")
         columns.append(_years_before(periods[-1], periods))
@@ -124,8 +134,11 @@ def design_block(panel: Panel, calendar: Calendar, spec: FitSpec, first: int, la
     period = calendar.period[rows]
     for j, column in enumerate(calendar.table.T, 1):
         controls[..., j] = column[period] * used
-    for j, column in enumerate(_promotions(panel, spec), 1 + len(calendar.names)):
-        controls[..., j] = column[rows] * used
+    for j, name in enumerate(spec.controls, 1 + len(calendar.names)):
+        if name == "competitor":
+            controls[..., j] = _centred(np.log(panel.competitor_price[rows]), used)
+        else:
+            controls[..., j] = getattr(panel, name)[rows] * used
     # A short series can not pay for all controls; the constant alone still gives its level.
     spare = used.sum(axis=1) - controls.shape[2] - 1
     controls[spare < spec.minimum_spare, :, 1:] = 0.0
@@ -141,11 +154,6 @@ def design_block(panel: Panel, calendar: Calendar, spec: FitSpec, first: int, la
     )
 
 
-def _promotions(panel: Panel, spec: FitSpec) -> list[FloatArray]:
-    columns = {"deal": panel.deal, "feature": panel.feature, "display": panel.display}
-    return [columns[name] for name in spec.controls]
-
-
 def _instruments(panel: Panel, spec: FitSpec, rows: IntArray, used: BoolArray) -> FloatArray:
     """(s, t, q) instruments; the unknown cells of a mostly known column carry its mean."""
     columns: dict[str, FloatArray] = {}
@@ -154,14 +162,18 @@ def _instruments(panel: Panel, spec: FitSpec, rows: IntArray, used: BoolArray) -
         columns["depth"] = np.log(np.maximum(panel.regular_price, panel.price) / panel.price)
     stacked = np.zeros((*rows.shape, len(spec.instruments)))
     for j, name in enumerate(spec.instruments):
-        values = columns[name][rows]
-        known = used & np.isfinite(values)
-        share = known.sum(axis=1) / np.maximum(used.sum(axis=1), 1)
-        values = np.where(known, values, 0.0)
-        mean = values.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-        filled = np.where(known, values - mean[:, None], 0.0)
-        stacked[..., j] = np.where(share[:, None] >= 0.5, filled, 0.0)
+        stacked[..., j] = _centred(columns[name][rows], used)
     return stacked
+
+
+def _centred(values: FloatArray, used: BoolArray) -> FloatArray:
+    """(s, t) values less their series' mean; 0 where not known, and in series that know too few."""
+    known = used & np.isfinite(values)
+    share = known.sum(axis=1) / np.maximum(used.sum(axis=1), 1)
+    values = np.where(known, values, 0.0)
+    mean = values.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    filled = np.where(known, values - mean[:, None], 0.0)
+    return np.where(share[:, None] >= _KNOWN, filled, 0.0)
 
 
 def _periods(days: DateArray) -> tuple[DateArray, IntArray]:

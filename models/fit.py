@@ -24,6 +24,7 @@ from models.fit_report import FitReport, report_of
 from models.levels import LevelBlock, curves_through, level_block
 from models.panel import Panel
 from models.partialling import partial_out
+from models.pooled_trap import pooled_trap
 from models.shrinkage import Pooled, pool
 from models.spec import FitSpec
 
@@ -115,6 +116,7 @@ def fit_demand(
         provenance=_provenance(panel, spec),
     )
     report = report_of(curves, evidence, pooled, names, group)
+    report = replace(report, warnings=report.warnings + pooled_trap(panel, evidence.ols.elasticity))
     return DemandFit(curves, report, evidence, prior_of(names, pooled, brands, spec.prior))
 
 

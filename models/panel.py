@@ -6,7 +6,7 @@ Nothing is dropped in silence: `CleaningReport` accounts for every row of the in
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -19,7 +19,7 @@ from models.errors import InvalidPanel
 DAYS_A_WEEK: Final = 7
 
 _REQUIRED: Final = ("sku", "market", "period_start", "units", "price")
-_MONEY: Final = ("price", "regular_price", "cost")
+_MONEY: Final = ("price", "regular_price", "cost", "competitor_price")
 _SHARES: Final = ("deal", "feature", "display")
 _REASONS: Final = (
     "units_not_a_number",
@@ -75,6 +75,7 @@ class Panel:
         price: (r,) paid a unit, major currency units, above zero.
         regular_price: (r,) before any promotion; NaN where not known.
         cost: (r,) unit cost; NaN where not known.
+        competitor_price: (r,) what rivals ask (an index or the lowest offer); NaN where not known.
         deal, feature, display: (r,) share of the period 0..1 in which each was on.
         period_days: length of a period.
     """
@@ -93,9 +94,12 @@ class Panel:
     feature: FloatArray
     display: FloatArray
     period_days: int = field(default=DAYS_A_WEEK)
+    competitor_price: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         n, r = len(self.sku), len(self.period_start)
+        if r and not len(self.competitor_price):
+            object.__setattr__(self, "competitor_price", np.full(r, np.nan))
         if len(self.offset) != n + 1 or self.offset[0] != 0 or self.offset[-1] != r:
             raise InvalidPanel(f"offset must be {n + 1} row numbers from 0 to {r}")
         for name in ("market", "category", "brand"):
@@ -125,6 +129,17 @@ class Panel:
             offset=self.offset[first : last + 1] - self.offset[first],
             **{name: getattr(self, name)[rows] for name in columns},
             period_days=self.period_days,
+        )
+
+    def until(self, day: np.datetime64) -> Panel:
+        """The same series with the rows of periods that begin on this day or before."""
+        kept = self.period_start <= day
+        counts = np.add.reduceat(np.append(kept, 0), self.offset[:-1]) * (self.lengths > 0)
+        columns = ("period_start", "units", *_MONEY, *_SHARES)
+        return replace(
+            self,
+            offset=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            **{name: getattr(self, name)[kept] for name in columns},
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -163,8 +178,8 @@ def build_panel(frame: pd.DataFrame) -> tuple[Panel, CleaningReport]:
     Args:
         frame: one row a (sku, market, period). Needs `sku`, `market`, `period_start` (datetime),
             `units` and `price` (paid a unit, major currency units). May have `category`,
-            `brand`, `regular_price`, `cost`, `deal`, `feature`, `display` (0..1) and
-            `stock_out` (bool); missing values in those mean not known, or not on.
+            `brand`, `regular_price`, `cost`, `competitor_price`, `deal`, `feature`, `display`
+            (0..1) and `stock_out` (bool); missing values in those mean not known, or not on.
 
     Returns:
         the panel, with every (sku, market) of the input as a series even if no row of it could
@@ -210,6 +225,7 @@ def build_panel(frame: pd.DataFrame) -> tuple[Panel, CleaningReport]:
         deal=kept["deal"].to_numpy(np.float64),
         feature=kept["feature"].to_numpy(np.float64),
         display=kept["display"].to_numpy(np.float64),
+        competitor_price=kept["competitor_price"].to_numpy(np.float64),
     )
     dropped = {name: count for name, count in dropped.items() if count}
     return panel, CleaningReport(len(frame), rows_kept, dropped, len(kept))
@@ -285,7 +301,7 @@ def _sorted_by_time(frame: pd.DataFrame, series: IntArray) -> pd.DataFrame:
         "units": column("units"),
         "price": column("price"),
     }
-    for name in ("regular_price", "cost"):
+    for name in ("regular_price", "cost", "competitor_price"):
         values = column(name)
         columns[name] = np.where(values > 0, values, np.nan)
     for name in _SHARES:
@@ -363,6 +379,7 @@ def _weeks_of_days(kept: pd.DataFrame) -> pd.DataFrame:
         listed=("price", "mean"),
         regular_price=("regular_price", "mean"),
         cost=("cost", "mean"),
+        competitor_price=("competitor_price", "mean"),
         deal=("deal", "mean"),
         feature=("feature", "mean"),
         display=("display", "mean"),

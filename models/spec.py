@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from models.calendar import FESTIVALS
 from models.errors import InvalidSpec
 from models.shrinkage import Prior
 
 PROMOTION_CONTROLS: Final = ("deal", "feature", "display")
+CONTROLS: Final = (*PROMOTION_CONTROLS, "competitor")
 INSTRUMENTS: Final = ("cost", "depth")
 
 
@@ -39,11 +41,14 @@ class FitSpec:
 
     Attributes:
         estimator: see `Estimator`.
-        controls: promotion columns held constant, of `deal`, `feature`, `display`.
+        controls: columns held constant, of `deal`, `feature`, `display` and `competitor` (log
+            price of rivals; a series or a week that does not know it is taken at the mean).
         instruments: what moves the price but not demand, of `cost` (log unit cost) and `depth`
             (log discount from the regular price, planned ahead). Each is used in a series only
             where the data has it.
         country: whose public holidays are held constant; None for none.
+        festivals: shopping festivals and moving feasts held constant, names of
+            `models.calendar.FESTIVALS`.
         harmonics: pairs of yearly waves; None chooses 2 from a year of history on, 1 from half a
             year on, else 0.
         trend: hold a linear trend constant; None does so from a year of history on.
@@ -62,6 +67,7 @@ class FitSpec:
     controls: tuple[str, ...] = PROMOTION_CONTROLS
     instruments: tuple[str, ...] = INSTRUMENTS
     country: str | None = None
+    festivals: tuple[str, ...] = ()
     harmonics: int | None = None
     trend: bool | None = None
     minimum_f: float = 10.0
@@ -81,7 +87,8 @@ class FitSpec:
                 raise InvalidSpec(
                     f"{name} {value!r} must be one of {', '.join(repr(k.value) for k in kind)}"
                 ) from None
-        _refuse_unknown("controls", self.controls, PROMOTION_CONTROLS)
+        _refuse_unknown("controls", self.controls, CONTROLS)
+        _refuse_unknown("festivals", self.festivals, tuple(FESTIVALS))
         _refuse_unknown("instruments", self.instruments, INSTRUMENTS)
         if self.estimator is Estimator.TSLS and not self.instruments:
             raise InvalidSpec("estimator '2sls' needs instruments; name 'cost' or 'depth', or both")

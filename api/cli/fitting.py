@@ -43,6 +43,10 @@ def fit_command(
     pooled: Annotated[
         bool, typer.Option(help="Let thin products borrow from their category.")
     ] = True,
+    accept_worse: Annotated[
+        bool,
+        typer.Option("--accept-worse", help="Use the fit even if the one in use errs less."),
+    ] = False,
 ) -> None:
     """Fit a demand curve with its uncertainty to every product in every market."""
     refuse_unwritable(out_file, TABLE_ENDINGS)
@@ -56,6 +60,7 @@ def fit_command(
             market=market,
             category=category,
             since=since.date() if since else None,
+            accept_worse=accept_worse,
             progress=progress,
         )
     if out_file is not None:
@@ -66,6 +71,12 @@ def fit_command(
         f"fit {outcome.fit_id}: {len(outcome.curves):,} curves from {cleaning.rows_kept:,} of "
         f"{cleaning.rows_in:,} sales rows"
     )
+    verdict = outcome.acceptance
+    if not verdict.accepted:
+        kept = "stored all the same" if accept_worse else f"not stored; fit {outcome.fit_id} stays"
+        out.print(f"[yellow]{kept}:[/] {escape(verdict.why)}")
+    elif verdict.rows:
+        out.print(escape(verdict.why))
     for reason, rows in cleaning.dropped.items():
         out.print(f"  left out {rows:,} rows: {escape(reason)}")
     for warning in outcome.fit.report.warnings:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
+import joblib
 import numpy as np
 from sqlalchemy.engine import Engine
 
@@ -13,12 +15,18 @@ from api.jobs.progress import Progress, silent
 from models.demand import FittedCurves
 from models.errors import InvalidPanel
 from models.fit import DemandFit, fit_demand
-from models.panel import CleaningReport, build_panel
+from models.health import Acceptance, accept
+from models.panel import CleaningReport, Panel, build_panel
 from models.spec import FitSpec
 from storage.database import reading, writing
 from storage.errors import FitNotFound
-from storage.fits import load_fit, save_fit
+from storage.fits import StoredFit, load_fit, save_fit
 from storage.sales import read_sales
+
+_HELD_OUT_DAYS: Final = 8 * 7
+_FIRST: Final = Acceptance(
+    accepted=True, rows=0, new_error=math.nan, old_error=math.nan, why="the first fit"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +39,8 @@ class FitOutcome:
         fit: what was fitted now.
         cleaning: what became of each sales row.
         carried: curves taken over from the fit before, because the fit was asked for a part only.
+        acceptance: how it did against the fit in use on weeks that neither had seen. Where it was
+            not accepted, nothing was stored: `fit_id` and `curves` are those of the fit in use.
     """
 
     fit_id: int
@@ -38,6 +48,7 @@ class FitOutcome:
     fit: DemandFit
     cleaning: CleaningReport
     carried: int
+    acceptance: Acceptance
 
 
 def fit(
@@ -48,12 +59,16 @@ def fit(
     market: str | None = None,
     category: str | None = None,
     since: date | None = None,
+    accept_worse: bool = False,
     progress: Progress = silent,
 ) -> FitOutcome:
     """Read the sales history, fit every series, store the curves as a new version.
 
     Asked for one market or category, it carries the curves of all other series over from the
     newest fit, so that the newest fit always covers everything that was ever fitted.
+
+    Where there are weeks that the fit in use has not seen, both fits are judged on the last of
+    them, the new one fitted without them; a new fit that errs more is not stored.
 
     Args:
         engine: the database.
@@ -62,6 +77,7 @@ def fit(
         market: fit this market only.
         category: fit this category only.
         since: use sales from this day on.
+        accept_worse: store the fit whatever the judgement.
         progress: told after reading, cleaning, fitting and storing.
 
     Raises:
@@ -81,26 +97,55 @@ def fit(
     progress("clean", 1, 4)
     panel, cleaning = build_panel(sales)
     progress("fit", 2, 4)
-    found = fit_demand(panel, spec)
+    in_use = _in_use(engine)
+    with joblib.Parallel(n_jobs=-1, prefer="threads") as parallel:
+        acceptance = _judged(panel, spec, in_use, parallel)
+        found = fit_demand(panel, spec, parallel)
     progress("store", 3, 4)
+    if in_use is not None and not acceptance.accepted and not accept_worse:
+        progress("store", 4, 4)
+        return FitOutcome(in_use.fit_id, in_use.curves, found, cleaning, 0, acceptance)
     report: dict[str, Any] = {
         **found.report.as_dict(),
         "cleaning": cleaning.as_dict(),
         "spec": asdict(spec),
+        "acceptance": {
+            name: None if isinstance(value, float) and not np.isfinite(value) else value
+            for name, value in asdict(acceptance).items()
+        },
     }
+    curves, carried = found.curves, 0
+    if in_use is not None and (market or category):
+        others = _not_in(in_use.curves, found.curves)
+        curves, carried = found.curves.joined_by(others), len(others)
+        report["carried_over"] = {"from_fit": in_use.fit_id, "series": carried}
     with writing(engine) as conn:
-        try:
-            before = load_fit(conn) if market or category else None
-        except FitNotFound:
-            before = None
-        curves, carried = found.curves, 0
-        if before is not None:
-            others = _not_in(before.curves, found.curves)
-            curves, carried = found.curves.joined_by(others), len(others)
-            report["carried_over"] = {"from_fit": before.fit_id, "series": carried}
         fit_id = save_fit(conn, curves, created_at=now, report=report)
     progress("store", 4, 4)
-    return FitOutcome(fit_id, curves, found, cleaning, carried)
+    return FitOutcome(fit_id, curves, found, cleaning, carried, acceptance)
+
+
+def _in_use(engine: Engine) -> StoredFit | None:
+    with reading(engine) as conn:
+        try:
+            return load_fit(conn)
+        except FitNotFound:
+            return None
+
+
+def _judged(
+    panel: Panel, spec: FitSpec, in_use: StoredFit | None, parallel: joblib.Parallel
+) -> Acceptance:
+    """Fit without the newest weeks that the fit in use has not seen, and compare on them."""
+    if in_use is None or not len(panel.period_start):
+        return _FIRST
+    last = panel.period_start.max()
+    seen = np.datetime64(in_use.curves.provenance.window_end, "D")
+    cut = max(seen, last - np.timedelta64(_HELD_OUT_DAYS, "D"))
+    earlier = panel.until(cut)
+    if cut >= last or not len(earlier.period_start):
+        return accept(in_use.curves, in_use.curves, panel)
+    return accept(fit_demand(earlier, spec, parallel).curves, in_use.curves, panel)
 
 
 def _not_in(old: FittedCurves, new: FittedCurves) -> FittedCurves:
