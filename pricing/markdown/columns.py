@@ -116,7 +116,10 @@ def _valued(
         for u, per_unit in enumerate(rows.per_unit):
             each = np.take_along_axis(per_unit[item], course.rungs, axis=1)
             by_unit[:, u] += (each * course.units).sum(axis=1) / len(futures)
-    # Which prices change and stand is the same in every future.
+    # Which prices change, stand and deviate is the same in every future.
+    away = np.zeros((count, weeks), dtype=np.bool_)
+    if rows.earlier is not None:
+        away = (course.rungs != rows.earlier[item]) & these.open_weeks
     changed = np.where(course.changed, rows.label_row[item], -1)
     down = np.where(course.down, rows.down_row, -1)
     labels = np.repeat(these.labels[:, None], weeks, axis=1)
@@ -125,12 +128,26 @@ def _valued(
     unit_rows = np.arange(len(rows.per_unit))
     usage = sparse.csr_array(
         (
-            np.concatenate([by_unit.ravel(), labels[at], np.ones(int(where.sum()))]),
+            np.concatenate(
+                [by_unit.ravel(), labels[at], np.ones(int(where.sum())), np.ones(int(away.sum()))]
+            ),
             (
                 np.concatenate(
-                    [np.repeat(np.arange(count), len(unit_rows)), column[at], column[where]]
+                    [
+                        np.repeat(np.arange(count), len(unit_rows)),
+                        column[at],
+                        column[where],
+                        column[away],
+                    ]
                 ),
-                np.concatenate([np.tile(unit_rows, count), changed[at], down[where]]),
+                np.concatenate(
+                    [
+                        np.tile(unit_rows, count),
+                        changed[at],
+                        down[where],
+                        np.full(int(away.sum()), len(rows) - 1),
+                    ]
+                ),
             ),
         ),
         shape=(count, len(rows)),

@@ -11,7 +11,13 @@ from pricing.markdown.limits import MarkdownLimits
 
 _CLOSE: Final = 1e-4
 """Share of a limit to which its smallest relaxation is found, where it is not a small count."""
-_TIGHTER_IS_LESS: Final = ("budget", "labels_per_week", "average_discount", "marked_down_at_once")
+_TIGHTER_IS_LESS: Final = (
+    "budget",
+    "labels_per_week",
+    "average_discount",
+    "marked_down_at_once",
+    "deviations",
+)
 
 
 def explain_infeasible(

@@ -23,7 +23,7 @@ from pricing.catalogue import UNKNOWN
 from pricing.currencies import decimals
 from pricing.markdown.errors import InvalidClearance
 
-_INTEGERS = ("ladder", "salvage", "max_changes", "weeks_between", "since_change")
+_INTEGERS = ("ladder", "full_price", "salvage", "max_changes", "weeks_between", "since_change")
 _WEEKS = ("exit_week", "first_week", "last_week", "labels")
 
 
@@ -37,6 +37,8 @@ class ClearanceItems:
         market: (n,) where the price holds; labels are counted by it.
         ladder: (n, r) int, prices allowed, falling, tax included; the first is the price in force,
             UNKNOWN fills the tail of a shorter ladder.
+        full_price: (n,) int, the price before the clearance began, tax included; what is given
+            away, and whether an item is marked down, is measured from it.
         demand: (n, t) expected units a week at the price in force and full assortment.
         response: (n, r) factor on demand at each rung, 1 at the price in force.
         stock: (n,) units on hand now.
@@ -69,6 +71,7 @@ class ClearanceItems:
     sku: StrArray
     market: StrArray
     ladder: IntArray
+    full_price: IntArray
     demand: FloatArray
     response: FloatArray
     stock: FloatArray
@@ -149,7 +152,8 @@ class ClearanceItems:
         if response is None:
             response = response_of(ladder, np.asarray(elasticity, np.float64))
         usual: dict[str, Any] = {
-            "market": "all", "arrivals": np.zeros((n, weeks)), "exit_week": weeks, "salvage": 0,
+            "market": "all", "full_price": ladder[:, 0], "arrivals": np.zeros((n, weeks)),
+            "exit_week": weeks, "salvage": 0,
             "holding": 0.0, "tax_rate": 0.0, "max_changes": 3, "weeks_between": 1,
             "since_change": 1_000, "first_week": 0, "last_week": weeks - 1, "labels": 1,
             "label_cost": 0.0, "target": 0.0, "shortfall": 0.0, "broken_at": 0.0,
@@ -257,6 +261,9 @@ class ClearanceItems:
         self._refuse(
             (self.exit_week < 1) | (self.exit_week > weeks),
             f"the exit lies in the past or beyond the {weeks} weeks of the plan",
+        )
+        self._refuse(
+            self.full_price < self.ladder[:, 0], "full_price lies below the price in force"
         )
         self._refuse(self.salvage < 0, "salvage must not be negative")
         cheapest = np.where(self.ladder == UNKNOWN, np.iinfo(np.int64).max, self.ladder).min(axis=1)

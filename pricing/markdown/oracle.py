@@ -156,6 +156,11 @@ class PathOracle:
             unit=weight * self._net_price[members] - share * per_unit,
             change_cost=labels * (weight * items.label_cost[members, None] + share * label_charge),
             down_cost=share * padded[rows.down_row[:weeks]],
+            already_down=items.ladder[members, 0] < items.full_price[members],
+            earlier=np.zeros((len(members), weeks), np.int64)
+            if rows.earlier is None
+            else rows.earlier[members, :weeks],
+            away_cost=0.0 if rows.earlier is None else share * float(point.limits[-1]),
             stock=items.stock[members],
             salvage=weight * items.salvage[members].astype(np.float64),
             holding=weight * items.holding[members],

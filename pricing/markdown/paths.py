@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from models.arrays import FloatArray, IntArray, frozen
+from models.arrays import BoolArray, FloatArray, IntArray, frozen
 from pricing.markdown.errors import TooManyPaths
 from pricing.markdown.items import ClearanceItems
 
@@ -162,7 +162,10 @@ class Block:
         price: (b, r) prices, for the reference price.
         unit: (b, r) worth of a unit sold at each rung.
         change_cost: (b, t) cost of a change in each week.
-        down_cost: (t,) cost of standing below the price in force in each week.
+        down_cost: (t,) cost of standing below the full price in each week.
+        already_down: (b,) True where the price in force is below the full price.
+        earlier: (b, t) rungs of an earlier plan.
+        away_cost: cost of a week at another rung than the earlier plan's.
         stock, salvage, holding: (b,) each.
         arrivals: (b, t).
         target_units, shortfall: (b,) units to be sold, and the charge on each missing one.
@@ -175,6 +178,9 @@ class Block:
     unit: FloatArray
     change_cost: FloatArray
     down_cost: FloatArray
+    already_down: BoolArray
+    earlier: IntArray
+    away_cost: float
     stock: FloatArray
     salvage: FloatArray
     holding: FloatArray
@@ -219,6 +225,11 @@ def path_values(tree: PathTree, block: Block) -> FloatArray:
             value[:, level.changed] -= block.change_cost[:, week : week + 1]
         if block.down_cost[week]:
             value[:, level.down] -= block.down_cost[week]
+            if block.already_down.any():
+                staying = np.where(block.already_down, block.down_cost[week], 0.0)
+                value[:, level.rung == 0] -= staying[:, None]
+        if block.away_cost:
+            value -= block.away_cost * (level.rung != block.earlier[:, week : week + 1])
     if block.salvage.any():
         value += block.salvage[:, None] * stock
     return _charge_shortfall(value, stock, block)

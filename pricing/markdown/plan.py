@@ -22,7 +22,7 @@ from pricing.markdown.dual import best_columns, least_bound
 from pricing.markdown.errors import InfeasibleClearance, InvalidClearance, UnreachableTarget
 from pricing.markdown.infeasible import explain_infeasible
 from pricing.markdown.items import ClearanceItems
-from pricing.markdown.limits import LimitRows, MarkdownLimits
+from pricing.markdown.limits import LimitRows, MarkdownLimits, SoFar
 from pricing.markdown.oracle import Charges, PathOracle
 from pricing.markdown.scenarios import Risk, Scenarios
 from pricing.markdown.trajectories import Trajectories, follow
@@ -88,6 +88,8 @@ def plan(
     scenarios: Scenarios | None = None,
     risk: Risk | None = None,
     effort: Effort | None = None,
+    so_far: SoFar | None = None,
+    earlier: IntArray | None = None,
 ) -> MarkdownPlan:
     """Choose the price path of every item.
 
@@ -98,6 +100,8 @@ def plan(
             expectation over them.
         risk: how much the worst futures count; only their mean by default.
         effort: how closely to search.
+        so_far: what a clearance that is under way has used of its limits.
+        earlier: (n, t) rungs of an earlier plan, from which `limits.deviations` counts.
 
     Raises:
         UnreachableTarget: no path of an item meets its hard target.
@@ -111,6 +115,8 @@ def plan(
         scenarios or Scenarios.expected(len(items)),
         risk or Risk(),
         effort or Effort(),
+        so_far or SoFar(),
+        earlier,
     )
     return search.run()
 
@@ -125,6 +131,8 @@ class _Search:
         scenarios: Scenarios,
         risk: Risk,
         effort: Effort,
+        so_far: SoFar,
+        earlier: IntArray | None,
     ) -> None:
         if scenarios.scale.shape[1] != len(items):
             raise InvalidClearance(
@@ -132,7 +140,8 @@ class _Search:
             )
         self.items, self.limits, self.scenarios = items, limits, scenarios
         self.risk, self.effort = risk, effort
-        self.rows = LimitRows.of(items, limits)
+        self.so_far, self.earlier = so_far, earlier
+        self.rows = LimitRows.of(items, limits, so_far, earlier)
         self.oracle = PathOracle(items, self.rows, scenarios, effort.threads)
         self.bound = np.inf
         self.by_scenario = risk.weight > 0.0 and len(scenarios) > 1
@@ -216,7 +225,8 @@ class _Search:
         rows = np.sort(np.random.default_rng(0).choice(n, _SAMPLE, replace=False))
         small = _Search(
             self.items.take(rows), self.limits, self.scenarios.take(rows), self.risk,
-            replace(self.effort, gap=1e-4),
+            replace(self.effort, gap=1e-4), self.so_far,
+            None if self.earlier is None else self.earlier[rows],
         )  # fmt: skip
         if small.rows.names != self.rows.names:
             return None
@@ -322,7 +332,9 @@ class _Search:
         )
 
     def _with(self, limits: MarkdownLimits) -> _Search:
-        return _Search(self.items, limits, self.scenarios, self.risk, self.effort)
+        return _Search(
+            self.items, limits, self.scenarios, self.risk, self.effort, self.so_far, self.earlier
+        )
 
     def has_plan(self) -> bool:
         """Whether whole paths meet all joint limits."""

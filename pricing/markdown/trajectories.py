@@ -19,10 +19,10 @@ class Trajectories:
         units: (n, t) units sold.
         left: (n, t) units on hand at the end of each week.
         changed: (n, t) True where the price changes.
-        down: (n, t) True where an item that still sells stands below its price in force.
+        down: (n, t) True where an item that still sells stands below its full price.
         revenue: (n,) net of tax, salvage not counted.
-        given_away: (n,) (price in force - price paid) · units.
-        at_full_price: (n,) the same units at the price in force.
+        given_away: (n,) (full price - price paid) · units.
+        at_full_price: (n,) the same units at the full price.
         salvage: (n,) what the units left at the exit bring.
         costs: (n,) holding and labels.
         missed: (n,) units short of the target.
@@ -95,7 +95,7 @@ def _accounts(
 ) -> Trajectories:
     is_open = items.open_weeks
     paid = (price * units).sum(axis=1)
-    full = items.price[:, 0] * units.sum(axis=1)
+    full = items.full_price * units.sum(axis=1)
     changed = np.diff(rungs, axis=1, prepend=0) != 0
     salvage = items.salvage * left[:, -1]
     held = items.holding * (left * is_open).sum(axis=1)
@@ -112,7 +112,7 @@ def _accounts(
         units=units,
         left=left,
         changed=changed,
-        down=(rungs > 0) & is_open,
+        down=(price < items.full_price[:, None]) & is_open,
         revenue=revenue,
         given_away=full - paid,
         at_full_price=full,
