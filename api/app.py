@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import secrets
+import threading
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
@@ -17,10 +19,13 @@ from api.alerts.delivery import deliver_due
 from api.dependencies import Service
 from api.docs_page import add_docs_page
 from api.errors import ProblemDocument
+from api.jobs.promotion_watch import forget_old_keys, sweep_quotes, watch_promotions
 from api.periodic import Periodic
 from api.problem_answers import install_problem_answers
+from api.promotion_board import PromotionBoard
+from api.promotion_schemas import promotion_schemas
 from api.request_log import RequestLog
-from api.routes import decisions, health, law, offers, price_books, problems
+from api.routes import decisions, health, law, offers, price_books, problems, quotes
 from api.routes.prices import PREFIX, PriceServing
 from api.routes.prices_openapi import price_paths, price_schemas
 from api.settings import load_settings
@@ -36,6 +41,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _STOP_WAIT: Final = timedelta(seconds=15)
+_WATCH: Final = timedelta(seconds=30)
+_FORGET: Final = timedelta(hours=1)
 _DESCRIPTION: Final = """\
 Live prices and why they are what they are.
 
@@ -71,13 +78,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     app.state.service = Service(
-        settings=chosen, engine=engine, live=live, packs=load_rule_packs(chosen.rule_packs)
+        settings=chosen,
+        engine=engine,
+        live=live,
+        packs=load_rule_packs(chosen.rule_packs),
+        board=PromotionBoard(engine),
+        signing_key=chosen.signing_key or secrets.token_bytes(32),
+        till=threading.Lock() if engine.dialect.name == "sqlite" else nullcontext(),
     )
     for router in (
         price_books.router,
         decisions.router,
         offers.router,
         law.router,
+        quotes.router,
         health.router,
         problems.router,
     ):
@@ -96,6 +110,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     await anyio.to_thread.run_sync(require_migrated, service.engine)
     await anyio.to_thread.run_sync(service.live.refresh)
+    await anyio.to_thread.run_sync(service.board.refresh)
     workers = _background_work(service)
     for worker in workers:
         worker.start()
@@ -111,13 +126,28 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def _background_work(service: Service) -> list[Periodic]:
     settings = service.settings
     poll = timedelta(seconds=settings.snapshot_poll_seconds)
-    workers = [Periodic("price book refresh", service.live.refresh, poll)]
+    workers = [
+        Periodic("price book refresh", service.live.refresh, poll),
+        *_promotion_work(service),
+    ]
     if settings.webhook_url is None:
         _log.info("alerts stay in the outbox: PRICEWRIGHT_WEBHOOK_URL is not set")
     else:
         pause = timedelta(seconds=settings.alert_poll_seconds)
         workers.append(Periodic("alert delivery", partial(_deliver, service), pause))
     return workers
+
+
+def _promotion_work(service: Service) -> list[Periodic]:
+    """What is done for promotions beside the requests."""
+    engine = service.engine
+    poll = timedelta(seconds=service.settings.promotion_poll_seconds)
+    return [
+        Periodic("promotions refresh", service.board.refresh, poll),
+        Periodic("quotes expire", lambda: sweep_quotes(engine, datetime.now(UTC)), poll),
+        Periodic("promotions watch", lambda: watch_promotions(engine, datetime.now(UTC)), _WATCH),
+        Periodic("keys forgotten", lambda: forget_old_keys(engine, datetime.now(UTC)), _FORGET),
+    ]
 
 
 def _deliver(service: Service) -> None:
@@ -140,5 +170,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas.update(problem.pop("$defs"))
         schemas["ProblemDocument"] = problem
         schemas.update(price_schemas())
+        schemas.update(promotion_schemas())
         app.openapi_schema = schema
     return app.openapi_schema

@@ -1,12 +1,14 @@
 """What a route is given: the parts of the running service, and a connection for one request."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy import Connection, Engine
 
+from api.promotion_board import PromotionBoard
 from api.settings import Settings
 from api.snapshot import LivePrices
 from storage.database import reading
@@ -22,12 +24,19 @@ class Service:
         engine: the database.
         live: the price book in memory.
         packs: the rules of law that are known.
+        board: the promotions in memory.
+        signing_key: signs quotes.
+        till: held while quotes are stored and settled, where the database has one writer at a
+            time anyway: waiting here is fair, waiting in SQLite is not.
     """
 
     settings: Settings
     engine: Engine
     live: LivePrices
     packs: RulePacks
+    board: PromotionBoard
+    signing_key: bytes
+    till: AbstractContextManager[object]
 
 
 async def running_service(request: Request) -> Service:

@@ -10,7 +10,7 @@ import base64
 import binascii
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -29,12 +29,13 @@ from pricing.currencies import decimals
 from storage.settings import StorageSettings
 
 _PREFIX = "PRICEWRIGHT_"
+_SIGNING_BYTES = 32
 _SECRET_BYTES = (24, 64)  # what the Standard Webhooks specification allows
 _HOW_TO_MAKE_ONE = "make one with `openssl rand -base64 32` and put `whsec_` in front"
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-_SECRET = ("webhook_secret", "operators")
+_SECRET = ("webhook_secret", "operators", "quote_signing_key")
 _TOKEN_LETTERS = 16  # fewer could be guessed
 
 
@@ -71,6 +72,13 @@ class Settings(BaseSettings):
         budget_revenue_at_risk: most share of expected revenue that could be lost at the low end of
             the demand interval.
         release_poll_seconds: how often to look for scheduled books, stages and watched figures.
+        quote_signing_key: signs quotes (32 bytes or more); the same wherever they are verified.
+            While it is unset each start of the service makes one up, for all its workers.
+        quote_seconds: how long a quote is good.
+        promotion_modes: how overlapping promotions are resolved, by market: `best` (where nothing
+            is said) or `priority`; JSON such as `{"store-01": "priority"}`.
+        promotion_poll_seconds: how often to look for changed promotions, expired quotes, and
+            promotions that run ahead of their budget or stock.
     """
 
     model_config = SettingsConfigDict(
@@ -108,6 +116,10 @@ class Settings(BaseSettings):
     budget_single_change: Share = 0.25
     budget_revenue_at_risk: Share = 0.15
     release_poll_seconds: Seconds = 10.0
+    quote_signing_key: SecretStr | None = None
+    quote_seconds: Seconds = 900.0
+    promotion_modes: dict[str, Literal["best", "priority"]] = Field(default_factory=dict)
+    promotion_poll_seconds: Seconds = 2.0
 
     @field_validator("currency")
     @classmethod
@@ -141,6 +153,15 @@ class Settings(BaseSettings):
             )
         return secret
 
+    @field_validator("quote_signing_key")
+    @classmethod
+    def _signing_key_is_long(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value().encode()) < _SIGNING_BYTES:
+            raise ValueError(
+                f"has fewer than {_SIGNING_BYTES} bytes; make one with `openssl rand -base64 32`"
+            )
+        return key
+
     @field_validator("operators")
     @classmethod
     def _operators_have_tokens(cls, operators: SecretStr | None) -> SecretStr | None:
@@ -170,6 +191,11 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """The URL of the database."""
         return self.storage.database_url
+
+    @property
+    def signing_key(self) -> bytes:
+        """The key that signs quotes; empty while it is unset."""
+        return (self.quote_signing_key or SecretStr("")).get_secret_value().encode()
 
     @property
     def operator_tokens(self) -> dict[str, str]:

@@ -75,6 +75,14 @@ def fits(value: object, schema: Schema, description: Schema) -> bool:
             return True
 
 
+PROMOTION_PATHS = {
+    "/v1/quotes",
+    "/v1/quotes/{quote_id}",
+    "/v1/quotes/{quote_id}/commit",
+    "/v1/quotes/{quote_id}/cancel",
+}
+
+
 def test_every_operation_is_named_described_and_unique(description: Schema) -> None:
     all_operations = operations(description)
     assert {path for path, _, _ in all_operations} == {
@@ -86,6 +94,7 @@ def test_every_operation_is_named_described_and_unique(description: Schema) -> N
         "/v1/decisions/{sku}",
         "/v1/offers/{sku}",
         "/v1/reference-prices/{sku}",
+        *PROMOTION_PATHS,
         "/healthz",
         "/readyz",
         "/problems/{name}",
@@ -109,7 +118,7 @@ def test_every_reference_leads_somewhere(description: Schema) -> None:
 def test_every_refusal_is_described_as_a_problem_with_an_example(description: Schema) -> None:
     for _, _, operation in operations(description):
         for status, response in operation["responses"].items():
-            if status in ("200", "304"):
+            if status in ("200", "201", "304"):
                 continue
             content = response["content"]["application/problem+json"]
             assert content["schema"] == {"$ref": "#/components/schemas/ProblemDocument"}
@@ -126,6 +135,15 @@ REAL = [
     ("get", "/v1/price-books/{version}", "/v1/price-books/1", None),
     ("get", "/v1/decisions/{sku}", "/v1/decisions/TEA-1?market=online", None),
     ("get", "/v1/offers/{sku}", "/v1/offers/TEA-1?market=online", None),
+    (
+        "post",
+        "/v1/quotes",
+        "/v1/quotes",
+        {"market": "online", "lines": [{"sku": "TEA-1"}], "codes": ["X"]},
+    ),
+    ("post", "/v1/quotes", "/v1/quotes", {"lines": [{"sku": "TEA-1"}]}),
+    ("get", "/v1/quotes/{quote_id}", "/v1/quotes/none", None),
+    ("post", "/v1/quotes/{quote_id}/cancel", "/v1/quotes/none/cancel", None),
     ("get", "/healthz", "/healthz", None),
     ("get", "/readyz", "/readyz", None),
     ("get", "/problems/{name}", "/problems/unknown-sku", None),

@@ -1,0 +1,136 @@
+"""Reading request bodies as records, strictly, and describing both sides in OpenAPI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from fastapi import Depends, Header, Request
+from fastapi.responses import Response
+
+from api.errors import BodyTooLarge, InvalidRequest, NotAnOperator
+from api.promotion_errors import invalid_field
+
+MAX_BODY: Final = 1 << 20
+MAX_FILE: Final = 64 << 20
+_MOST_KEY: Final = 200
+
+_T = TypeVar("_T")
+_REF: Final = "#/components/schemas/{name}"
+
+
+async def _raw(request: Request) -> bytes:
+    return await _read(request, MAX_BODY, "send less at once")
+
+
+async def _file(request: Request) -> bytes:
+    return await _read(request, MAX_FILE, "split the file")
+
+
+async def _read(request: Request, most: int, fix: str) -> bytes:
+    """The whole body, refused as soon as it is too long."""
+    parts: list[bytes] = []
+    length = 0
+    async for part in request.stream():
+        length += len(part)
+        if length > most:
+            raise BodyTooLarge(f"the body is longer than {most} bytes; {fix}")
+        parts.append(part)
+    return b"".join(parts)
+
+
+Raw = Annotated[bytes, Depends(_raw)]
+"""The body of a request, of bounded length."""
+
+RawFile = Annotated[bytes, Depends(_file)]
+"""A file sent as the body, of bounded length."""
+
+
+async def _operator(
+    request: Request,
+    authorization: Annotated[
+        str | None, Header(description="`Bearer TOKEN` of an operator", examples=["Bearer …"])
+    ] = None,
+) -> str:
+    """The operator who asks.
+
+    Raises:
+        NotAnOperator: there is no token, or nobody has this one.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    known: Mapping[str, str] = request.app.state.service.settings.operator_tokens
+    name = known.get(token.strip()) if scheme.lower() == "bearer" else None
+    if name is None:
+        raise NotAnOperator(
+            "send `Authorization: Bearer TOKEN` with the token of an operator; they are set by "
+            "PRICEWRIGHT_OPERATORS",
+            headers={"www-authenticate": "Bearer"},
+        )
+    return name
+
+
+Editor = Annotated[str, Depends(_operator)]
+"""Name of the operator who changes something; it goes into the audit."""
+
+
+def decoded(raw: bytes, record: type[_T]) -> _T:
+    """A record from a JSON body.
+
+    Raises:
+        InvalidRequest: naming the field.
+    """
+    try:
+        return msgspec.json.decode(raw, type=record)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$")
+        raise invalid_field(f"body{place.rstrip('`')}", reason) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise invalid_field("body", f"is not JSON: {error}") from None
+
+
+def encoded(answer: object, status: int = 200, **headers: str) -> Response:
+    """A JSON answer that nobody may keep."""
+    return Response(
+        msgspec.json.encode(answer),
+        status_code=status,
+        headers={"cache-control": "no-store", **headers},
+        media_type="application/json",
+    )
+
+
+def takes(record: type[Any], example: Mapping[str, Any]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads a record."""
+    content = {"schema": {"$ref": _REF.format(name=record.__name__)}, "example": dict(example)}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def gives(
+    record: type[Any], description: str, status: int = 200
+) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI `responses` of a route that answers with a record."""
+    schema = {"$ref": _REF.format(name=record.__name__)}
+    content = {"application/json": {"schema": schema}}
+    return {status: {"description": description, "content": content}}
+
+
+def schemas_of(records: list[type[Any]]) -> dict[str, Any]:
+    """Component schemas of records and of all that they hold."""
+    _, components = msgspec.json.schema_components(records, ref_template=_REF)
+    return dict(components)
+
+
+def checked(key: str | None, needed: Callable[[], InvalidRequest] | None = None) -> str | None:
+    """An idempotency key that can be stored.
+
+    Raises:
+        InvalidRequest: it is missing where it is needed, empty, or too long.
+    """
+    if key is None:
+        if needed is not None:
+            raise needed()
+        return None
+    key = key.strip()
+    if not 0 < len(key) <= _MOST_KEY:
+        raise invalid_field("header.Idempotency-Key", f"give 1 to {_MOST_KEY} characters")
+    return key
