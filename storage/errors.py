@@ -17,6 +17,7 @@
     │   ├── RunNotFound
     │   ├── DecisionNotFound
     │   ├── PriceBookNotFound
+    │   ├── DraftNotFound
     │   ├── PromotionNotFound
     │   ├── BatchNotFound
     │   └── QuoteNotFound
@@ -30,6 +31,10 @@
     │   ├── LimitReached        not so much is left of a limit
     │   ├── QuoteSettled        it was committed, cancelled, or has expired
     │   └── KeyReused           an idempotency key came again with another request
+    ├── NotPossibleNow          what is stored does not allow it at this time
+    │   ├── PricesFrozen        somebody pulled the kill switch
+    │   ├── ClockBehind         the time given is before what has already happened
+    │   └── DraftNotReady       a draft in another state than it must have
     └── ImportRefused           a file that is not brought in; nothing of it was written
         ├── FileUnreadable      not there, a directory, cut short, or in another encoding
         ├── LayoutRefused       the header, the delimiter or the column mapping does not fit
@@ -192,6 +197,26 @@ class QuoteSettled(RedemptionRefused):
 
 class KeyReused(RedemptionRefused):
     """An idempotency key came again with another request; use a new key for a new request."""
+
+
+class DraftNotFound(NotStored):
+    """No proposal of prices has this number."""
+
+
+class NotPossibleNow(StorageError):
+    """What is stored does not allow it at this time; the message says what to do first."""
+
+
+class PricesFrozen(NotPossibleNow):
+    """Prices are frozen; lift the freeze with `pricewright unfreeze` first."""
+
+
+class ClockBehind(NotPossibleNow):
+    """The time given lies before what has already happened; check this computer's clock."""
+
+
+class DraftNotReady(NotPossibleNow):
+    """The draft is in another state, or still waits for an approval."""
 
 
 class ImportRefused(StorageError, ValueError):

@@ -1,0 +1,338 @@
+"""From a decision run to a live price book: measured, approved, staged, watched, rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+import structlog
+from sqlalchemy.engine import Connection, Engine
+
+from pricing.catalogue import UNKNOWN, Labels
+from pricing.change_budget import BudgetReport, ChangeBudget, ProposedPrices, measure
+from pricing.decisions import Decisions
+from pricing.price_book import PUBLIC, PriceBook
+from pricing.staged_release import Band, StagePlan, broken_at, stage_of
+from storage.database import reading, writing
+from storage.decisions import read_run
+from storage.drafts import (
+    Draft,
+    add_parts,
+    approve,
+    draft_of_version,
+    due_drafts,
+    finish,
+    propose,
+    read_draft,
+    release_next_stage,
+)
+from storage.errors import DraftNotReady, NotPossibleNow, PricesFrozen
+from storage.freezes import require_unfrozen
+from storage.governance_log import log
+from storage.outbox import enqueue
+from storage.price_books import live_version, load_price_book, roll_back
+from storage.watched_figures import (
+    Watch,
+    end_watch,
+    first_live_at,
+    readings_of,
+    watch,
+    watched,
+)
+
+_log = structlog.get_logger(__name__)
+
+SYSTEM: Final = "pricewright"
+"""Who does what nobody asked for at that moment: a schedule, a stage, a broken band."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseTerms:
+    """How a run may go live.
+
+    Attributes:
+        budget: what may change without an approval.
+        four_eyes: every draft needs the approval of somebody other than who proposed it.
+        activate_at: the earliest time to go live; None for as soon as it is approved.
+        plan: in which stages.
+        keep_together: `sku` or `category`: what of a staged release goes live together.
+        watches: figures that throw the release back when they leave their band.
+        watch_for: how long after the proposal, or its activation, they are watched.
+    """
+
+    budget: ChangeBudget = field(default_factory=ChangeBudget)
+    four_eyes: bool = False
+    activate_at: datetime | None = None
+    plan: StagePlan = field(default_factory=StagePlan)
+    keep_together: str = "sku"
+    watches: Mapping[str, Band] = field(default_factory=dict)
+    watch_for: timedelta = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What came of a proposal.
+
+    Attributes:
+        draft: as it stands now.
+        report: what it changes, against the budget.
+        version: the price book that went live at once; None where it waits.
+    """
+
+    draft: Draft
+    report: BudgetReport
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseWork:
+    """What `keep_releases` did.
+
+    Attributes:
+        versions: price books that went live.
+        rolled_back: drafts whose release was thrown back.
+        overtaken: drafts that another price book overtook.
+        frozen: drafts that are due and wait for a freeze to be lifted.
+    """
+
+    versions: tuple[int, ...] = ()
+    rolled_back: tuple[int, ...] = ()
+    overtaken: tuple[int, ...] = ()
+    frozen: tuple[int, ...] = ()
+
+
+def release(
+    engine: Engine, run_id: int, terms: ReleaseTerms, *, now: datetime, by: str, note: str = ""
+) -> Proposal:
+    """Propose the prices of a run; they go live at once unless something says to wait.
+
+    They wait where the change budget is exceeded, where four eyes are asked for, or for their time.
+    The very first price book has nothing to be compared with: its changes are measured and shown,
+    and wait for nobody unless four eyes are asked for.
+
+    Args:
+        engine: the database.
+        run_id: the decision run.
+        terms: how it may go live.
+        now: the time, UTC.
+        by: who proposes it.
+        note: kept with it.
+
+    Raises:
+        RunNotFound: no run has this number.
+        PricesFrozen: somebody pulled the kill switch.
+        DraftNotReady: another price book went live while this one was measured.
+        ClockBehind: `now` lies before the last publication.
+    """
+    with reading(engine) as conn:  # a large run takes a while to measure; nobody waits for it
+        require_unfrozen(conn)
+        stored = read_run(conn, run_id)
+        live = live_version(conn)
+        book = None if live is None else load_price_book(conn, live)
+    report = measure(proposed_prices(stored.decisions, book), terms.budget)
+    waits = terms.four_eyes or not (report.within or live is None)
+    with writing(engine) as conn:
+        require_unfrozen(conn)
+        if live_version(conn) != live:
+            raise DraftNotReady("another price book went live meanwhile; try again")
+        draft_id = propose(
+            conn,
+            run_id,
+            at=now,
+            by=by,
+            note=note,
+            review={"report": asdict(report), "first": live is None},
+            approvals_needed=1 if waits else 0,
+            activate_at=terms.activate_at,
+            stages=terms.plan.stages,
+            pause=terms.plan.pause,
+        )
+        if not terms.plan.at_once:
+            _assign_stages(conn, draft_id, stored.decisions, terms)
+        start = max(now, terms.activate_at or now)
+        for figure, band in terms.watches.items():
+            watch(conn, Watch(draft_id, figure, band, start + terms.watch_for))
+        version = None if waits else release_next_stage(conn, draft_id, at=now, by=by)
+        return Proposal(read_draft(conn, draft_id), report, version)
+
+
+def approve_draft(
+    engine: Engine, draft_id: int, *, now: datetime, by: str, four_eyes: bool, note: str = ""
+) -> tuple[Draft, int | None]:
+    """Consent to a draft; if it is approved and due, its first stage goes live at once.
+
+    Returns:
+        The draft as it stands now, and the version that went live; None where none did.
+
+    Raises:
+        DraftNotFound: there is no such draft.
+        DraftNotReady: it waits for nobody, or not for this person.
+        PricesFrozen: somebody pulled the kill switch; the consent is not kept either.
+    """
+    with writing(engine) as conn:
+        approved = approve(conn, draft_id, at=now, by=by, four_eyes=four_eyes, note=note)
+        version = None
+        if approved.status == "approved":
+            version = release_next_stage(conn, draft_id, at=now, by=by)
+        return read_draft(conn, draft_id), version
+
+
+def roll_back_to(
+    engine: Engine,
+    version: int,
+    *,
+    now: datetime,
+    by: str,
+    reason: str,
+    while_frozen: bool = False,
+) -> int:
+    """Bring all prices back to a version; returns the new version that does so.
+
+    Args:
+        engine: the database.
+        version: the version whose prices come back.
+        now: the time, UTC.
+        by: who does it.
+        reason: why.
+        while_frozen: do it although prices are frozen.
+
+    Raises:
+        PriceBookNotFound: there is no such version.
+        PricesFrozen: prices are frozen and `while_frozen` is not set.
+        ClockBehind: `now` lies before the last publication.
+    """
+    with writing(engine) as conn:
+        if not while_frozen:
+            require_unfrozen(conn)
+        return _roll_back(conn, version, at=now, by=by, reason=reason)
+
+
+def keep_releases(engine: Engine, *, now: datetime) -> ReleaseWork:
+    """Do what is due: scheduled books, next stages, and going back where a figure broke its band.
+
+    Each draft has a transaction of its own. Call it again and again; where nothing is due it reads
+    two small tables.
+
+    Args:
+        engine: the database.
+        now: the time, UTC.
+    """
+    back = _throw_back(engine, now)
+    with reading(engine) as conn:
+        due = due_drafts(conn, now)
+    versions, overtaken, frozen = [], [], []
+    for draft_id in due:
+        try:
+            with writing(engine) as conn:
+                version = release_next_stage(conn, draft_id, at=now, by=SYSTEM)
+                status = read_draft(conn, draft_id).status
+        except PricesFrozen:
+            frozen.append(draft_id)
+            continue
+        except NotPossibleNow as error:
+            _log.warning("a draft cannot go live", draft=draft_id, why=str(error))
+            continue
+        if version is not None:
+            versions.append(version)
+            _log.info("price book went live", draft=draft_id, version=version)
+        elif status == "rejected":
+            overtaken.append(draft_id)
+            _log.warning("a draft was overtaken by another price book", draft=draft_id)
+    return ReleaseWork(tuple(versions), back, tuple(overtaken), tuple(frozen))
+
+
+def proposed_prices(run: Decisions, live: PriceBook | None) -> ProposedPrices:
+    """The prices of a run against those that are served; before the first book, its own inputs."""
+    catalogue = run.catalogue
+    old = np.array(catalogue.price)
+    if live is not None:
+        old = np.full(len(run), UNKNOWN, dtype=np.int64)
+        for code, market in enumerate(catalogue.market.names):
+            here = np.flatnonzero(catalogue.market.codes == code)
+            rows = live.rows(catalogue.sku[here], market, PUBLIC)
+            there = rows >= 0
+            old[here[there]] = live.price[rows[there]]
+    currencies = [market.currency for market in catalogue.markets]
+    return ProposedPrices(
+        old=old,
+        new=run.price,
+        revenue=run.revenue_before,
+        elasticity=run.elasticity,
+        elasticity_std_error=run.elasticity_std_error,
+        currency=Labels.of([currencies[code] for code in catalogue.market.codes.tolist()]),
+    )
+
+
+def _assign_stages(conn: Connection, draft_id: int, run: Decisions, terms: ReleaseTerms) -> None:
+    known = run.catalogue
+    unit = known.category.values() if terms.keep_together == "category" else known.sku
+    market = known.market.values()
+    add_parts(
+        conn,
+        draft_id,
+        known.sku,
+        market,
+        stage_of(unit, market, terms.plan, seed=draft_id),
+    )
+
+
+def _roll_back(conn: Connection, to: int, *, at: datetime, by: str, reason: str) -> int:
+    """The new version; the draft that made the live one is marked as thrown back."""
+    live = live_version(conn)
+    version = roll_back(conn, to, at=at, note=f"rollback to {to}: {reason}")
+    draft = None if live is None else draft_of_version(conn, live)
+    if draft is not None and draft.status in ("releasing", "released"):
+        finish(conn, draft.draft_id, "rolled_back", at=at, by=by, reason=reason)
+    log(conn, "rolled_back", at=at, actor=by, version=version, to=to, live=live, reason=reason)
+    facts = {"from": live, "to": to, "version": version, "by": by, "reason": reason}
+    enqueue(conn, "price_book.rolled_back", str(version), facts, at=at)
+    return version
+
+
+def _throw_back(engine: Engine, now: datetime) -> tuple[int, ...]:
+    """Roll back the releases of which a watched figure broke its band."""
+    with reading(engine) as conn:
+        broken = [(item, why) for item in watched(conn) if (why := _breach(conn, item, now))]
+    thrown = []
+    for item, why in broken:
+        with writing(engine) as conn:
+            draft = read_draft(conn, item.draft_id)
+            if draft.status not in ("releasing", "released") or draft.version is None:
+                continue  # another figure, or another worker, was first
+            if draft.restores is None or live_version(conn) != draft.version:
+                _stop_watching(conn, item, draft, why, now)
+                continue
+            _roll_back(conn, draft.restores, at=now, by=SYSTEM, reason=why)
+        thrown.append(item.draft_id)
+        _log.error("a release was rolled back", draft=item.draft_id, why=why)
+    return tuple(thrown)
+
+
+def _breach(conn: Connection, item: Watch, now: datetime) -> str | None:
+    since = first_live_at(conn, item.draft_id)
+    if since is None:
+        return None
+    readings = readings_of(conn, item.figure, since=since, until=min(now, item.until))
+    place = broken_at([reading.value for reading in readings], item.band)
+    if place is None:
+        return None
+    low, high = item.band.low, item.band.high
+    return (
+        f"{item.figure} was {readings[place].value:g} at {readings[place].at:%Y-%m-%d %H:%M} UTC, "
+        f"outside {'-' if low is None else f'{low:g}'} to {'-' if high is None else f'{high:g}'}"
+    )
+
+
+def _stop_watching(conn: Connection, item: Watch, draft: Draft, why: str, now: datetime) -> None:
+    """A figure broke, but there is nothing to go back to, or others have published since.
+
+    Going back would undo their work, so people are told instead, once.
+    """
+    end_watch(conn, item)
+    facts = {"draft": draft.draft_id, "live": live_version(conn), "why": why}
+    log(conn, "figure_broke", at=now, actor=SYSTEM, draft_id=draft.draft_id, why=why)
+    enqueue(conn, "price_book.figure_broke", str(draft.draft_id), facts, at=now)
+    _log.error("a watched figure broke; roll back by hand", draft=draft.draft_id, why=why)
