@@ -32,6 +32,7 @@ from pricing.objective import Objective, Worth, worth_of
 from pricing.policy import PricingPolicy
 from pricing.relation_groups import RelationGroups
 from pricing.relations import TiedRows, tie
+from pricing.sanity import plausible_offers, reasons_to_hold
 from pricing.tied_choice import choose_tied
 
 __all__ = ["Objective", "PricingPolicy", "decide"]
@@ -82,10 +83,12 @@ def decide(
         )
     if cross is not None and len(cross) != n:
         raise InvalidCatalogue(f"cross effects are for {len(cross)} rows, the catalogue has {n}")
+    seen, competitors = competitors, plausible_offers(catalogue, competitors, policy.limits)
     bounds = price_bounds(catalogue, competitors, policy.limits)
     in_force, _ = demand.price_elasticity(_major(catalogue.price, catalogue))
-    bounds.hold[~demand.known] |= int(Limit.MISSING_DEMAND)
-    bounds.hold[in_force >= 0.0] |= int(Limit.IMPLAUSIBLE_DEMAND)
+    hold = reasons_to_hold(catalogue, policy.limits, in_force, at=decided_at)
+    hold |= np.where(demand.known, 0, int(Limit.MISSING_DEMAND))
+    bounds.hold[:] |= hold
     broken = violations(catalogue.price, catalogue, competitors, policy.limits)
     tied = tie(policy.relations, catalogue)
     prices, valid = candidate_prices(catalogue, bounds, policy, tied)
@@ -114,7 +117,8 @@ def decide(
     decided = np.take_along_axis(prices, column[:, None], axis=1)[:, 0]
     changed = column > 0
     # The last word: whatever the search above believes, a price that breaks a limit stays out.
-    refused = np.where(changed, violations(decided, catalogue, competitors, policy.limits), 0)
+    refused = violations(decided, catalogue, competitors, policy.limits) | hold
+    refused = np.where(changed, refused, 0)
     refused |= _relations_broken(np.where(refused != 0, catalogue.price, decided), changed, tied)
     decided = np.where(refused != 0, catalogue.price, decided)
     changed &= refused == 0
@@ -129,7 +133,7 @@ def decide(
     elasticity, std_error = demand.price_elasticity(_major(decided, catalogue))
     return Decisions(
         catalogue=catalogue,
-        competitors=competitors,
+        competitors=seen,
         decided_at=decided_at,
         price=decided,
         action=np.where(changed, Action.CHANGE, np.where(held != 0, Action.HOLD, Action.KEEP)),

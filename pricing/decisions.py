@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from models.arrays import BoolArray, FloatArray, IntArray, frozen
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
 from pricing.errors import InvalidCatalogue
-from pricing.guardrails import MISSING_INPUT, Limit
+from pricing.guardrails import MISSING_INPUT, NO_CHANGE_NOW, Limit
 from pricing.list_price import SolveReport
 from pricing.money import Money
 
@@ -162,6 +162,15 @@ class Decisions:
         """How many prices change."""
         return int((self.action == Action.CHANGE).sum())
 
+    def held_by_limit(self) -> dict[str, int]:
+        """How many rows each limit or missing input holds, the most frequent first."""
+        counts = {
+            limit.name.lower(): int(((self.held_by & int(limit)) != 0).sum())
+            for limit in Limit
+            if limit.name
+        }
+        return dict(sorted(((n, c) for n, c in counts.items() if c), key=lambda item: -item[1]))
+
     def columns(self) -> dict[str, NDArray[Any]]:
         """The (n,) arrays by name, for storage and for tables."""
         return {
@@ -208,7 +217,9 @@ class Decisions:
             yield Reason(ReasonCode.BEST_PRICE_KEPT, {"profit": round(float(self.profit[row]), 4)})
         for limit in Limit(int(self.held_by[row])).names:
             yield Reason(ReasonCode.HELD, {"limit": limit})
-        if self.upper[row] < self.lower[row] and not self.held_by[row] & MISSING_INPUT:
+        if self.upper[row] < self.lower[row] and not self.held_by[row] & (
+            MISSING_INPUT | NO_CHANGE_NOW
+        ):
             yield Reason(
                 ReasonCode.LIMITS_EXCLUDE_EACH_OTHER,
                 {

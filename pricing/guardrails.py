@@ -5,7 +5,9 @@ A limit can be set only within a range in which it still protects; none can be s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntFlag, auto
 from typing import Any, Final
 
@@ -15,6 +17,8 @@ from numpy.typing import NDArray
 from models.arrays import BoolArray, IntArray
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
 from pricing.errors import InvalidLimits
+
+_UNLIMITED: Final = np.iinfo(np.int64).max
 
 _ROUNDING_SLACK: Final = 1e-9
 """Relative room for binary fractions, so that 10 % of 100 is 10 and not one unit short."""
@@ -51,6 +55,7 @@ class Limit(IntFlag):
     CLOCK_BEHIND = auto()
     STRATEGY = auto()
     EXPLORATION = auto()
+    IMPLAUSIBLE_OFFER = auto()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -59,10 +64,43 @@ class Limit(IntFlag):
 
 
 MISSING_INPUT: Final = (
-    Limit.MISSING_COST | Limit.MISSING_PRICE | Limit.MISSING_DEMAND | Limit.IMPLAUSIBLE_DEMAND
+    Limit.MISSING_COST
+    | Limit.MISSING_PRICE
+    | Limit.MISSING_DEMAND
+    | Limit.IMPLAUSIBLE_DEMAND
+    | Limit.CURRENCY_MISMATCH
+    | Limit.STALE_INPUTS
+    | Limit.BLANK_MINIMUM
+    | Limit.IMPLAUSIBLE_COST
+    | Limit.CLOCK_BEHIND
 )
-"""Without these there is nothing to decide by. Demand is implausible where it does not fall as the
-price rises: such a curve would drive any price to its cap."""
+"""Without these, or with such ones, there is nothing to decide by. Demand is implausible where it
+does not fall as the price rises: such a curve would drive any price to its cap."""
+
+NO_CHANGE_NOW: Final = Limit.CADENCE | Limit.FROZEN_WINDOW
+"""All is known, and the time is not right."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenWindow:
+    """A time in which no price changes: stocktaking, the week before Christmas, an audit.
+
+    Attributes:
+        start: from here on, aware.
+        end: up to here, exclusive.
+        market: in this market only; `""` for all.
+    """
+
+    start: datetime
+    end: datetime
+    market: str = ""
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None or self.end <= self.start:
+            raise InvalidLimits(
+                f"frozen window {self.start} to {self.end}: both need a time zone, and the end "
+                "comes last"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +115,21 @@ class GuardrailLimits:
             example (0.9, 1.15); each from 0.3 to 3. None where competitors set no limit. Where the
             other limits leave no price inside the band, the price may stay or move toward it, never
             away from it: a rival who sells at a loss neither drags a price down nor freezes it.
+        maximum_change_per_day: most |new - price 24 hours ago| as a share of that price; above 0,
+            at most 0.5. Holds where that price is known.
+        maximum_change_per_week: the same for seven days; above 0, at most 0.8.
+        hours_between_changes: least hours that a price stays; from 0 to 744.
+        frozen_windows: times without any change.
+        map_floor_in: markets whose law allows a minimum advertised price to be imposed. Elsewhere
+            `Catalogue.map_floor` is ignored: imposed minimum prices are unlawful in many places.
+        require_minimum: hold a product for which its owner set no minimum price.
+        inputs_older_than_days: hold a row whose cost or sales are older; from 1 to 366.
+        plausible_cost: cost plus tax as a share of the price in force; outside, the cost is taken
+            for a slip of the decimal point. Low from 0 to 0.2, high from 1.5 to 50.
+        plausible_offer: the lowest offer as a multiple of the price in force; outside, it is
+            ignored. Low from 0.1 to 0.9, high from 1.1 to 10.
+        plausible_elasticity: least and most |elasticity| that is believed; low from 0.05 to 1,
+            high from 3 to 50.
 
     Raises:
         InvalidLimits: a value outside its range, with the field and the range.
@@ -85,6 +138,16 @@ class GuardrailLimits:
     minimum_margin: float = 0.05
     maximum_change: float = 0.15
     competitor_band: tuple[float, float] | None = (0.8, 1.2)
+    maximum_change_per_day: float = 0.25
+    maximum_change_per_week: float = 0.4
+    hours_between_changes: float = 0.0
+    frozen_windows: tuple[FrozenWindow, ...] = ()
+    map_floor_in: tuple[str, ...] = ()
+    require_minimum: bool = False
+    inputs_older_than_days: float = 120.0
+    plausible_cost: tuple[float, float] = (0.02, 10.0)
+    plausible_offer: tuple[float, float] = (0.3, 3.0)
+    plausible_elasticity: tuple[float, float] = (0.15, 20.0)
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.minimum_margin <= 0.95:
@@ -95,6 +158,30 @@ class GuardrailLimits:
             raise InvalidLimits(
                 f"maximum_change {self.maximum_change} must be a share above 0 and at most 0.5"
             )
+        for name, most in (("maximum_change_per_day", 0.5), ("maximum_change_per_week", 0.8)):
+            if not 0.0 < getattr(self, name) <= most:
+                raise InvalidLimits(
+                    f"{name} {getattr(self, name)} must be a share above 0 and at most {most}"
+                )
+        for name, least, longest in (
+            ("hours_between_changes", 0.0, 744.0),
+            ("inputs_older_than_days", 1.0, 366.0),
+        ):
+            if not least <= getattr(self, name) <= longest:
+                raise InvalidLimits(
+                    f"{name} {getattr(self, name)} must be from {least:g} to {longest:g}"
+                )
+        for name, lows, highs in (
+            ("plausible_cost", (0.0, 0.2), (1.5, 50.0)),
+            ("plausible_offer", (0.1, 0.9), (1.1, 10.0)),
+            ("plausible_elasticity", (0.05, 1.0), (3.0, 50.0)),
+        ):
+            low, high = getattr(self, name)
+            if not (lows[0] <= low <= lows[1] and highs[0] <= high <= highs[1]):
+                raise InvalidLimits(
+                    f"{name} {(low, high)}: the low end must be from {lows[0]} to {lows[1]}, "
+                    f"the high end from {highs[0]} to {highs[1]}"
+                )
         if self.competitor_band is not None:
             low, high = self.competitor_band
             if not 0.3 <= low <= high <= 3.0:
@@ -140,10 +227,23 @@ def price_bounds(
         Limit.MAXIMUM_CHANGE: _at_least(catalogue.price * (1.0 - limits.maximum_change)),
     }
     caps = {Limit.MAXIMUM_CHANGE: _at_most(catalogue.price * (1.0 + limits.maximum_change))}
+    for limit, amount in _set_floors(catalogue, limits):
+        floors[limit] = np.where(amount == UNKNOWN, 0, amount)
+    for limit, amount in (
+        (Limit.MAXIMUM_PRICE, catalogue.maximum_price),
+        (Limit.RRP_CAP, catalogue.rrp),
+    ):
+        if (amount != UNKNOWN).any():
+            caps[limit] = np.where(amount == UNKNOWN, _UNLIMITED, amount)
+    for limit, earlier, share in _earlier_prices(catalogue, limits):
+        known = earlier != UNKNOWN
+        floors[limit] = np.where(known, _at_least(earlier * (1.0 - share)), 0)
+        caps[limit] = np.where(known, _at_most(earlier * (1.0 + share)), _UNLIMITED)
     if limits.competitor_band is not None:
         floor, _ = _tightest(floors, highest=True)
+        cap, _ = _tightest(caps, highest=False)
         floors[Limit.COMPETITOR_BAND], caps[Limit.COMPETITOR_BAND] = _band(
-            catalogue.price, floor, caps[Limit.MAXIMUM_CHANGE], competitors, limits.competitor_band
+            catalogue.price, floor, cap, competitors, limits.competitor_band
         )
     lower, lower_limit = _tightest(floors, highest=True)
     upper, upper_limit = _tightest(caps, highest=False)
@@ -186,18 +286,54 @@ def violations(
     add(Limit.COST_FLOOR, net * slack < cost)
     add(Limit.MINIMUM_MARGIN, net * slack * (1.0 - limits.minimum_margin) < cost)
     add(Limit.MAXIMUM_CHANGE, np.abs(price - old) > limits.maximum_change * old * slack)
+    least = np.maximum(
+        cost * (1.0 + catalogue.tax_rate) / (1.0 - limits.minimum_margin),
+        old * (1.0 - limits.maximum_change),
+    )
+    most = old * (1.0 + limits.maximum_change)
+    for limit, amount in _set_floors(catalogue, limits):
+        add(limit, (amount != UNKNOWN) & (price < amount))
+        least = np.maximum(least, amount)
+    for limit, amount in (
+        (Limit.MAXIMUM_PRICE, catalogue.maximum_price),
+        (Limit.RRP_CAP, catalogue.rrp),
+    ):
+        add(limit, (amount != UNKNOWN) & (price > amount))
+        most = np.minimum(most, np.where(amount == UNKNOWN, np.inf, amount))
+    for limit, earlier, share in _earlier_prices(catalogue, limits):
+        known = earlier != UNKNOWN
+        add(limit, known & (np.abs(price - earlier) > share * earlier * slack))
+        least = np.maximum(least, np.where(known, earlier * (1.0 - share), 0.0))
+        most = np.minimum(most, np.where(known, earlier * (1.0 + share), np.inf))
     if limits.competitor_band is not None:
         low, high = (side * competitors.lowest for side in limits.competitor_band)
-        least = np.maximum(
-            cost * (1.0 + catalogue.tax_rate) / (1.0 - limits.minimum_margin),
-            old * (1.0 - limits.maximum_change),
-        )
-        most = old * (1.0 + limits.maximum_change)
         within_reach = _at_least(np.maximum(least, low)) <= _at_most(np.minimum(most, high))
         below = (price * slack < low) & (within_reach | (price < old))
         above = (price > high * slack) & (within_reach | (price > old))
         add(Limit.COMPETITOR_BAND, (competitors.offers > 0) & (below | above))
     return broken
+
+
+def _set_floors(catalogue: Catalogue, limits: GuardrailLimits) -> Iterator[tuple[Limit, IntArray]]:
+    """Lowest prices that somebody set, minor units, UNKNOWN where nobody did."""
+    if (catalogue.minimum_price != UNKNOWN).any():
+        yield Limit.MINIMUM_PRICE, catalogue.minimum_price
+    if limits.map_floor_in and (catalogue.map_floor != UNKNOWN).any():
+        allowed = np.array([market.code in limits.map_floor_in for market in catalogue.markets])
+        yield (
+            Limit.MAP_FLOOR,
+            np.where(allowed[catalogue.market.codes], catalogue.map_floor, UNKNOWN),
+        )
+
+
+def _earlier_prices(
+    catalogue: Catalogue, limits: GuardrailLimits
+) -> Iterator[tuple[Limit, IntArray, float]]:
+    """Prices of some time ago, and the share by which a new price may differ from them."""
+    if (catalogue.price_day_ago != UNKNOWN).any():
+        yield Limit.CHANGE_PER_DAY, catalogue.price_day_ago, limits.maximum_change_per_day
+    if (catalogue.price_week_ago != UNKNOWN).any():
+        yield Limit.CHANGE_PER_WEEK, catalogue.price_week_ago, limits.maximum_change_per_week
 
 
 def _band(
@@ -208,14 +344,13 @@ def _band(
     band: tuple[float, float],
 ) -> tuple[IntArray, IntArray]:
     """The competitor band, stretched to the price in force where other limits bar the band."""
-    unlimited = np.iinfo(np.int64).max
     band_low = _at_least(competitors.lowest * band[0])
     band_high = _at_most(competitors.lowest * band[1])
     within_reach = np.maximum(band_low, floor) <= np.minimum(band_high, cap)
     band_low = np.where(within_reach, band_low, np.minimum(band_low, price))
     band_high = np.where(within_reach, band_high, np.maximum(band_high, price))
     known = competitors.offers > 0
-    return np.where(known, band_low, 0), np.where(known, band_high, unlimited)
+    return np.where(known, band_low, 0), np.where(known, band_high, _UNLIMITED)
 
 
 def _at_least(amount: NDArray[np.floating[Any]]) -> IntArray:
