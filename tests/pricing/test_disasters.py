@@ -37,7 +37,7 @@ def run(
         catalogue,
         curves(catalogue, elasticity),
         rivals or CompetitorPrices.none(len(catalogue)),
-        PricingPolicy(limits=GuardrailLimits(**limits))  # type: ignore[arg-type],
+        PricingPolicy(limits=GuardrailLimits(**limits)),  # type: ignore[arg-type]
         decided_at=NOW,
     )
 
