@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -248,7 +248,7 @@ class _Wire:
             shops=self.amounts(entry.shops),
         )
 
-    def explained(self, explanation: Explanation | None) -> dict[str, object]:
+    def explained(self, explanation: Explanation | None) -> dict[str, Any]:
         if explanation is None:
             return {"not_applied": [], "near_misses": [], "runner_up": None}
         best = explanation.runner_up
