@@ -6,6 +6,7 @@
     ├── InvalidManifest     a list of saved pages, or one of the pages, can not be read
     ├── InvalidListings     a file of listings or of known pairs can not be used
     ├── ForbiddenAddress    a request to an address that a crawler may not touch
+    ├── CrawlRunning        another process is crawling this site
     └── CrawlFailed         the shop could not be crawled; nothing but the crawl's record changed
 
 A page that yields no price is no error: extraction answers with a `Refusal` that says why.
@@ -36,6 +37,10 @@ class InvalidListings(ScraperError, ValueError):
 
 class ForbiddenAddress(ScraperError):
     """The request would leave the public web: a private address, another scheme, an odd port."""
+
+
+class CrawlRunning(ScraperError):
+    """Another process is crawling this site; two at once would ask the shop twice."""
 
 
 class CrawlFailed(ScraperError):

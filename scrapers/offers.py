@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pricing.errors import MoneyError
 from pricing.money import Money, Rounding
-from scrapers.matching import Match
+from scrapers.extract import Condition, Offer
+from scrapers.matching import Listing
 from scrapers.outcomes import Observation
 from storage.offers import ObservedOffer
 
 
-def competitor_offer(
-    observation: Observation, *, currency: str, match: Match | None
-) -> ObservedOffer:
-    """The record of one observation.
+def competitor_offer(observation: Observation, *, currency: str) -> ObservedOffer:
+    """The record of one observation, not matched to a product yet.
 
     Args:
         observation: what was read, and when.
         currency: ISO 4217 code of the site, for pages that name none.
-        match: our product that it is, or None.
 
     Raises:
         MoneyError: the price is less than half a minor unit of its currency.
@@ -42,9 +42,52 @@ def competitor_offer(
         gtin=facts.gtin,
         mpn=facts.mpn,
         site_sku=facts.sku,
-        sku=match.sku if match else None,
-        match_method=match.method.value if match else None,
-        match_score=match.score if match else None,
         source=offer.source.value,
         confidence=round(offer.confidence, 4),
+        details=_details(offer),
     )
+
+
+def listing_of(offer: ObservedOffer) -> Listing:
+    """An offer as one side of a match."""
+    variant = offer.details.get("variant")
+    title = offer.title
+    if variant and str(variant).casefold() not in title.casefold():
+        title = f"{title} {variant}".strip()
+    return Listing(
+        offer.url,
+        title,
+        brand=offer.brand,
+        gtin=offer.gtin,
+        mpn=offer.mpn,
+        price=float(offer.price.amount),
+        used=offer.details.get("condition") in _NOT_NEW,
+    )
+
+
+_NOT_NEW: Final = frozenset({Condition.USED.value, Condition.REFURBISHED.value})
+
+
+def _details(offer: Offer) -> dict[str, object]:
+    """What is known beside the columns, as plain data; nothing is kept of what is not."""
+    facts, terms, unit = offer.facts, offer.terms, offer.terms.unit_price
+    known: dict[str, object | None] = {
+        "condition": facts.condition,
+        "variant": facts.variant,
+        "seller": facts.seller,
+        "image": facts.image,
+        "shipping": terms.shipping,
+        "unit_price": unit and {"amount": str(unit.amount), "quantity": str(unit.quantity),
+                                "unit": unit.unit},
+        "valid_until": terms.valid_until,
+        "promotion": terms.promotion,
+    }  # fmt: skip
+    details: dict[str, object] = {
+        name: value if isinstance(value, dict) else str(value)
+        for name, value in known.items()
+        if value is not None
+    }
+    sources = {evidence.source for evidence in offer.evidence}
+    if len(sources) > 1:
+        details["sources"] = len(sources)
+    return details

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from scrapers.extract import Offer
+from storage.offers import ObservedOffer
 
 
 class Outcome(StrEnum):
@@ -37,10 +38,30 @@ class Observation:
     Attributes:
         offer: what extraction made of the page.
         observed_at: when the page was fetched, UTC.
+        asked: the address that was asked for, where it was redirected; empty otherwise.
     """
 
     offer: Offer
     observed_at: datetime
+    asked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A page that is as it was when its last offer was read."""
+
+    url: str
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PageDone:
+    """A product page that gave no offer."""
+
+    url: str
+    outcome: Outcome
+    detail: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +102,8 @@ class CrawlReport:
         offers: offers stored.
         matched: of these, offers tied to one of our products.
         changes: price changes against the site's previous observations, each an outbox message.
+        held: offers whose price can hardly be right, put into quarantine.
+        to_review: matches that a person should look at.
         complete: False where `max_pages` of the site ended it.
         outcomes: number of pages by outcome.
         failures: the first 20 pages that should have given an offer and did not.
@@ -94,6 +117,8 @@ class CrawlReport:
     offers: int
     matched: int
     changes: int
+    held: int
+    to_review: int
     complete: bool
     outcomes: Mapping[str, int]
     failures: tuple[PageFailure, ...]
@@ -109,6 +134,10 @@ class Ledger:
     Attributes:
         fatal: why the whole crawl failed; empty while it has not.
         complete: whether it came to its own end, not to the site's `max_pages`.
+        held: offers put into quarantine.
+        to_review: matches for a person to look at.
+        moved_in: pages on which another product stands than before.
+        sources: number of offers by the source of their price.
     """
 
     site: str
@@ -119,6 +148,10 @@ class Ledger:
     changes: int = 0
     fatal: str = ""
     complete: bool = True
+    held: int = 0
+    to_review: int = 0
+    moved_in: list[str] = field(default_factory=list)
+    sources: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     failures: list[PageFailure] = field(default_factory=list)
 
@@ -127,6 +160,13 @@ class Ledger:
         self.outcomes[outcome] += 1
         if outcome.failure and len(self.failures) < _LISTED_FAILURES:
             self.failures.append(PageFailure(url, outcome, detail[:500]))
+
+    def resume(self, offers: Iterable[ObservedOffer]) -> None:
+        """Count what this crawl stored before it was cut off."""
+        for offer in offers:
+            self.stored += 1
+            self.matched += offer.sku is not None
+            self.sources[offer.source] += 1
 
     def fail(self, why: str) -> None:
         """The crawl as a whole failed; the first reason stands."""
@@ -149,6 +189,10 @@ class Ledger:
             "offers": self.stored,
             "matched": self.matched,
             "changes": self.changes,
+            "held": self.held,
+            "to_review": self.to_review,
+            "moved_in": self.moved_in[:_LISTED_FAILURES],
+            "sources": dict(self.sources),
             "complete": self.complete,
             "outcomes": {outcome.value: n for outcome, n in sorted(self.outcomes.items())},
             "failures": [asdict(failure) for failure in self.failures],

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from protego import Protego
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
+
+from scrapers.manners import Manners
 
 if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.http import Response
+
+AGENT: Final = "Pricewright"
+"""The name by which robots.txt can address us."""
 
 _FORBID_ALL: Final = b"User-agent: *\nDisallow: /\n"
 _ALLOW_ALL: Final = b""
@@ -18,7 +24,8 @@ class RobotsGate(RobotsTxtMiddleware):
     """Obeys robots.txt; a server that cannot give it (5xx) forbids everything (RFC 9309, 2.3.1.4).
 
     4xx means that there are no rules (2.3.1.3). Scrapy would parse the error page as if it were
-    the rules. A connection that fails is left to the request itself, which will fail alike.
+    the rules. A connection that fails is left to the request itself, which will fail alike. A
+    `Crawl-delay` is handed to `Manners`.
     """
 
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
@@ -26,4 +33,10 @@ class RobotsGate(RobotsTxtMiddleware):
             response = response.replace(body=_FORBID_ALL)
         elif response.status >= 400:
             response = response.replace(body=_ALLOW_ALL)
+        else:
+            rules = Protego.parse(response.body.decode("utf-8", "replace"))
+            if (pause := rules.crawl_delay(AGENT)) is not None:
+                manners = self.crawler.get_downloader_middleware(Manners)
+                if manners is not None:
+                    manners.slow_down(float(pause))
         await super()._parse_robots(response, netloc, request)

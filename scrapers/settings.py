@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Final
 
 from scrapers.guard import PRIVATE_ORIGIN, SITE_HOST
+from scrapers.robots import AGENT
 from scrapers.sites import Site
 
 USER_AGENT: Final = f"Pricewright/{version('pricewright')} (price comparison; obeys robots.txt)"
@@ -30,7 +31,7 @@ def crawl_settings(site: Site, *, log_level: str = "WARNING") -> dict[str, objec
         # Politeness.
         "USER_AGENT": USER_AGENT,
         "ROBOTSTXT_OBEY": True,
-        "ROBOTSTXT_USER_AGENT": "Pricewright",
+        "ROBOTSTXT_USER_AGENT": AGENT,
         "CONCURRENT_REQUESTS": site.concurrency,
         "CONCURRENT_REQUESTS_PER_DOMAIN": site.concurrency,
         "DOWNLOAD_DELAY": site.delay,
@@ -73,6 +74,8 @@ def crawl_settings(site: Site, *, log_level: str = "WARNING") -> dict[str, objec
             "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
             "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
             "scrapers.robots.RobotsGate": 100,
+            # Nearer to the wire than retries (550): it must see the answers that they repeat.
+            "scrapers.manners.Manners": 560,
         },
         "ITEM_PIPELINES": {"scrapers.pipelines.StoreOffers": 300},
         # The spider looks at every status itself: 404 is news, not an error.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -13,8 +14,11 @@ import yaml
 
 from pricing.currencies import DECIMALS
 from scrapers.errors import ForbiddenAddress, InvalidSites, UnknownSite
+from scrapers.extract.selectors import FIELDS, InvalidSelector, compiled
 from scrapers.guard import check_url, origin_of
+from scrapers.plausibility import LARGEST_JUMP
 
+_DURATION: Final = re.compile(r"[1-9]\d{0,4}[mhd]")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
@@ -22,6 +26,12 @@ class SiteKind(StrEnum):
     """How a site's prices are read; each kind has its spider."""
 
     STOREFRONT = "storefront"
+    SHOPIFY = "shopify"
+    WOOCOMMERCE = "woocommerce"
+    MAGENTO = "magento"
+    FEED = "feed"
+    WATCH = "watch"
+    RENDERED = "rendered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +40,15 @@ class Site:
 
     Attributes:
         name: short key, lower case; the competitor's name in offers and alerts.
-        start_url: a sitemap (or an index of them, gzip or not) or a listing page.
+        start_url: where a crawl begins. Storefront and rendered: a sitemap (or an index of them,
+            gzip or not) or a listing page. Shopify, WooCommerce, Magento: the shop's front page.
+            Feed: the feed. Watch list: any page of the shop.
         market: code of our market that this shop competes in.
         currency: ISO 4217 code in which it sells; pages that name another one are believed.
-        kind: how it is read.
+        kind: how it is read. `storefront`: product pages found from `start_url`; `rendered`: the
+            same in a browser, for shops that need JavaScript (extra `rendered`); `shopify`,
+            `woocommerce`, `magento`: the shop system's own catalogue interface; `feed`: a Google
+            Merchant feed, XML, TSV or CSV; `watch`: the pages of `urls` and no others.
         product_pattern: regular expression; addresses in which it is found are product pages and
             no others are. Without it every page is looked at.
         allow_private: the host and port of `start_url`, and no other, may be a private or loopback
@@ -41,6 +56,15 @@ class Site:
         delay: least seconds between two requests; AutoThrottle goes slower where the shop is slow.
         concurrency: most requests at the same time, 1..16.
         max_pages: most pages in one crawl; ends endless calendars.
+        urls: the pages of a watch list.
+        search_url: address with `{gtin}` or `{sku}` in it, asked for each of our products instead
+            of `start_url`, to find the pages of a storefront that can not be listed.
+        feed_file: path of a feed that somebody puts there, instead of `start_url`.
+        selectors: field to CSS or XPath selector, where the shop's pages mislead (`extract`).
+        every: time between two crawls by the worker, such as `6h`, `30m`, `1d`; None for none.
+        largest_jump: share of the old price by which a price may move without being held back.
+        terms_url: where the shop's terms of use stand.
+        notes: whatever the next person should know, such as who gave permission to crawl.
     """
 
     name: str
@@ -53,15 +77,34 @@ class Site:
     delay: float = 0.5
     concurrency: int = 4
     max_pages: int = 20_000
+    urls: tuple[str, ...] = ()
+    search_url: str | None = None
+    feed_file: str | None = None
+    selectors: Mapping[str, str] = field(default_factory=dict)
+    every: str | None = None
+    largest_jump: float = LARGEST_JUMP
+    terms_url: str | None = None
+    notes: str = ""
 
     def __post_init__(self) -> None:
         self._check_identity()
         self._check_start()
         if not 0.0 <= self.delay <= 600.0:
             self._refuse("delay", "must be from 0 to 600 seconds")
-        for field, most in (("concurrency", 16), ("max_pages", 10_000_000)):
-            if not 1 <= getattr(self, field) <= most:
-                self._refuse(field, f"must be a whole number from 1 to {most}")
+        for name, most in (("concurrency", 16), ("max_pages", 10_000_000)):
+            if not 1 <= getattr(self, name) <= most:
+                self._refuse(name, f"must be a whole number from 1 to {most}")
+        if not 0.0 < self.largest_jump <= 100.0:
+            self._refuse("largest_jump", "must be a share above 0, such as 0.6 for 60 %")
+        if self.every is not None and _DURATION.fullmatch(self.every) is None:
+            self._refuse("every", "must be a number with m, h or d, such as 30m, 6h, 1d")
+        for name, selector in self.selectors.items():
+            if name not in FIELDS:
+                self._refuse("selectors", f"{name!r} is none of {', '.join(FIELDS)}")
+            try:
+                compiled(selector)
+            except InvalidSelector as error:
+                self._refuse("selectors", f"{name}: {error}")
 
     def _check_identity(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -80,19 +123,38 @@ class Site:
             check_url(self.start_url, private_origin=self.private_origin)
         except ForbiddenAddress as error:
             self._refuse("start_url", f"{error} (set allow_private: true if that is meant)")
+        for url in self.urls:
+            try:
+                check_url(url, private_origin=self.private_origin)
+            except ForbiddenAddress as error:
+                self._refuse("urls", str(error))
+        if self.kind is SiteKind.WATCH and not self.urls:
+            self._refuse("urls", "a watch list names at least one page")
+        if self.search_url is not None and not {"{gtin}", "{sku}"} & set(
+            re.findall(r"\{\w+\}", self.search_url)
+        ):
+            self._refuse("search_url", "must hold {gtin} or {sku}")
         if self.product_pattern is not None:
             try:
                 re.compile(self.product_pattern)
             except re.error as error:
                 self._refuse("product_pattern", f"is not a regular expression: {error}")
 
-    def _refuse(self, field: str, why: str) -> None:
-        raise InvalidSites(f"site {self.name!r}: {field} {getattr(self, field)!r}: {why}")
+    def _refuse(self, name: str, why: str) -> None:
+        raise InvalidSites(f"site {self.name!r}: {name} {getattr(self, name)!r}: {why}")
 
     @property
     def private_origin(self) -> str:
         """`host:port` that may be a private address; empty where none may."""
         return origin_of(self.start_url) if self.allow_private else ""
+
+    @property
+    def period(self) -> timedelta | None:
+        """Time between two crawls by the worker, or None."""
+        if self.every is None:
+            return None
+        unit = {"m": "minutes", "h": "hours", "d": "days"}[self.every[-1]]
+        return timedelta(**{unit: int(self.every[:-1])})
 
     @property
     def host(self) -> str:
@@ -104,13 +166,20 @@ class Site:
         return self.product_pattern is None or bool(re.search(self.product_pattern, url))
 
 
-_FIELDS: Final = tuple(field.name for field in fields(Site))
+_FIELDS: Final = tuple(f.name for f in fields(Site))
 _KINDS_OF_VALUE: Final[dict[str, tuple[tuple[type, ...], str]]] = {
     "allow_private": ((bool,), "true or false"),
     "delay": ((int, float), "a number of seconds"),
     "concurrency": ((int,), "a whole number"),
     "max_pages": ((int,), "a whole number"),
     "product_pattern": ((str, type(None)), "a regular expression in quotes"),
+    "urls": ((list, tuple), "a list of addresses"),
+    "selectors": ((dict,), "a mapping of fields to selectors"),
+    "largest_jump": ((int, float), "a share, such as 0.6"),
+    **{
+        name: ((str, type(None)), "text")
+        for name in ("search_url", "feed_file", "every", "terms_url")
+    },
 }
 
 
@@ -134,12 +203,17 @@ def site_from(entry: object, where: str) -> Site:
     missing = [name for name in ("name", "start_url", "market", "currency") if name not in entry]
     if missing:
         raise InvalidSites(f"{where}: field {missing[0]!r} is missing")
-    for field, value in entry.items():
-        types, wanted = _KINDS_OF_VALUE.get(field, ((str,), "text"))
+    for name, value in entry.items():
+        types, wanted = _KINDS_OF_VALUE.get(name, ((str,), "text"))
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            raise InvalidSites(f"{where}: {field} {value!r}: must be {wanted}")
+            raise InvalidSites(f"{where}: {name} {value!r}: must be {wanted}")
+    for name in ("urls", "selectors"):
+        parts = entry.get(name, ())
+        values = parts.values() if isinstance(parts, Mapping) else parts
+        if not all(isinstance(part, str) for part in values):
+            raise InvalidSites(f"{where}: {name} {parts!r}: must hold text")
     try:
-        return Site(**entry)
+        return Site(**{**entry, "urls": tuple(entry.get("urls", ()))})
     except InvalidSites as error:
         raise InvalidSites(f"{where}: {error}") from None
 
@@ -174,7 +248,7 @@ def dump_sites(sites: Iterable[Site]) -> str:
     """The YAML text that `load_sites` reads back as these sites; defaults are left out."""
     kept = []
     for site in sites:
-        defaults = {f.name: f.default for f in fields(Site)}
+        defaults = {f.name: f.default for f in fields(Site)} | {"urls": [], "selectors": {}}
         values = {k: v for k, v in site_fields(site).items() if v != defaults[k]}
         kept.append(values)
     return yaml.safe_dump({"sites": kept}, sort_keys=False, allow_unicode=True)
@@ -182,7 +256,8 @@ def dump_sites(sites: Iterable[Site]) -> str:
 
 def site_fields(site: Site) -> dict[str, object]:
     """A site as plain data that JSON and YAML can carry; `site_from` reads it back."""
-    return {**asdict(site), "kind": site.kind.value}
+    plain = {**asdict(site), "kind": site.kind.value}
+    return {**plain, "urls": list(site.urls), "selectors": dict(site.selectors)}
 
 
 def find_site(sites: Mapping[str, Site], name: str) -> Site:

@@ -1,8 +1,9 @@
 """The child process of a crawl: `python -m scrapers.worker`.
 
 Twisted's reactor runs once in a process, and a page that takes memory or crashes a parser must not
-take the caller down; so each crawl has a process of its own. It reads one JSON object from standard
-input (`site`, `database_url`, `crawl_id`, `limit`) and writes JSON lines to standard output:
+take the caller down; so each crawl has a process of its own. It reads one JSON object from
+standard input (`site`, `database_url`, `crawl_id`, `limit`, `since`) and writes JSON lines to
+standard output:
 `{"event": "progress", ...}` while it runs, then one `{"event": "report", ...}` or
 `{"event": "failed", "message": ...}`. The log goes to standard error.
 """
@@ -14,23 +15,33 @@ import os
 import signal
 import sys
 from dataclasses import asdict
+from datetime import datetime
 from time import monotonic
 from typing import Final
 
 from scrapy.crawler import AsyncCrawlerProcess
 
+from scrapers.offer_store import OfferStore
 from scrapers.outcomes import CrawlProgress, Ledger
-from scrapers.pipelines import OfferStore
 from scrapers.settings import crawl_settings
 from scrapers.sites import Site, site_from
-from scrapers.spiders.storefront import StorefrontSpider
+from scrapers.spiders import SPIDERS
 from storage.database import open_engine
 from storage.errors import StorageError
+
+STOPPED: Final = "the crawl was stopped before its end"
 
 _PROGRESS_EVERY: Final = 0.1  # seconds
 
 
-def crawl_here(site: Site, *, database_url: str, crawl_id: int, limit: int | None) -> Ledger:
+def crawl_here(
+    site: Site,
+    *,
+    database_url: str,
+    crawl_id: int,
+    limit: int | None,
+    since: datetime | None = None,
+) -> Ledger:
     """Crawl a site in this process; can be called once.
 
     Raises:
@@ -41,7 +52,7 @@ def crawl_here(site: Site, *, database_url: str, crawl_id: int, limit: int | Non
     try:
         store = OfferStore(engine, site, crawl_id, ledger)
         process = AsyncCrawlerProcess(crawl_settings(site))
-        crawler = process.create_crawler(StorefrontSpider)
+        crawler = process.create_crawler(SPIDERS[site.kind])
         process.crawl(
             crawler,
             site=site,
@@ -49,16 +60,17 @@ def crawl_here(site: Site, *, database_url: str, crawl_id: int, limit: int | Non
             store=store,
             report=_Reporter(),
             limit=limit,
+            since=since,
         )
         process.start()
     finally:
         engine.dispose()
     match crawler.stats.get_value("finish_reason"):
         case "shutdown":
-            ledger.fail("the crawl was stopped before its end")
+            ledger.fail(STOPPED)
         case "closespider_pagecount":
             ledger.complete = False
-    if ledger.outcomes.total() == 0:
+    if ledger.outcomes.total() == 0 and not ledger.fatal:
         ledger.fail("the crawl ended before its first page")
     return ledger
 
@@ -95,15 +107,18 @@ def main() -> int:
             database_url=request["database_url"],
             crawl_id=request["crawl_id"],
             limit=request["limit"],
+            since=datetime.fromisoformat(request["since"]) if request.get("since") else None,
         )
     except StorageError as error:
         emit("failed", {"message": f"the database can not be used: {error}"})
         return 1
     emit("progress", asdict(ledger.progress()))
     if ledger.fatal:
-        emit("failed", {"message": ledger.fatal, "summary": ledger.summary()})
+        stopped = ledger.fatal == STOPPED
+        emit("failed", {"message": ledger.fatal, "summary": ledger.summary(), "cut_off": stopped})
         return 1
-    emit("report", {"summary": ledger.summary()})
+    whole = ledger.complete and request["limit"] is None and not request.get("since")
+    emit("report", {"summary": {**ledger.summary(), "whole": whole}})
     return 0
 
 

@@ -4,6 +4,8 @@
 that the rest of the house uses on strings.
 """
 
+from typing import Final
+
 from scrapers.extract.cascade import PageHints, extract_offer
 from scrapers.extract.gtin import gtin_key, parse_gtin
 from scrapers.extract.links import Links, listing_links
@@ -17,9 +19,15 @@ from scrapers.extract.record import (
     Reason,
     Refusal,
     Source,
+    Terms,
+    UnitPrice,
 )
 
+READER: Final = "2"
+"""Version of the extraction: another one reads pages anew that have not changed since."""
+
 __all__ = [
+    "READER",
     "Availability",
     "Condition",
     "Evidence",
@@ -31,6 +39,8 @@ __all__ = [
     "Reason",
     "Refusal",
     "Source",
+    "Terms",
+    "UnitPrice",
     "extract_offer",
     "gtin_key",
     "listing_links",

@@ -9,7 +9,11 @@ from enum import StrEnum
 
 
 class Source(StrEnum):
-    """Where on the page a value was read, the most trusted first."""
+    """Where a value was read; of a page's own places the most trusted first.
+
+    `CATALOGUE` is a shop system's interface, `FEED` a merchant feed, `REPORTED` a price that
+    somebody saw elsewhere and told us.
+    """
 
     SELECTOR = "selector"
     JSON_LD = "json-ld"
@@ -17,6 +21,9 @@ class Source(StrEnum):
     META = "meta"
     STATE = "state"
     MARKUP = "markup"
+    CATALOGUE = "catalogue"
+    FEED = "feed"
+    REPORTED = "reported"
 
 
 class Availability(StrEnum):

@@ -1,236 +1,230 @@
-"""Any shop with a sitemap or listing pages: find its product pages and read them."""
+"""Any shop with a sitemap, listing pages or a search: find its product pages and read them."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import scrapy
-from scrapy import Request, signals
-from scrapy.exceptions import CloseSpider, IgnoreRequest
+from scrapy import Request
 from scrapy.utils.gz import gunzip, gzip_magic_number
 from scrapy.utils.sitemap import Sitemap
 
-from scrapers.extract import Offer, PageHints, Reason, extract_offer, listing_links
-from scrapers.guard import ForbiddenRequest
-from scrapers.outcomes import CrawlProgress, Ledger, Observation, Outcome
+from scrapers.extract import Offer, Reason, extract_offer, listing_links
+from scrapers.outcomes import Observation, Outcome, Unchanged
 from scrapers.settings import LARGEST_SITEMAP
-from scrapers.sites import Site
+from scrapers.sites import SiteKind
+from scrapers.spiders.base import (
+    Found,
+    SiteSpider,
+    asked_url,
+    content_type,
+    header,
+    is_wall,
+    outcome_of,
+)
 
 if TYPE_CHECKING:
-    from scrapy.crawler import Crawler
     from scrapy.http import Response
-    from twisted.python.failure import Failure
 
-    from scrapers.pipelines import OfferStore
-
-_log = logging.getLogger(__name__)
-
-_GONE: Final = frozenset({404, 410})
-_BLOCKED: Final = frozenset({401, 403, 407, 429, 451})
 _PRODUCT, _EITHER = "product", "either"
 _LONGEST_ADDRESS: Final = 2000
+_NOT_MODIFIED: Final = 304
+_BARREN: Final = 3
+"""Listing pages in a row without a new product after which a listing is not followed further."""
 
 
-class StorefrontSpider(scrapy.Spider):
-    """Starts at a sitemap or a listing, follows it to product pages, reads each of them once.
-
-    Args:
-        site: the shop.
-        ledger: where every page's outcome is noted.
-        store: where the pipeline puts offers.
-        report: called after each page with the progress so far.
-        limit: most pages to read as products, or None.
-    """
+class StorefrontSpider(SiteSpider):
+    """Starts at a sitemap, a listing, a search or a watch list; reads each product page once."""
 
     name = "storefront"
 
-    def __init__(
-        self,
-        *,
-        site: Site,
-        ledger: Ledger,
-        store: OfferStore,
-        report: Callable[[CrawlProgress], None],
-        limit: int | None = None,
-    ) -> None:
-        super().__init__()
-        self.site = site
-        self.ledger = ledger
-        self.store = store
-        self._report = report
-        self._left = limit
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - as the base class has it
+        super().__init__(**kwargs)
         self._known: set[str] = set()
 
-    @classmethod
-    def from_crawler(cls, crawler: Crawler, *args: object, **kwargs: object) -> StorefrontSpider:
-        """Built by Scrapy; an exception on one page is that page's failure."""
-        spider = super().from_crawler(crawler, *args, **kwargs)
-        crawler.signals.connect(spider.page_raised, signal=signals.spider_error)
-        return spider
-
     async def start(self) -> AsyncIterator[Request]:
-        """The first request; if it fails, the crawl has failed."""
-        self._known.add(self.site.start_url)
-        self.ledger.expected += 1
-        yield Request(
-            self.site.start_url,
-            callback=self.parse_start,
-            errback=self.start_failed,
-            dont_filter=True,
-        )
+        """The way in: the pages of a watch list, a search for each product, or `start_url`."""
+        if self.site.kind is SiteKind.WATCH:
+            for request in self._products(self.site.urls, _PRODUCT):
+                yield request
+        elif self.site.search_url is not None:
+            for request in self._requests(self.store.searches(self.site.search_url),
+                                          self.parse_search):  # fmt: skip
+                yield request
+        else:
+            self._known.add(self.site.start_url)
+            yield self.first_request(self.site.start_url, self.parse_start, meta=self._meta())
 
-    def parse_start(self, response: Response) -> Iterator[Request | Observation]:
+    def parse_start(self, response: Response) -> Iterator[Found]:
         """The site's entry: without it there is no crawl."""
-        self._count(response)
-        if response.status >= 400:
-            self._note(response.url, _outcome(response.status), f"HTTP {response.status}")
-            self.ledger.fail(f"{response.url} answered HTTP {response.status}")
+        if not self.started(response):
             return
         found = list(self._follow(response))
-        if not found:
-            self._note(response.url, Outcome.FAILED, "neither a sitemap nor a listing")
+        if not found and not self.store.done:
+            self.note(response.url, Outcome.FAILED, "neither a sitemap nor a listing")
             self.ledger.fail(
                 f"{response.url} is neither a sitemap with pages nor a listing with products; "
                 "set start_url to one of them"
             )
         yield from found
 
-    def parse_sitemap(self, response: Response) -> Iterator[Request | Observation]:
+    def parse_sitemap(self, response: Response) -> Iterator[Found]:
         """A sitemap that an index names."""
-        if self._answered(response):
+        if self.answered(response):
             yield from self._follow(response)
-
-    def parse_listing(self, response: Response) -> Iterator[Request | Observation]:
-        """A further page of a listing: never an offer itself."""
-        if self._answered(response):
-            yield from self._follow(response)
-
-    def parse_product(
-        self, response: Response, *, role: str = _PRODUCT
-    ) -> Iterator[Observation | Request]:
-        """A page that may be a product's."""
-        if not self._answered(response):
-            return
-        read = extract_offer(response.body, response.url, self._hints(response))
-        if isinstance(read, Offer):
-            self._note(response.url, Outcome.OBSERVED)
-            yield Observation(read, datetime.now(UTC))
-        elif role == _EITHER and read.reason in {Reason.NO_PRODUCT, Reason.SEVERAL_PRICES}:
-            links = listing_links(response.body, response.url, _content_type(response))
-            outcome = Outcome.LISTING if links.products else Outcome.MISSING
-            self._note(response.url, outcome, f"{read.reason}: {read.detail}")
         else:
-            self._note(response.url, Outcome.MISSING, f"{read.reason}: {read.detail}")
+            self.note(response.url, outcome_of(response.status), f"HTTP {response.status}")
 
-    def start_failed(self, failure: Failure) -> None:
-        """The entry could not be fetched at all."""
-        outcome, detail = _failure(failure)
-        self._note(self.site.start_url, outcome, detail)
-        self.ledger.fail(f"{self.site.start_url} can not be crawled: {detail}")
+    def parse_listing(self, response: Response, *, barren: int = 0) -> Iterator[Found]:
+        """A further page of a listing: never an offer itself."""
+        if self.answered(response):
+            yield from self._follow(response, barren)
+        else:
+            self.note(response.url, outcome_of(response.status), f"HTTP {response.status}")
 
-    def page_failed(self, failure: Failure) -> None:
-        """A page could not be fetched; the others go on."""
-        request: Request = failure.request  # type: ignore[attr-defined]  # Scrapy puts it there
-        asked = request.meta.get("redirect_urls", [request.url])[0]
-        self._note(asked, *_failure(failure))
+    def parse_search(self, response: Response) -> Iterator[Found]:
+        """The answer to a search: the product itself, or a listing of which the first counts."""
+        if not self.answered(response):
+            self.note(response.url, outcome_of(response.status), f"HTTP {response.status}")
+            return
+        links = listing_links(response.body, response.url, content_type(response))
+        if links.products:
+            self.note(response.url, Outcome.LISTING)
+            yield from self._products(links.products[:1], _PRODUCT)
+        else:
+            yield from self._read(response, _PRODUCT)
 
-    def page_raised(self, failure: Failure, response: Response) -> None:
-        """Our own code failed on a page."""
-        self._note(response.url, Outcome.FAILED, repr(failure.value))
+    def parse_product(self, response: Response, *, role: str = _PRODUCT) -> Iterator[Found]:
+        """A page that may be a product's."""
+        if not self.answered(response):
+            status = response.status
+            yield self.done(response, outcome_of(status), f"HTTP {status}")
+            return
+        yield from self._read(response, role)
 
-    def _follow(self, response: Response) -> Iterator[Request]:
+    def _read(self, response: Response, role: str) -> Iterator[Found]:
+        now, asked = datetime.now(UTC), asked_url(response.request)
+        if response.status == _NOT_MODIFIED or self.store.is_unchanged(asked, response.body):
+            self.note(asked, Outcome.OBSERVED)
+            if response.status != _NOT_MODIFIED:
+                self._remember(response, asked)
+            yield Unchanged(asked, now)
+            return
+        read = extract_offer(response.body, response.url, self.hints(response))
+        if isinstance(read, Offer):
+            self.note(response.url, Outcome.OBSERVED)
+            self._remember(response, asked)
+            yield Observation(read, now, asked)
+            return
+        detail = f"{read.reason}: {read.detail}"
+        if role == _EITHER and read.reason in {Reason.NO_PRODUCT, Reason.SEVERAL_PRICES}:
+            links = listing_links(response.body, response.url, content_type(response))
+            if links.products:
+                yield self.done(response, Outcome.LISTING, detail)
+                return
+        if wall := is_wall(response):
+            yield self.done(response, Outcome.BLOCKED, wall)
+        else:
+            yield self.done(response, Outcome.MISSING, detail)
+
+    def _remember(self, response: Response, asked: str) -> None:
+        # Only a page that stands where it was asked for can be asked for conditionally.
+        if asked == response.url:
+            self.store.remember(
+                asked, response.body, header(response, "ETag"), header(response, "Last-Modified")
+            )
+
+    def _follow(self, response: Response, barren: int = 0) -> Iterator[Request]:
         """Requests for whatever an index, a sitemap or a listing leads to."""
         body = response.body
         if gzip_magic_number(response):
             body = gunzip(body, max_size=LARGEST_SITEMAP)
         if _is_sitemap(body):
-            sitemap = Sitemap(body)
-            places = [entry["loc"] for entry in sitemap if entry.get("loc")]
-            if sitemap.type == "sitemapindex":
-                yield from self._requests(places, self.parse_sitemap)
-            elif self.site.product_pattern is None:
-                yield from self._products(places, _EITHER)
-            else:
-                yield from self._products(places, _PRODUCT)
+            yield from self._follow_sitemap(Sitemap(body))
             return
-        links = listing_links(body, response.url, _content_type(response))
-        self._note(response.url, Outcome.LISTING)
+        links = listing_links(body, response.url, content_type(response))
+        self.note(response.url, Outcome.LISTING)
+        fresh = any(link not in self._known for link in links.products)
         yield from self._products(links.products, _EITHER)
-        yield from self._requests(links.pages, self.parse_listing)
+        # A calendar or a filter that can be turned for ever shows nothing new after a while.
+        barren = 0 if fresh else barren + 1
+        if barren < _BARREN:
+            for request in self._requests(links.pages, self.parse_listing):
+                request.cb_kwargs["barren"] = barren
+                yield request
+
+    def _follow_sitemap(self, sitemap: Sitemap) -> Iterator[Request]:
+        entries = [entry for entry in sitemap if entry.get("loc") and self._is_news(entry)]
+        places = [entry["loc"] for entry in entries]
+        if sitemap.type == "sitemapindex":
+            yield from self._requests(places, self.parse_sitemap)
+        elif self.site.product_pattern is None:
+            yield from self._products(places, _EITHER)
+        else:
+            yield from self._products(places, _PRODUCT)
+
+    def _is_news(self, entry: dict[str, Any]) -> bool:
+        """Whether a sitemap's entry may have changed since the time that was given."""
+        if self.since is None or not entry.get("lastmod"):
+            return True
+        try:
+            changed = datetime.fromisoformat(str(entry["lastmod"]).strip())
+        except ValueError:
+            return True
+        if changed.tzinfo is None:
+            changed = changed.replace(tzinfo=UTC)
+        return changed >= self.since
 
     def _products(self, places: Iterable[str], role: str) -> Iterator[Request]:
-        wanted = (place for place in places if self.site.is_product(place))
-        for request in self._requests(wanted, self.parse_product):
-            if self._left is not None:
-                if self._left <= 0:
-                    return
-                self._left -= 1
-            request.cb_kwargs["role"] = role
-            yield request
+        for place in places:
+            if not self.site.is_product(place) or not self._is_new(place):
+                continue
+            if place in self.store.done:
+                continue  # before this crawl was cut off
+            if not self.takes_one_more():
+                return
+            self.ledger.expected += 1
+            yield Request(
+                place,
+                callback=self.parse_product,
+                errback=self.page_failed,
+                headers=self.store.conditions(place),
+                cb_kwargs={"role": role},
+                meta=self._meta(),
+                dont_filter=True,
+            )
 
     def _requests(
-        self,
-        places: Iterable[str],
-        callback: Callable[..., Iterator[Request | Observation]],
+        self, places: Iterable[str], callback: Callable[..., Iterator[Found]]
     ) -> Iterator[Request]:
         """One request for each address not seen before."""
         for place in places:
-            if place in self._known or not place.startswith(("http://", "https://")):
+            if not self._is_new(place):
                 continue
-            if len(place) > _LONGEST_ADDRESS:
-                continue
-            self._known.add(place)
             self.ledger.expected += 1
             # What was asked for before is known here. Scrapy's own filter would also drop the
             # second of two pages that redirect to the same place, and nobody would know.
-            yield Request(place, callback=callback, errback=self.page_failed, dont_filter=True)
+            yield Request(
+                place,
+                callback=callback,
+                errback=self.page_failed,
+                meta=self._meta(),
+                dont_filter=True,
+            )
 
-    def _answered(self, response: Response) -> bool:
-        """Count the answer; whether it is a page rather than a refusal."""
-        if self.ledger.fatal:
-            raise CloseSpider("failed")
-        self._count(response)
-        if response.status < 400:
-            return True
-        self._note(response.url, _outcome(response.status), f"HTTP {response.status}")
-        return False
+    def _is_new(self, place: str) -> bool:
+        if place in self._known or not place.startswith(("http://", "https://")):
+            return False
+        if len(place) > _LONGEST_ADDRESS:
+            return False
+        self._known.add(place)
+        return True
 
-    def _count(self, response: Response) -> None:
-        self.ledger.pages += 1
-        _log.debug("%s %s", response.status, response.url)
-
-    def _note(self, url: str, outcome: Outcome, detail: str = "") -> None:
-        self.ledger.note(url, outcome, detail)
-        self._report(self.ledger.progress())
-
-    def _hints(self, response: Response) -> PageHints:
-        return PageHints(currency=self.site.currency, content_type=_content_type(response))
+    def _meta(self) -> dict[str, Any]:
+        return {"playwright": True} if self.site.kind is SiteKind.RENDERED else {}
 
 
 def _is_sitemap(body: bytes) -> bool:
     head = body[:2000].lstrip(b"\xef\xbb\xbf \r\n\t")
     return head.startswith(b"<") and (b"<urlset" in head or b"<sitemapindex" in head)
-
-
-def _content_type(response: Response) -> str:
-    return (response.headers.get("Content-Type") or b"").decode("latin-1")
-
-
-def _outcome(status: int) -> Outcome:
-    if status in _GONE:
-        return Outcome.GONE
-    return Outcome.BLOCKED if status in _BLOCKED else Outcome.FAILED
-
-
-def _failure(failure: Failure) -> tuple[Outcome, str]:
-    """What a failed request means, in words."""
-    error = failure.value
-    if isinstance(error, ForbiddenRequest):
-        return Outcome.FORBIDDEN, str(error)
-    if isinstance(error, IgnoreRequest) and "robots.txt" in str(error):
-        return Outcome.DISALLOWED, "robots.txt forbids this address"
-    said = str(error).strip() or type(error).__name__
-    return Outcome.FAILED, f"{type(error).__name__}: {said}"

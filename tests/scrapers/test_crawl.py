@@ -15,8 +15,8 @@ from api.demo.shops import CompetitorShop, ShopProduct, ShopStyle
 from pricing.money import Money
 from scrapers.crawl import run_crawl
 from scrapers.errors import CrawlFailed
+from scrapers.offer_store import PRICE_CHANGED
 from scrapers.outcomes import CrawlProgress
-from scrapers.pipelines import PRICE_CHANGED
 from storage.database import open_engine, reading
 from storage.errors import NotMigrated, UnknownMarket
 from storage.outbox import messages

@@ -11,8 +11,8 @@ from sqlalchemy.engine import Engine
 
 from pricing.money import Money
 from scrapers.extract import Availability, Offer, ProductFacts, Source
+from scrapers.offer_store import PRICE_CHANGED, OfferStore
 from scrapers.outcomes import Ledger, Observation, Outcome
-from scrapers.pipelines import PRICE_CHANGED, OfferStore
 from scrapers.sites import Site
 from storage.database import reading, writing
 from storage.errors import DatabaseUnavailable
