@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import gt
 
 
 def largest_remainder(amount: int, weights: Sequence[int]) -> list[int]:
@@ -15,14 +16,10 @@ def largest_remainder(amount: int, weights: Sequence[int]) -> list[int]:
     if not total:
         weights = [1] * len(weights)
         total = len(weights)
-    shares = []
-    remainders = []
-    for weight in weights:
-        share, remainder = divmod(amount * weight, total)
-        shares.append(share)
-        remainders.append(remainder)
+    shares = [amount * weight // total for weight in weights]
     left = amount - sum(shares)
     if left:
+        remainders = [amount * weight % total for weight in weights]
         by_remainder = sorted(range(len(shares)), key=remainders.__getitem__, reverse=True)
         for i in by_remainder[:left]:
             shares[i] += 1
@@ -43,7 +40,7 @@ def spread(amount: int, weights: Sequence[int], rooms: Sequence[int]) -> list[in
     if amount >= sum(rooms):
         return list(rooms)
     shares = largest_remainder(amount, weights)
-    if all(share <= room for share, room in zip(shares, rooms, strict=True)):
+    if not any(map(gt, shares, rooms)):
         return shares
     # Fill what overflows, take it out, and share the rest anew until nothing overflows.
     final = [0] * len(shares)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import prod
 
 from pricing.promotions import promotion as written
 from pricing.promotions.amounts import Reader
@@ -27,6 +28,7 @@ from pricing.promotions.order_benefits import (
 )
 
 _MOST_PARTS = 8
+_MOST_MIXES = 1_024
 _ZERO = Decimal(0)
 
 
@@ -141,6 +143,8 @@ def _bundle(p: written.Bundle, read: Reader, at: str) -> PartsBenefit:
     at_least_one(p.at_most, f"{at}.at_most")
     for where, part in places(p.parts, f"{at}.parts"):
         at_least_one(part.quantity, f"{where}.quantity")
+    if prod(part.quantity + 1 for part in p.parts) > _MOST_MIXES:
+        raise InvalidPromotion(f"{at}.parts", "too many parts and units for one bundle")
     one_of(at, price=p.price, percent=p.percent, amount=p.amount)
     parts = tuple((read.scopes.add(part.products), part.quantity) for part in p.parts)
     if p.percent is not None:

@@ -20,7 +20,7 @@ from pricing.promotions.item_benefits import Claim
 from pricing.promotions.item_enumeration import Walk
 from pricing.promotions.item_lane import ItemResult, lay_items
 from pricing.promotions.item_losses import Losses
-from pricing.promotions.item_options import AtPar, Number, Plan, Weighing, lay_out
+from pricing.promotions.item_options import AT_PAR, Number, Plan, Weighing, lay_out
 from pricing.promotions.item_relaxation import Relaxation
 from pricing.promotions.item_search import ItemBest, search
 from pricing.promotions.later_lanes import Settlement, settle
@@ -28,9 +28,10 @@ from pricing.promotions.problem import Problem
 from pricing.promotions.till import ScopedTill, WholeCartTill
 
 _AFLOAT = 1e-6
-_MOST_TRIED = 24
+_MOST_TRIED = 16
 _FEW_UNITS = 25
 Hopeless = Callable[[Number], bool]
+Ranked = tuple[int, int, Combo, WholeCartTill | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Effort:
         width: of those, how many are kept at a time.
     """
 
-    steps: int = 8_000
+    steps: int = 6_000
     states: int = 100
     width: int = 2_000
 
@@ -80,7 +81,7 @@ class _Search:
     def at_par(self, key: tuple[int, int]) -> ItemBest | None:
         """The claims that save most; None if what is required can not be used."""
         if key not in self._at_par:
-            self._at_par[key] = self._claims_by(AtPar(), key)
+            self._at_par[key] = self._claims_by(AT_PAR, key)
         return self._at_par[key]
 
     def _claims_by(self, weighing: Weighing, key: tuple[int, int]) -> ItemBest | None:
@@ -109,7 +110,7 @@ class _Search:
                 if found is not None and not plan.whole:
                     found.bound = float("inf")
                 return found
-        relaxed = Relaxation(self.problem, plan, 2 * part)
+        relaxed = Relaxation(self.problem, plan, 3 * part)
         self.steps_left -= relaxed.steps
         bound = relaxed.bound if plan.whole else float("inf")
         return ItemBest(relaxed.gain, bound, relaxed.claims, relaxed.steps)
@@ -126,6 +127,24 @@ class _Search:
         if items.applied & combo.clash or combo.requires & self.offered & ~items.applied:
             return
         self.keep(settle(self.problem, items, combo.chosen))
+
+    def try_all(self, claims: dict[int, Claim], ranked: list[Ranked]) -> None:
+        """The same claims with many combinations; whole-cart totals need no shares."""
+        items = lay_items(self.problem, claims)
+        left = _MOST_TRIED
+        best: tuple[int, Combo] | None = None
+        for _, _, combo, till in ranked:
+            if items.applied & combo.clash or combo.requires & self.offered & ~items.applied:
+                continue
+            if till is not None:
+                total = till.total(items.total)
+                if total is not None and (best is None or total < best[0]):
+                    best = total, combo
+            elif left:
+                left -= 1
+                self.keep(settle(self.problem, items, combo.chosen))
+        if best is not None and best[0] < self.best.total:
+            self.keep(settle(self.problem, items, best[1].chosen))
 
     def keep(self, settlement: Settlement) -> None:
         """Remember a settlement if it is the cheapest so far."""
@@ -182,7 +201,7 @@ class _Search:
     def _all_losses(self, key: tuple[int, int]) -> Losses:
         if key not in self._losses:
             self._losses[key] = None
-            plan = self._full_plan(key, AtPar())
+            plan = self._full_plan(key, AT_PAR)
             losses = Losses(plan, self.problem.view, key[1], self.steps_left)
             self.steps_left -= losses.steps
             self._losses[key] = losses
@@ -196,7 +215,7 @@ class _Search:
             bound = till.bound(self.subtotal - floor(most + _AFLOAT))
             return bound is None or bound >= self.best.total
 
-        self._walk(combo, AtPar(), hopeless)
+        self._walk(combo, AT_PAR, hopeless)
 
     def try_scoped(self, combo: Combo) -> None:
         """A combination in which some promotion looks at a part of the cart."""
@@ -257,8 +276,7 @@ def settle_best(problem: Problem, effort: Effort) -> tuple[Settlement, bool]:
     wide = item_best is not None and item_best.bound > item_best.gain + _AFLOAT
     if item_best is not None and (wide or len(ranked) > _MOST_TRIED):
         # One good total first, so that most bounds need no look at what is behind them.
-        for _, _, combo, _ in ranked[:_MOST_TRIED]:
-            state.consider(item_best.claims, combo)
+        state.try_all(item_best.claims, ranked)
     for bound, _, combo, till in ranked:
         if bound >= state.best.total:
             break
@@ -271,17 +289,13 @@ def settle_best(problem: Problem, effort: Effort) -> tuple[Settlement, bool]:
             state.try_scoped(combo)
     if not state.proven:
         # A threshold out of reach with item promotions may be in reach without them.
-        bare = lay_items(problem, {})
-        for _, _, combo, _ in ranked[:_MOST_TRIED]:
-            state.keep(settle(problem, bare, combo.chosen))
+        state.try_all({}, ranked)
     return state.best, state.proven
 
 
-def _ranked(
-    problem: Problem, found: list[Combo], least_left: int, best: int
-) -> list[tuple[int, int, Combo, WholeCartTill | None]]:
+def _ranked(problem: Problem, found: list[Combo], least_left: int, best: int) -> list[Ranked]:
     """Combinations that may be cheaper than `best`, with a first bound, lowest first."""
-    ranked: list[tuple[int, int, Combo, WholeCartTill | None]] = []
+    ranked: list[Ranked] = []
     charge = problem.view.cart.shipping
     for place, combo in enumerate(found):
         till = None

@@ -168,7 +168,9 @@ class GroupPriceBenefit:
         for line in lines:
             price = view.price[line]
             gains[line] = (price - self.price, price, price)
-        machine = machines.rounds(self.size, self.size, limit if limit < eligible else None, gains)
+        machine = machines.rounds(
+            self.size, self.size, limit if limit < eligible else None, gains, ordered=False
+        )
         # A unit's fair share of the price; where no floor is above it, no floor can bind.
         fair = self.price // self.size
         exact = all(view.floor[line] <= fair for line in lines)
@@ -225,6 +227,7 @@ class CheapestBenefit:
             self.buy + 1,
             limit if limit < eligible else None,
             {line: (0, 0, gain) for line, gain in got.items()},
+            ordered=True,
         )
         # Those got are the cheapest, so they are at most this share of what the round costs.
         exact = all(view.room[line] * size >= gain * self.get for line, gain in got.items())

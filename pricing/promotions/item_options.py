@@ -72,7 +72,7 @@ class Weighing(Protocol):
 
 
 class AtPar:
-    """Every minor unit saved is worth one."""
+    """Every minor unit saved is worth one; `AT_PAR` is the only one needed."""
 
     def unit(self, line: int, gain: int) -> Number:  # noqa: ARG002
         """As `Weighing.unit`."""
@@ -81,6 +81,9 @@ class AtPar:
     def pooled(self, offer: Offer, gain: int) -> Number:  # noqa: ARG002
         """As `Weighing.pooled`."""
         return gain
+
+
+AT_PAR = AtPar()
 
 
 @dataclass(slots=True)
@@ -116,7 +119,6 @@ class _Single(NamedTuple):
     rule: int
     slot: int
     gain: Number
-    bounded: Number
     marks: int
     barred: int
     steps: tuple[Step, ...]
@@ -159,16 +161,15 @@ def lay_out(
             options, complete = _shared(problem, own, problem.view.room[line])
             plan.whole = plan.whole and complete
             plan.alone = False
+            options.append(_NOTHING)
+            if not every:
+                options = _undominated(options)
         else:
-            options = [Option(s.gain, s.marks, s.barred, s.steps, ((s.rule, s.slot),))
-                       for s in own]  # fmt: skip
-        options.append(_NOTHING)
-        if not every:
-            options = _undominated(options)
-            if len(options) == 1:
-                plan.settled.append((line, options[0]))
-                plan.settled_gain += options[0].gain * problem.view.quantity[line]
-                continue
+            options = _single(own, every=every)
+        if len(options) == 1 and not every:
+            plan.settled.append((line, options[0]))
+            plan.settled_gain += options[0].gain * problem.view.quantity[line]
+            continue
         undecided[line] = tuple(options)
     joins = {
         index: [line for line in machine.moves if line in undecided]
@@ -212,24 +213,32 @@ def _add_singles(
     if machine is None:
         for line, gain in offer.gains.items():
             worth = weighing.unit(line, gain)
-            singles[line].append(_Single(index, 0, worth, worth, own, barred, ()))
+            singles[line].append(_Single(index, 0, worth, own, barred, ()))
         return
-    weighed: dict[tuple[int, ...], tuple[Number, ...]] = {}
     for line, moves in machine.moves.items():
         for move in moves:
-            key = tuple(move.gains)
-            if offer.pooled:
-                gains = weighed.get(key)
-                if gains is None:
-                    gains = weighed[key] = tuple(weighing.pooled(offer, gain) for gain in key)
-            else:
-                gains = tuple(weighing.unit(line, gain) for gain in key)
-            step = Step(base, machine.size, tuple(move.follows), gains)
-            singles[line].append(
-                _Single(
-                    index, move.slot, 0, 0 if offer.pooled else max(gains), own, barred, (step,)
+            gains: tuple[Number, ...] = move.gains
+            if weighing is not AT_PAR:
+                gains = tuple(
+                    weighing.pooled(offer, gain) if offer.pooled else weighing.unit(line, gain)
+                    for gain in move.gains
                 )
-            )
+            step = Step(base, machine.size, move.follows, gains)
+            singles[line].append(_Single(index, move.slot, 0, own, barred, (step,)))
+
+
+def _single(singles: list[_Single], *, every: bool) -> list[Option]:
+    """Options where no two promotions may share the unit."""
+    counting = []
+    plain = [_NOTHING]
+    for single in singles:
+        index, slot, gain, marks, barred, steps = single
+        option = Option(gain, marks, barred, steps, ((index, slot),))
+        if steps or marks or every:
+            counting.append(option)
+        elif gain > plain[0].gain:
+            plain[0] = option
+    return counting + plain
 
 
 def _shared(problem: Problem, singles: list[_Single], room: int) -> tuple[list[Option], bool]:

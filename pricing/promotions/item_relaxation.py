@@ -10,6 +10,7 @@ the gap: a state is dropped once it has lost more against the bound than the cla
 from __future__ import annotations
 
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from math import floor, inf
 
 from pricing.promotions.item_benefits import Claim
@@ -18,7 +19,7 @@ from pricing.promotions.item_search import to_claims
 from pricing.promotions.machines import NEVER
 from pricing.promotions.problem import Problem
 
-_ROUNDS = 12
+_ROUNDS = 9
 _AFLOAT = 1e-6
 _HOPELESS = NEVER // 2
 _NO_OPTION = Option(0, 0, 0, (), ())
@@ -137,16 +138,18 @@ class Relaxation:
         self._players = [p for p, v in zip(self._players, self._values, strict=True) if v > 0]
         self._values = [value for value in self._values if value > 0]
         best_prices = self._prices
+        stale = 0
         for turn in range(_ROUNDS):
             bound = self.plan.settled_gain + sum(self._values)
             bound += sum(self._prices[line] * q for line, q in self._quantity.items())
+            stale += 1
             if bound < self.bound:
-                self.bound, best_prices = bound, dict(self._prices)
-            if turn in (0, 4, _ROUNDS - 1):
+                self.bound, best_prices, stale = bound, dict(self._prices), 0
+            if turn == 0:
                 self._pick_claims()
             if self.gain >= self.bound - _AFLOAT:
                 return
-            if turn >= 4 and self.bound - self.gain < 0.01 * self.gain:
+            if stale > 2 or self.bound - self.gain < 0.01 * self.gain:
                 break
             over = self._overlaps()
             if not over:
@@ -160,8 +163,8 @@ class Relaxation:
                 if any(line in over for line, _ in player.units):
                     self._values[place] = player.look_ahead(self._prices)
         self._prices = best_prices
-        for player in self._players:
-            player.look_ahead(self._prices)
+        self._values = [player.look_ahead(self._prices) for player in self._players]
+        self._pick_claims()
 
     def _overlaps(self) -> dict[int, int]:
         """Per line, units claimed beyond those there are; below zero where the price may fall."""
@@ -240,60 +243,137 @@ class Relaxation:
         return gain + sum(player.final[digits[player.base]] for player in self._players)
 
     def _close(self, steps: int) -> None:
-        """Search jointly, dropping what loses more than the gap between bound and claims."""
+        """Search jointly, the way that loses least against the bound first.
+
+        The first way that is complete is the best. Where the steps run out, the bound has come
+        down, and the way that got farthest is completed as well as it goes.
+        """
+        turns = self._turns()
         gap = self.bound - self.gain + _AFLOAT
+        came: list[dict[int, tuple[Number, int, Option | None]]] = [
+            {} for _ in range(len(turns) + 1)
+        ]
+        came[0][0] = (0.0, 0, None)
+        heap: list[tuple[Number, int, int]] = [(0.0, 0, 0)]
+        farthest, at = 0, 0
+        while heap:
+            loss, behind, state = heappop(heap)
+            depth = -behind
+            if loss > came[depth][state][0]:
+                continue
+            if depth == len(turns):
+                self.gain = self.bound = self.bound - loss
+                self._trace(turns, came, depth, state)
+                return
+            self.steps += len(turns[depth].options) + 2
+            if self.steps > steps:
+                self.bound -= loss
+                self._finish(turns, came, farthest, at)
+                return
+            if depth >= farthest:
+                farthest, at = depth, state
+            for there, way in turns[depth].ways(state, loss, gap).items():
+                known = came[depth + 1].get(there)
+                if known is None or way[0] < known[0]:
+                    came[depth + 1][there] = way
+                    heappush(heap, (way[0], -depth - 1, there))
+        self.bound = self.gain
+
+    def _finish(
+        self,
+        turns: list[_Turn],
+        came: list[dict[int, tuple[Number, int, Option | None]]],
+        depth: int,
+        state: int,
+    ) -> None:
+        """Complete a way by the least loss at each step; keep it if it is the best so far."""
+        loss = came[depth][state][0]
+        for place in range(depth, len(turns)):
+            ways = turns[place].ways(state, loss, inf)
+            if not ways:
+                return
+            there = min(ways, key=lambda s: (ways[s][0], s))
+            came[place + 1][there] = ways[there]
+            loss, state = ways[there][0], there
+        self._trace(turns, came, len(turns), state)
+
+    def _turns(self) -> list[_Turn]:
+        """What the joint search needs to know of each unit."""
+        alive = {player.base for player in self._players}
         by_line: dict[int, list[Player]] = {}
         for player in self._players:
             for line in {line for line, _ in player.units}:
                 by_line.setdefault(line, []).append(player)
-        at = {player.base: 0 for player in self._players}
-        layer: dict[int, tuple[Number, int, Option | None]] = {0: (0.0, 0, None)}
-        layers = []
-        alive = {player.base for player in self._players}
+        place = {player.base: 0 for player in self._players}
+        turns = []
         for stage in self.plan.stages:
             own = by_line.get(stage.line, [])
-            price = self._prices[stage.line]
             options = tuple(o for o in stage.options if all(s.base in alive for s in o.steps))
-            for _ in range(self._quantity[stage.line]):
+            for unit in self.problem.view.units_of(stage.line):
                 around = [
-                    (p.base, len(p.final), p.ahead[at[p.base]], p.ahead[at[p.base] + 1])
+                    (p.base, len(p.final), p.ahead[place[p.base]], p.ahead[place[p.base] + 1])
                     for p in own
                 ]
-                layer = _join(layer, options, around, price, gap)
-                self.steps += len(layer) * len(options)
-                if self.steps > steps or not layer:
-                    return
+                turns.append(_Turn(unit, options, around, self._prices[stage.line], ()))
                 for player in own:
-                    at[player.base] += 1
-                layers.append(layer)
-            for base, size, _ in stage.closing:
-                closed: dict[int, tuple[Number, int, Option | None]] = {}
-                for state, (loss, _, _) in layer.items():
-                    there = state - state // base % size * base
-                    if there not in closed or loss < closed[there][0]:
-                        closed[there] = (loss, state, None)
-                layer = closed
-                layers.append(layer)
-        loss, state = min((way[0], state) for state, way in layer.items())
-        self.gain = self.bound = self.bound - loss
-        self._trace(layers, state)
+                    place[player.base] += 1
+            closing = tuple((base, size) for base, size, _ in stage.closing if base in alive)
+            turns[-1].closing = closing
+        return turns
 
     def _trace(
-        self, layers: list[dict[int, tuple[Number, int, Option | None]]], state: int
+        self,
+        turns: list[_Turn],
+        came: list[dict[int, tuple[Number, int, Option | None]]],
+        depth: int,
+        state: int,
     ) -> None:
+        """The claims of a complete way, if they are the best so far."""
         taken = []
-        at = len(layers)
-        for stage in reversed(self.plan.stages):
-            for _ in stage.closing:
-                at -= 1
-                state = layers[at][state][1]
-            for unit in reversed(self.problem.view.units_of(stage.line)):
-                at -= 1
-                _, state, option = layers[at][state]
-                if option is not None:
-                    taken.append((unit, option))
+        while depth:
+            _, before, option = came[depth][state]
+            depth, state = depth - 1, before
+            if option is not None:
+                taken.append((turns[depth].unit, option))
         taken.reverse()
-        self.claims = to_claims(self.plan, self.problem.view, taken)
+        gain = self.plan.settled_gain + self._worth(taken)
+        if gain >= self.gain - _AFLOAT:
+            self.gain = max(self.gain, gain)
+            self.claims = to_claims(self.plan, self.problem.view, taken)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One unit in the joint search.
+
+    Attributes:
+        options: what it can do.
+        around: of every machine that it may join, (base, size, ahead now, ahead after).
+        price: of the unit.
+        closing: (base, size) of the machines that no later unit can join.
+    """
+
+    unit: int
+    options: tuple[Option, ...]
+    around: list[tuple[int, int, list[Number], list[Number]]]
+    price: Number
+    closing: tuple[tuple[int, int], ...]
+
+    def ways(
+        self, state: int, lost: Number, gap: Number
+    ) -> dict[int, tuple[Number, int, Option | None]]:
+        """Where the unit can lead: loss so far, state before and option, by state."""
+        after = _join({state: (lost, 0, None)}, self.options, self.around, self.price, gap)
+        if not self.closing:
+            return after
+        closed: dict[int, tuple[Number, int, Option | None]] = {}
+        for there, way in after.items():
+            clear = there
+            for base, size in self.closing:
+                clear -= clear // base % size * base
+            if clear not in closed or way[0] < closed[clear][0]:
+                closed[clear] = way
+        return closed
 
 
 def _join(

@@ -30,8 +30,8 @@ class Move(NamedTuple):
     """
 
     slot: int
-    follows: Sequence[int]
-    gains: Sequence[int]
+    follows: tuple[int, ...]
+    gains: tuple[int, ...]
 
 
 class Machine(NamedTuple):
@@ -56,8 +56,8 @@ def counter(limit: int, gains: Mapping[int, int]) -> Machine:
     """At most `limit` units, each with the gain of its line."""
     whole = limit < MAX_DIGITS
     limit = min(limit, MAX_DIGITS - 1)
-    follows = [*range(1, limit + 1), -1]
-    moves = {line: (Move(0, follows, [gain] * (limit + 1)),) for line, gain in gains.items()}
+    follows = (*range(1, limit + 1), -1)
+    moves = {line: (Move(0, follows, (gain,) * (limit + 1)),) for line, gain in gains.items()}
     return Machine(limit + 1, [0] * (limit + 1), moves, whole)
 
 
@@ -66,6 +66,8 @@ def rounds(
     must: int,
     limit: int | None,
     gains: Mapping[int, tuple[int, int, int]],
+    *,
+    ordered: bool,
 ) -> Machine:
     """Rounds of `group` units from one set.
 
@@ -75,16 +77,18 @@ def rounds(
         limit: most units; None if the cart has no more anyway.
         gains: per line what a unit saves as the first of a round, as another one before `must`,
             and from `must` on.
+        ordered: True if the last of a round must be its cheapest.
     """
     whole = limit is None or limit < MAX_DIGITS
     size = group if limit is None else min(limit, MAX_DIGITS - 1) + 1
-    follows = [*range(1, size), 0 if limit is None else -1]
+    follows = (*range(1, size), 0 if limit is None else -1)
     final = [0 if d % group == 0 or d % group >= must else NEVER for d in range(size)]
     roles = [0 if d % group == 0 else 1 if d % group < must - 1 else 2 for d in range(size)]
     moves = {
-        line: (Move(0, follows, [gain[role] for role in roles]),) for line, gain in gains.items()
+        line: (Move(0, follows, tuple([gain[role] for role in roles])),)
+        for line, gain in gains.items()
     }
-    return Machine(size, final, moves, whole, ordered=must < group)
+    return Machine(size, final, moves, whole, ordered=ordered)
 
 
 def tiers(
@@ -123,9 +127,10 @@ def tiers(
             follow[step][here] = there
         if limit is None and step == len(runs) - 1:
             follow[step][digits[-1]] = digits[-1]
+    tuples = [tuple(own) for own in follow]
     moves = {
         line: tuple(
-            Move(step, follow[step], [gain[step]] * size)
+            Move(step, tuples[step], (gain[step],) * size)
             for step in range(len(quantities))
             if runs[step]
         )
@@ -161,11 +166,11 @@ def slots(
     digit = {count: d for d, count in enumerate(counts)}
     final = [_slots_final(count, needs, bonus, optional_last=optional_last) for count in counts]
     follows = [
-        [digit.get(_one_more(count, part), -1) for count in counts] for part in _parts(needs)
+        tuple([digit.get(_one_more(count, part), -1) for count in counts]) for part in _parts(needs)
     ]
     size = len(counts)
     moves = {
-        line: tuple(Move(part, follows[part], [gain] * size) for part, gain in parts)
+        line: tuple(Move(part, follows[part], (gain,) * size) for part, gain in parts)
         for line, parts in gains.items()
     }
     return Machine(size, final, moves, whole)
@@ -209,7 +214,7 @@ def open_slots(
     final = [0] + [NEVER] * (len(counts) - 1)
     moves = {
         line: tuple(
-            Move(part, follows[part], [gain + extra for extra in complete[part]])
+            Move(part, tuple(follows[part]), tuple(gain + extra for extra in complete[part]))
             for part, gain in parts
         )
         for line, parts in gains.items()

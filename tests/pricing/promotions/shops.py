@@ -1,7 +1,7 @@
 """Carts and promotions of a made-up shop: 300 products in 12 categories and 8 brands, seeded.
 
-Prices of a category lie near each other, as those of a shop do; every product has a floor at a cost
-of 45 to 70 % of its price.
+Prices of a category lie near each other, as those of a shop do; every product has a floor of 35 to
+62 % of its price: a shop that gives three for two earns more than a third.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def assortment() -> list[Line]:
                 price=price,
                 categories=(CATEGORIES[i % len(LEVELS)],),
                 brand=rng.choice(BRANDS),
-                floor=int(price * rng.uniform(0.45, 0.7)),
+                floor=int(price * rng.uniform(0.35, 0.62)),
             )
         )
     return found

@@ -73,6 +73,11 @@ PROMOTIONS = [
     ),
     ([{"type": "buy_get", "id": "x", "buy": 0, "get": 1, "percent": 10}], "promotions[0].buy", "1"),
     ([{**BUNDLE, "parts": []}], "promotions[0].parts", "1 to 8"),
+    (
+        [{**BUNDLE, "parts": [{"products": {"skus": ["a"]}, "quantity": 9}] * 6}],
+        "promotions[0].parts",
+        "too many",
+    ),
     ([{**BUNDLE, "products": {"skus": ["a"]}}], "promotions[0].products", "in its parts"),
     ([{**BUNDLE, "percent": 5}], "promotions[0].percent", "one of"),
     ([{**SPEND, "percent": 5}], "promotions[0].percent", "one of"),

@@ -6,7 +6,8 @@ import pytest
 
 from pricing.promotions.best import Effort
 from pricing.promotions.evaluate import evaluate
-from pricing.promotions.item_options import AtPar, lay_out
+from pricing.promotions.item_lane import lay_items
+from pricing.promotions.item_options import AT_PAR, lay_out
 from pricing.promotions.item_relaxation import Relaxation
 from pricing.promotions.item_search import search
 from pricing.promotions.problem import Problem
@@ -32,13 +33,16 @@ def test_a_cart_of_forty_lines_under_forty_promotions_adds_up(seed: int) -> None
 def test_priced_apart_or_searched_jointly_the_best_claims_save_the_same(seed: int) -> None:
     shopping, entries = shop_case(seed, lines=9, promotions=12)
     problem = Problem(shopping, PromotionSet(entries, "EUR"), {})
-    plan = lay_out(problem, 0, 0, AtPar(), every=False)
+    plan = lay_out(problem, 0, 0, AT_PAR, every=False)
     jointly = search(plan, problem.view, 0, 10**6)
     apart = Relaxation(problem, plan, 10**6)
     assert jointly is not None
     assert jointly.gain == jointly.bound
     assert apart.bound >= jointly.gain
     assert apart.gain == jointly.gain
+    for claims in (jointly.claims, apart.claims):
+        left = lay_items(problem, claims).total
+        assert left == problem.view.subtotal - jointly.gain
     assert Relaxation(problem, plan, 0).gain <= jointly.gain <= Relaxation(problem, plan, 0).bound
 
 
