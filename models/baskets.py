@@ -100,9 +100,12 @@ def frequent_pairs(
     looked = np.maximum(seen, expected) >= 5
     a, b, seen, expected = a[looked], b[looked], seen[looked], expected[looked]
     count_a, count_b = count_a[looked], count_b[looked]
-    more = stats.hypergeom.sf(seen - 1, n, count_a, count_b)
-    less = stats.hypergeom.cdf(seen, n, count_a, count_b)
-    p = np.minimum(2.0 * np.minimum(more, less), 1.0)
+    # The tail on the side where the count fell; the other one is larger.
+    up = seen > expected
+    p = np.empty(len(seen))
+    p[up] = stats.hypergeom.sf(seen[up] - 1, n, count_a[up], count_b[up])
+    p[~up] = stats.hypergeom.cdf(seen[~up], n, count_a[~up], count_b[~up])
+    p = np.minimum(2.0 * p, 1.0)
     q = stats.false_discovery_control(p) if len(p) else p
     names = np.array(baskets.items, dtype=object)[often]
     table = pd.DataFrame(

@@ -6,86 +6,26 @@ method forecasts what then came ─▶ the best a series ─▶ forecast, with t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from models import forecast_methods, forecast_reference
-from models.arrays import BoolArray, FloatArray, IntArray, StrArray
-from models.calendar import season_waves
-from models.errors import InvalidPanel, InvalidSpec
+from models.arrays import BoolArray, FloatArray, StrArray
+from models.errors import InvalidPanel
+from models.forecast_history import METHODS, ForecastSpec, History, history_of
 from models.forecast_methods import Past
-from models.life_cycle import first_sale, is_young, life_cycle
-from models.model_frame import codes_of, require_columns
+from models.life_cycle import first_sale, is_young
+from models.model_frame import require_columns
 
-METHODS: Final[dict[str, Callable[[Past], FloatArray]]] = {
-    "level": forecast_methods.level,
-    "seasonal-naive": forecast_methods.seasonal_naive,
-    "seasonal": forecast_methods.seasonal,
-    "drivers": forecast_methods.drivers,
-    "intermittent": forecast_methods.intermittent,
-    "life-cycle": life_cycle,
-    "ets": forecast_reference.ets,
-    "arima": forecast_reference.arima,
-    "unobserved-components": forecast_reference.unobserved_components,
-}
-"""By name; the last three fit series one by one and are slow."""
+__all__ = ["METHODS", "Forecast", "ForecastSpec", "backtest", "forecast", "wmape"]
 
-_QUICK: Final = ("level", "seasonal-naive", "seasonal", "drivers", "intermittent", "life-cycle")
 _BETTER_BY: Final = 0.97
 """A series leaves its category's best method only for one this much better."""
-_YEAR: Final = 365.25
 _SHIFT: Final = 0.5
 _LEAST_PAST: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class ForecastSpec:
-    """What is asked of a forecast.
-
-    Attributes:
-        horizon: periods ahead, 1 to 400.
-        level: of the prediction intervals.
-        origins: moments of the past at which every method is tried.
-        methods: names in `METHODS` that may be chosen.
-        harmonics: pairs of yearly waves of the category's season.
-        by: columns that tell series apart.
-        period: column of dates, days or weeks apart.
-        units: column of units sold.
-        price: column of the price; taken as a driver in logarithms; None for none.
-        promotions: columns of promotion flags (0..1), drivers as they are.
-        category: column of groups that lend each other season and drivers; None for one group.
-        stock_out: column that is true where the product ran out: not learned as low demand.
-    """
-
-    horizon: int = 13
-    level: float = 0.95
-    origins: int = 4
-    methods: tuple[str, ...] = _QUICK
-    harmonics: int = 2
-    by: tuple[str, ...] = ("sku", "market")
-    period: str = "period_start"
-    units: str = "units"
-    price: str | None = "price"
-    promotions: tuple[str, ...] = ()
-    category: str | None = None
-    stock_out: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("by", "promotions", "methods"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
-        unknown = [name for name in self.methods if name not in METHODS]
-        if unknown or not self.methods:
-            raise InvalidSpec(f"methods {unknown or '()'} must be of {', '.join(METHODS)}")
-        for name, low, high in (("horizon", 1, 400), ("origins", 1, 50), ("harmonics", 0, 6)):
-            if not low <= getattr(self, name) <= high:
-                raise InvalidSpec(f"{name} must lie in {low}..{high}, not {getattr(self, name)}")
-        if not 0.0 < self.level < 1.0:
-            raise InvalidSpec(f"level must lie between 0 and 1, not {self.level}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,30 +46,6 @@ class Forecast:
     accuracy: pd.DataFrame
     wmape: float
     coverage: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _History:
-    """The rectangle: s series, t periods of past, with drivers beyond."""
-
-    keys: pd.DataFrame
-    units: FloatArray
-    drivers: FloatArray
-    season: FloatArray
-    group: IntArray
-    first: int
-    step: int
-
-    def past(self, origin: int, horizon: int) -> Past:
-        length = max(round(_YEAR / self.step), 1)
-        return Past(
-            units=self.units[:, :origin],
-            drivers=self.drivers[:, : origin + horizon],
-            season=self.season,
-            group=self.group,
-            horizon=horizon,
-            season_length=length,
-        )
 
 
 def forecast(
@@ -155,7 +71,7 @@ def forecast(
         [20.0, 20.0]
     """
     spec = ForecastSpec() if spec is None else spec
-    history = _history(frame, spec, future)
+    history = history_of(frame, spec, future)
     tried = _tried(history, spec)
     chosen = _chosen(history, tried, spec)
     ahead = _by_method(history.past(history.units.shape[1], spec.horizon), spec.methods)
@@ -205,95 +121,6 @@ def wmape(table: pd.DataFrame) -> float:
     return float((table["units"] - table["actual"]).abs().sum() / table["actual"].abs().sum())
 
 
-def _history(frame: pd.DataFrame, spec: ForecastSpec, future: pd.DataFrame | None) -> _History:
-    named = [name for name in (spec.price, spec.category, spec.stock_out) if name is not None]
-    require_columns(frame, [*spec.by, spec.period, spec.units, *spec.promotions, *named])
-    if frame.empty:
-        raise InvalidPanel("the frame has no rows")
-    if not pd.api.types.is_datetime64_any_dtype(frame[spec.period]):
-        raise InvalidPanel(f"{spec.period!r} must hold dates; convert it with pandas.to_datetime")
-    days = frame[spec.period].to_numpy("datetime64[D]").astype(np.int64)
-    gaps = np.diff(np.unique(days))
-    step = 1 if not gaps.size or gaps.min() < 7 else 7
-    first = int(days.min())
-    column = (days - first) // step
-    series = frame.groupby(list(spec.by), sort=True, observed=True)
-    row = series.ngroup().to_numpy()
-    keys = frame[list(spec.by)].iloc[np.unique(row, return_index=True)[1]].reset_index(drop=True)
-    t = int(column.max()) + 1
-    units = np.full((len(keys), t), np.nan)
-    sold = frame[spec.units].to_numpy(np.float64)
-    known = np.isfinite(sold) & (sold >= 0)
-    if spec.stock_out is not None:
-        known &= ~frame[spec.stock_out].fillna(value=False).astype(bool).to_numpy()
-    units[row[known], column[known]] = sold[known]
-    group = np.zeros(len(keys), dtype=np.int64)
-    if spec.category is not None:
-        group[row] = codes_of(frame[spec.category])
-    whole = t + spec.horizon
-    season = season_waves(
-        (first + step * np.arange(whole)).astype("datetime64[D]"), step, spec.harmonics
-    )
-    waves = list(season.T)
-    if step == 1:
-        weekday = (first + np.arange(whole) + 3) % 7
-        waves += [(weekday == day).astype(np.float64) for day in range(1, 7)]
-    columns = [np.broadcast_to(wave, (len(keys), whole)) for wave in waves]
-    columns += [
-        _driver(frame, name, row, column, keys, spec, future, whole, first, step)
-        for name in [*([spec.price] if spec.price else []), *spec.promotions]
-    ]
-    drivers = np.stack(columns, axis=2) if columns else np.zeros((len(keys), whole, 0))
-    return _History(
-        keys=keys,
-        units=units,
-        drivers=drivers,
-        season=(np.arange(drivers.shape[2]) < len(waves)).astype(np.float64),
-        group=group,
-        first=first,
-        step=step,
-    )
-
-
-def _driver(
-    frame: pd.DataFrame,
-    name: str,
-    row: np.ndarray,
-    column: np.ndarray,
-    keys: pd.DataFrame,
-    spec: ForecastSpec,
-    future: pd.DataFrame | None,
-    whole: int,
-    first: int,
-    step: int,
-) -> FloatArray:
-    """(s, t + h) a driver over past and future; prices in logarithms; holes filled."""
-    values = np.full((len(keys), whole), np.nan)
-    values[row, column] = frame[name].to_numpy(np.float64)
-    if future is not None and name in future:
-        require_columns(future, [*spec.by, spec.period])
-        index = pd.MultiIndex.from_frame(keys).get_indexer(
-            pd.MultiIndex.from_frame(future[list(spec.by)])
-        )
-        days = future[spec.period].to_numpy("datetime64[D]").astype(np.int64)
-        place = (days - first) // step
-        inside = (index >= 0) & (place >= 0) & (place < whole)
-        values[index[inside], place[inside]] = future[name].to_numpy(np.float64)[inside]
-    if name == spec.price:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.where(values > 0, np.log(values), np.nan)
-    recent = values[:, max(whole - spec.horizon - 13, 0) : whole - spec.horizon]
-    usual = _mean_known(recent, _mean_known(values, np.zeros(len(keys))))
-    return np.where(np.isfinite(values), values, usual[:, None])
-
-
-def _mean_known(values: FloatArray, otherwise: FloatArray) -> FloatArray:
-    known = np.isfinite(values)
-    count = known.sum(axis=1)
-    mean = np.where(known, values, 0.0).sum(axis=1) / np.maximum(count, 1)
-    return np.where(count > 0, mean, otherwise)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Tried:
     """What each method said at the origins, and what came.
@@ -307,7 +134,7 @@ class _Tried:
     truth: FloatArray
 
 
-def _tried(history: _History, spec: ForecastSpec) -> _Tried:
+def _tried(history: History, spec: ForecastSpec) -> _Tried:
     t = history.units.shape[1]
     ahead = min(spec.horizon, max(t // 3, 1))
     last = t - ahead
@@ -337,7 +164,7 @@ def _by_method(past: Past, names: Sequence[str]) -> dict[str, FloatArray]:
     return answers
 
 
-def _chosen(history: _History, tried: _Tried, spec: ForecastSpec) -> StrArray:
+def _chosen(history: History, tried: _Tried, spec: ForecastSpec) -> StrArray:
     """(s,) each series' method: its category's best, unless another is clearly better for it."""
     names = np.array(spec.methods)
     loss = np.stack(
@@ -372,7 +199,7 @@ def _pick_tried(tried: _Tried, chosen: StrArray) -> FloatArray:
 
 
 def _intervals(
-    history: _History, tried: _Tried, chosen: StrArray, units: FloatArray, spec: ForecastSpec
+    history: History, tried: _Tried, chosen: StrArray, units: FloatArray, spec: ForecastSpec
 ) -> tuple[FloatArray, FloatArray, FloatArray, float]:
     """Low, high and mean (s, h), and the share of the back-test inside such intervals.
 
@@ -428,7 +255,7 @@ def _wmape(said: FloatArray, truth: FloatArray) -> float:
 
 
 def _table(
-    history: _History,
+    history: History,
     spec: ForecastSpec,
     units: FloatArray,
     mean: FloatArray,

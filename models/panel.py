@@ -204,7 +204,8 @@ def build_panel(frame: pd.DataFrame) -> tuple[Panel, CleaningReport]:
     reason = _reasons_to_drop(table)
     dropped = {name: int((reason == i).sum()) for i, name in enumerate(_REASONS, 1)}
     daily = _is_daily(table)
-    kept = table[reason == 0]
+    # Nothing to drop, nothing to copy: a long history is held once.
+    kept = table[reason == 0] if reason.any() else table
     if daily:
         kept, dropped["partial_week"] = _whole_weeks(kept)
     rows_kept = len(kept)

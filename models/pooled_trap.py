@@ -56,7 +56,7 @@ def pooled_trap(panel: Panel, within: FloatArray) -> tuple[str, ...]:
             f"pooled over markets and without controls, elasticities are {abs(gap):.2f} "
             f"{'nearer to zero' if gap > 0 else 'further from zero'} in the median than within "
             "markets with controls; the likely confounders are "
-            f"{'differences between markets' if gap > 0 else 'promotions that come with low prices'}"
+            + ("differences between markets" if gap > 0 else "promotions that go with low prices")
         )
     reordered = np.argsort(p).tolist() != np.argsort(w).tolist()
     if reordered and abs(gap) > _WORTH_SAYING:

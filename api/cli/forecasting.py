@@ -17,7 +17,8 @@ from api.jobs.forecast import forecast_demand
 from api.settings import load_settings
 from api.tables import TABLE_ENDINGS, refuse_unwritable, write_table
 from models.errors import InvalidPanel
-from models.forecast import Forecast, ForecastSpec
+from models.forecast import Forecast
+from models.forecast_history import ForecastSpec
 
 app = typer.Typer()
 

@@ -9,7 +9,8 @@ from sqlalchemy.engine import Engine
 
 from api.jobs.progress import Progress, silent
 from models.errors import InvalidPanel
-from models.forecast import Forecast, ForecastSpec, backtest, forecast, wmape
+from models.forecast import Forecast, backtest, forecast, wmape
+from models.forecast_history import ForecastSpec
 from storage.database import reading
 from storage.sales import read_sales
 

@@ -148,11 +148,13 @@ def _sales(series: int, first: int = 0) -> pd.DataFrame:
     weeks = np.datetime64("2024-01-01") + 7 * np.arange(_WEEKS)
     code = np.repeat(np.arange(series), _WEEKS)
     category = (np.arange(first, first + series) % _CATEGORIES)[code]
-    labels = [f"category {i}" for i in range(_CATEGORIES)]
+    labels = pd.Index([f"category {i}" for i in range(_CATEGORIES)])
     return pd.DataFrame(
         {
-            "sku": pd.Categorical.from_codes(code, _names(first, series)),
-            "market": pd.Categorical.from_codes(np.zeros(code.size, np.int8), ["online"]),
+            "sku": pd.Categorical.from_codes(code, pd.Index(_names(first, series))),
+            "market": pd.Categorical.from_codes(
+                np.zeros(code.size, np.int64), pd.Index(["online"])
+            ),
             "category": pd.Categorical.from_codes(category, labels),
             "period_start": np.tile(weeks.astype("datetime64[s]"), series),
             "units": rng.poisson(expected).ravel().astype(np.float64),
