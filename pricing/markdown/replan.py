@@ -1,0 +1,210 @@
+"""Plan the rest of a clearance from what was sold, without tearing up what was announced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from models.arrays import BoolArray, FloatArray, IntArray
+from pricing.catalogue import UNKNOWN
+from pricing.markdown.errors import InfeasibleClearance, InvalidClearance
+from pricing.markdown.items import ClearanceItems
+from pricing.markdown.learning import Belief, ClearanceHistory, Prior, learn, rungs_of
+from pricing.markdown.limits import MarkdownLimits, SoFar
+from pricing.markdown.plan import Effort, MarkdownPlan, plan
+from pricing.markdown.scenarios import Risk
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClearanceState:
+    """A clearance and where it stands.
+
+    Attributes:
+        items: n items as they were before the first week, with all weeks.
+        stock: (n,) units on hand now; None takes the first stock, arrivals and sales.
+        prior: what may be wrong with the demand expected.
+        earlier: the plan in force, over all weeks or over the last ones; deviations from it are
+            what `MarkdownLimits.deviations` counts.
+    """
+
+    items: ClearanceItems
+    stock: FloatArray | None = None
+    prior: Prior = field(default_factory=Prior)
+    earlier: MarkdownPlan | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replan:
+    """The rest of a clearance.
+
+    Attributes:
+        week: first week planned; 0 is the first of the season.
+        open_items: (n,) True for the items that still have stock and weeks to sell it.
+        price: (n, t - week) int, what to ask; an item that is not open keeps its price.
+        plan: the plan of the open items; None where there are none.
+        belief: what is now thought of demand.
+        relaxed: limits that had to give, by name, with the setting used.
+        deviations: weeks and items, counted together, that differ from the plan before.
+    """
+
+    week: int
+    open_items: BoolArray
+    price: IntArray
+    plan: MarkdownPlan | None
+    belief: Belief
+    relaxed: dict[str, float]
+    deviations: int
+
+
+def replan(
+    state: ClearanceState,
+    history: ClearanceHistory,
+    limits: MarkdownLimits | None = None,
+    *,
+    risk: Risk | None = None,
+    draws: int = 0,
+    rng: np.random.Generator | None = None,
+    effort: Effort | None = None,
+    relax: bool = False,
+) -> Replan:
+    """Learn from what was sold and plan the weeks that are left.
+
+    Args:
+        state: the clearance and where it stands.
+        history: what happened in the weeks that have passed.
+        limits: joint limits of the whole clearance; what is used already is taken off.
+        risk: how much bad futures count; needs `draws`.
+        draws: futures drawn from what is still unknown; 0 plans for expected demand.
+        rng: their source; needed where `draws` is above 0.
+        effort: how closely to search.
+        relax: where the limits can no longer be held, let one give as little as it can, instead
+            of raising; a season under way must have prices.
+
+    Raises:
+        InfeasibleClearance: the limits conflict, and `relax` is False or one alone cannot help.
+        InvalidClearance: state and history do not fit together, or no week is left.
+    """
+    items, week = state.items, history.weeks
+    if week >= items.weeks:
+        raise InvalidClearance(f"the clearance of {items.weeks} weeks is over; nothing to plan")
+    belief = learn(items, history, state.prior)
+    stock = _stock_now(state, history)
+    rungs = rungs_of(items, history.price)
+    now = rungs[:, -1] if week else np.zeros(len(items), np.int64)
+    rest = _rest(items, rungs, stock, week)
+    still_open = (rest.exit_week > 0) & (rest.supply > 1e-9)
+    price = np.repeat(np.take_along_axis(items.ladder, now[:, None], 1), items.weeks - week, axis=1)
+    members = np.flatnonzero(still_open)
+    if not len(members):
+        return Replan(week, still_open, price, None, belief, {}, 0)
+    moved = Belief(
+        belief.mean[members], belief.covariance[members], belief.common_mean,
+        belief.common_covariance, belief.full_price[members],
+    )  # fmt: skip
+    remaining = moved.updated(rest.take(members))
+    futures = None
+    if draws:
+        if rng is None:
+            raise InvalidClearance("draws need a source of chance; pass rng")
+        futures = moved.scenarios(remaining, rng, draws)
+    earlier = _earlier(state, remaining, members, week)
+    wanted = limits or MarkdownLimits()
+    if earlier is None:
+        wanted = replace(wanted, deviations=None)
+    relaxed: dict[str, float] = {}
+    so_far = _so_far(items, history, rungs)
+
+    def attempt(held: MarkdownLimits) -> MarkdownPlan:
+        return plan(
+            remaining, held, scenarios=futures, risk=risk, effort=effort, so_far=so_far,
+            earlier=earlier,
+        )  # fmt: skip
+
+    try:
+        found = attempt(wanted)
+    except InfeasibleClearance as conflict:
+        if not relax or not conflict.relaxations:
+            raise
+        name, setting = next(iter(conflict.relaxations.items()))
+        relaxed[name] = setting
+        found = attempt(
+            replace(wanted, **{name: setting if name == "average_discount" else round(setting)})  # type: ignore[arg-type]
+        )
+    price[members] = found.price
+    away = (
+        0
+        if earlier is None
+        else int(((found.course.rungs != earlier) & remaining.open_weeks).sum())
+    )
+    return Replan(week, still_open, price, found, belief, relaxed, away)
+
+
+def _stock_now(state: ClearanceState, history: ClearanceHistory) -> FloatArray:
+    items = state.items
+    if state.stock is not None:
+        if state.stock.shape != (len(items),):
+            raise InvalidClearance(f"stock has shape {state.stock.shape}, not {(len(items),)}")
+        return state.stock
+    arrived = items.arrivals[:, : history.weeks].sum(axis=1)
+    left: FloatArray = np.maximum(items.stock + arrived - history.units.sum(axis=1), 0.0)
+    return left
+
+
+def _rest(items: ClearanceItems, rungs: IntArray, stock: FloatArray, week: int) -> ClearanceItems:
+    """The items from `week` on, their ladders beginning at the price in force."""
+    n, rows = len(items), np.arange(len(items))
+    changed = np.diff(rungs, axis=1, prepend=0) != 0
+    count = changed.sum(axis=1)
+    last = np.where(changed, np.arange(week), -1).max(axis=1, initial=-1)
+    now = rungs[:, -1] if week else np.zeros(n, np.int64)
+    below = now[:, None] + np.arange(items.ladder.shape[1])
+    inside = below < items.ladder.shape[1]
+    below = np.where(inside, below, 0)
+    at_now = np.take_along_axis(items.response, now[:, None], axis=1)
+    ahead = (items.arrivals * items.open_weeks)[:, week:].sum(axis=1)
+    supply = stock + ahead
+    aim = items.target * items.supply - (items.supply - ahead - stock)
+    return items.replaced(
+        rows,
+        {
+            "ladder": np.where(inside, np.take_along_axis(items.ladder, below, 1), UNKNOWN),
+            "response": np.take_along_axis(items.response, below, 1) / at_now,
+            "demand": items.demand[:, week:] * at_now,
+            "arrivals": items.arrivals[:, week:],
+            "stock": stock,
+            "exit_week": items.exit_week - week,
+            "max_changes": np.maximum(items.max_changes - count, 0),
+            "since_change": np.where(last >= 0, week - last, items.since_change + week),
+            "first_week": np.maximum(items.first_week - week, 0),
+            "last_week": items.last_week - week,
+            "target": np.clip(aim / np.maximum(supply, 1e-9), 0.0, 1.0),
+        },
+    )
+
+
+def _earlier(
+    state: ClearanceState, remaining: ClearanceItems, members: IntArray, week: int
+) -> IntArray | None:
+    """(n, t) rungs of the plan in force, on the ladders that are left."""
+    if state.earlier is None:
+        return None
+    before = state.earlier
+    keys = {key: row for row, key in enumerate(zip(before.sku, before.market, strict=True))}
+    weeks = state.items.weeks - week
+    chosen = zip(state.items.sku[members], state.items.market[members], strict=True)
+    rows = np.array([keys[key] for key in chosen])
+    price = before.price[rows][:, -weeks:]
+    hit = remaining.ladder[:, None, :] == price[:, :, None]
+    # A price that is no longer possible, because it would rise, counts as the one in force.
+    return np.where(hit.any(axis=2), hit.argmax(axis=2), 0).astype(np.int64)
+
+
+def _so_far(items: ClearanceItems, history: ClearanceHistory, rungs: IntArray) -> SoFar:
+    net = np.take_along_axis(items.net_price, rungs, axis=1)
+    full = items.full_price[:, None]
+    return SoFar(
+        given_away=float(((full - history.price) * history.units).sum()),
+        at_full_price=float((full * history.units).sum()),
+        revenue=float((net * history.units).sum()),
+    )
