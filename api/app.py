@@ -20,12 +20,24 @@ from api.dependencies import Service
 from api.docs_page import add_docs_page
 from api.errors import ProblemDocument
 from api.jobs.promotion_watch import forget_old_keys, sweep_quotes, watch_promotions
+from api.jobs.release import keep_releases
 from api.periodic import Periodic
 from api.problem_answers import install_problem_answers
 from api.promotion_board import PromotionBoard
 from api.promotion_schemas import promotion_schemas
 from api.request_log import RequestLog
-from api.routes import decisions, health, law, offers, price_books, problems, quotes
+from api.routes import (
+    decisions,
+    drafts,
+    governance,
+    health,
+    law,
+    offers,
+    price_book_changes,
+    price_books,
+    problems,
+    quotes,
+)
 from api.routes.prices import PREFIX, PriceServing
 from api.routes.prices_openapi import price_paths, price_schemas
 from api.settings import load_settings
@@ -88,10 +100,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for router in (
         price_books.router,
+        price_book_changes.router,
+        drafts.router,
+        governance.router,
         decisions.router,
         offers.router,
         law.router,
         quotes.router,
+        promotions.router,
         health.router,
         problems.router,
     ):
@@ -126,8 +142,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def _background_work(service: Service) -> list[Periodic]:
     settings = service.settings
     poll = timedelta(seconds=settings.snapshot_poll_seconds)
+    pause = timedelta(seconds=settings.release_poll_seconds)
     workers = [
         Periodic("price book refresh", service.live.refresh, poll),
+        Periodic("releases", partial(_release, service), pause),
         *_promotion_work(service),
     ]
     if settings.webhook_url is None:
@@ -148,6 +166,10 @@ def _promotion_work(service: Service) -> list[Periodic]:
         Periodic("promotions watch", lambda: watch_promotions(engine, datetime.now(UTC)), _WATCH),
         Periodic("keys forgotten", lambda: forget_old_keys(engine, datetime.now(UTC)), _FORGET),
     ]
+
+
+def _release(service: Service) -> None:
+    keep_releases(service.engine, now=datetime.now(UTC))
 
 
 def _deliver(service: Service) -> None:

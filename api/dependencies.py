@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from hmac import compare_digest
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from sqlalchemy import Connection, Engine
 
+from api.errors import NotAnOperator
 from api.promotion_board import PromotionBoard
 from api.settings import Settings
 from api.snapshot import LivePrices
@@ -57,5 +59,29 @@ def reading_connection(
         yield conn
 
 
+def known_operator(
+    service: Annotated[Service, Depends(running_service)],
+    authorization: Annotated[
+        str | None, Header(description="`Bearer` and the token of an operator")
+    ] = None,
+) -> str:
+    """The name of the operator whose token the request carries.
+
+    Raises:
+        NotAnOperator: it carries none, or an unknown one; answered with status 401.
+    """
+    scheme, _, given = (authorization or "").partition(" ")
+    for token, name in service.settings.operator_tokens.items():
+        # Compared in constant time, so that an answer's delay says nothing of a token.
+        if scheme.lower() == "bearer" and compare_digest(given.strip().encode(), token.encode()):
+            return name
+    raise NotAnOperator(
+        "send `Authorization: Bearer TOKEN` with the token of an operator; the tokens are in "
+        "PRICEWRIGHT_OPERATORS",
+        headers={"www-authenticate": "Bearer"},
+    )
+
+
 Running = Annotated[Service, Depends(running_service)]
 Reading = Annotated[Connection, Depends(reading_connection)]
+Operator = Annotated[str, Depends(known_operator)]

@@ -1,0 +1,234 @@
+"""`pricewright price-books`: versions and drafts, their differences, approval, rollback."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.database import database
+from api.cli.moments import operator
+from api.cli.terminal import out, utc_now
+from api.jobs.release import approve_draft, keep_releases, roll_back_to
+from api.settings import load_settings
+from storage.book_diff import BookDiff, diff_books, diff_draft
+from storage.database import reading, writing
+from storage.drafts import Draft, list_drafts, read_draft, reject
+from storage.errors import PriceBookNotFound
+from storage.governance_log import read_log
+from storage.price_books import list_price_books, live_version
+from storage.watched_figures import add_reading
+
+app = typer.Typer(help="Versions of the prices: what changed, who approved, and the way back.")
+
+_By = Annotated[str | None, typer.Option(help="Who does this; the user of this computer if none.")]
+_Reason = Annotated[str, typer.Option(help="Why; kept on record.")]
+
+
+@app.command("list")
+def list_command(
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 20,
+) -> None:
+    """List versions and drafts, the newest first."""
+    with database(load_settings()) as engine, reading(engine) as conn:
+        books, drafts = list_price_books(conn, limit=limit), list_drafts(conn, limit=limit)
+    table = Table("version", "live since (UTC)", "status", "changes", "run", "approved by", "note")
+    made = {draft.version: draft for draft in drafts}
+    for book in books:
+        draft = made.get(book.version)
+        table.add_row(
+            str(book.version),
+            f"{book.published_at:%Y-%m-%d %H:%M:%S}",
+            book.status,
+            f"{book.changes:,}",
+            "" if book.run_id is None else str(book.run_id),
+            escape(_consents(draft)) if draft else "",
+            escape(book.note),
+        )
+    out.print(table)
+    for draft in drafts:
+        if draft.status in ("draft", "approved", "releasing"):
+            print_draft(draft)
+
+
+@app.command("diff")
+def diff_command(
+    older: Annotated[
+        int | None, typer.Argument(help="Version compared from; the one before NEWER if none.")
+    ] = None,
+    newer: Annotated[
+        int | None, typer.Argument(help="Version compared with; the live one if none.")
+    ] = None,
+    draft: Annotated[int | None, typer.Option(help="Compare this draft with the live one.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Show the largest so many.")] = 20,
+) -> None:
+    """Show what changed between two versions, why, and what it should bring."""
+    with database(load_settings()) as engine, reading(engine) as conn:
+        if draft is not None:
+            found = diff_draft(conn, read_draft(conn, draft), limit=limit)
+        else:
+            live = live_version(conn)
+            last = newer if newer is not None else live
+            if last is None:
+                raise PriceBookNotFound("no price book was published yet")
+            first = older if older is not None else last - 1
+            found = diff_books(conn, first, last, limit=limit)
+    print_diff(found)
+
+
+@app.command("approve")
+def approve_command(
+    draft: Annotated[int, typer.Argument(help="The draft.")],
+    by: _By = None,
+    note: Annotated[str, typer.Option(help="Kept with the approval.")] = "",
+) -> None:
+    """Approve a draft; it goes live at once unless it has a later time."""
+    settings = load_settings()
+    with database(settings) as engine:
+        found, version = approve_draft(
+            engine,
+            draft,
+            now=utc_now(),
+            by=operator(by),
+            four_eyes=settings.four_eyes,
+            note=note,
+        )
+    print_draft(found)
+    if version is not None:
+        out.print(f"price book [bold]{version}[/] is live, made of run {found.run_id}")
+
+
+@app.command("reject")
+def reject_command(
+    draft: Annotated[int, typer.Argument(help="The draft.")], reason: _Reason, by: _By = None
+) -> None:
+    """Give a draft up."""
+    with database(load_settings()) as engine, writing(engine) as conn:
+        found = reject(conn, draft, at=utc_now(), by=operator(by), reason=reason)
+    print_draft(found)
+
+
+@app.command("rollback")
+def rollback_command(
+    version: Annotated[
+        int | None, typer.Argument(help="Version whose prices come back; the last one if none.")
+    ] = None,
+    reason: _Reason = "",
+    while_frozen: Annotated[bool, typer.Option(help="Do it although prices are frozen.")] = False,
+    by: _By = None,
+) -> None:
+    """Bring all prices back to a version, as a new version. The service takes it up in seconds."""
+    with database(load_settings()) as engine:
+        with reading(engine) as conn:
+            live = live_version(conn)
+        if live is None:
+            raise PriceBookNotFound("no price book was published yet")
+        to = live - 1 if version is None else version
+        made = roll_back_to(
+            engine,
+            to,
+            now=utc_now(),
+            by=operator(by),
+            reason=reason,
+            while_frozen=while_frozen,
+        )
+    out.print(f"price book [bold]{made}[/] is live with the prices of {to}")
+
+
+@app.command("advance")
+def advance_command() -> None:
+    """Do what is due once: scheduled books, next stages, broken bands.
+
+    `pricewright serve` does so all the time.
+    """
+    with database(load_settings()) as engine:
+        work = keep_releases(engine, now=utc_now())
+    out.print(
+        f"{len(work.versions)} went live, {len(work.rolled_back)} rolled back, "
+        f"{len(work.overtaken)} overtaken, {len(work.frozen)} frozen"
+    )
+
+
+@app.command("reading")
+def reading_command(
+    figure: Annotated[str, typer.Argument(help="Name of the figure, such as conversion.")],
+    value: Annotated[float, typer.Argument(help="Its value now.")],
+) -> None:
+    """Tell a watched figure's value; a broken band brings the old prices back."""
+    with database(load_settings()) as engine:
+        now = utc_now()
+        with writing(engine) as conn:
+            add_reading(conn, figure, value, at=now)
+        work = keep_releases(engine, now=now)
+    for draft in work.rolled_back:
+        out.print(f"[bold red]the release of draft {draft} was rolled back[/]")
+
+
+@app.command("log")
+def log_command(
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 30,
+) -> None:
+    """Show who did what, the newest first."""
+    with database(load_settings()) as engine, reading(engine) as conn:
+        lines = read_log(conn, limit=limit)
+    table = Table("at (UTC)", "who", "what", "draft", "version", "detail")
+    for line in lines:
+        detail = ", ".join(f"{name} {value}" for name, value in line.detail.items() if value)
+        table.add_row(
+            f"{line.at:%Y-%m-%d %H:%M:%S}",
+            escape(line.actor),
+            line.action.replace("_", " "),
+            str(line.draft_id or ""),
+            str(line.version or ""),
+            escape(detail),
+        )
+    out.print(table)
+
+
+def print_draft(draft: Draft) -> None:
+    """Where a draft stands."""
+    when = f", due {draft.next_stage_at:%Y-%m-%d %H:%M} UTC" if draft.next_stage_at else ""
+    stages = f", stage {draft.stages_done} of {draft.stages}" if draft.stages > 1 else ""
+    out.print(
+        f"draft [bold]{draft.draft_id}[/] of run {draft.run_id} by {escape(draft.created_by)}: "
+        f"{draft.status}{stages}{when}{f' ({escape(draft.reason)})' if draft.reason else ''}"
+    )
+    if draft.status == "draft":
+        given = len(draft.approvals)
+        out.print(f"  waits for {draft.approvals_needed - given} approval(s)")
+
+
+def print_diff(diff: BookDiff) -> None:
+    """What changed, in figures and in the largest changes."""
+    out.print(
+        f"{diff.older or 'nothing'} to {escape(diff.newer)}: {diff.changes:,} prices differ: "
+        f"{diff.raised:,} up, {diff.lowered:,} down, {diff.added:,} new, {diff.removed:,} gone; "
+        f"{diff.average_change:.1%} on average"
+    )
+    for effect in diff.effects:
+        out.print(
+            f"  expected a period in {effect.currency}: revenue {effect.revenue_before:,.2f} to "
+            f"{effect.revenue:,.2f}, profit {effect.profit_before:,.2f} to {effect.profit:,.2f}"
+        )
+    if not diff.largest:
+        return
+    table = Table("product", "market", "tier", "before", "after", "run", "why")
+    for change in diff.largest:
+        table.add_row(
+            escape(change.sku),
+            escape(change.market),
+            change.tier,
+            str(change.before or ""),
+            str(change.after or ""),
+            "" if change.run_id is None else str(change.run_id),
+            ", ".join(reason.code.value.replace("_", " ") for reason in change.reasons[:2]),
+        )
+    out.print(table)
+
+
+def _consents(draft: Draft) -> str:
+    if draft.approvals_needed == 0:
+        return "the budget"
+    return ", ".join(approval.approved_by for approval in draft.approvals)

@@ -1,0 +1,190 @@
+"""Proposals of prices: what waits, what it changes, and the word that lets it go live."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+
+from fastapi import APIRouter, Path, Query
+from pydantic import Field
+
+from api.dependencies import Operator, Reading, Running, Service
+from api.errors import (
+    DatabaseAway,
+    DraftNotFound,
+    InvalidRequest,
+    NotAnOperator,
+    NotPossibleNow,
+    UnexpectedFailure,
+    problem_responses,
+)
+from api.jobs.release import approve_draft
+from api.routes.documents import Document, UtcTime
+from api.routes.price_book_changes import DiffDocument
+from storage import errors as stored
+from storage.book_diff import diff_draft
+from storage.database import writing
+from storage.drafts import Draft, list_drafts, read_draft, reject
+
+router = APIRouter(prefix="/v1/price-book-drafts", tags=["governance"])
+
+_Number = Annotated[int, Path(ge=1, le=2**62)]
+
+
+class ApprovalDocument(Document):
+    """One person's consent."""
+
+    by: str
+    at: UtcTime
+    note: str
+
+
+class DraftDocument(Document):
+    """A proposed price book."""
+
+    draft: int
+    run: int
+    status: str = Field(
+        description="`draft`, `approved`, `releasing`, `released`, `rejected` or `rolled_back`"
+    )
+    version: int | None = Field(description="The price book that its last stage made")
+    created_at: UtcTime
+    created_by: str
+    note: str
+    review: dict[str, Any] = Field(description="What it changes, against the change budget")
+    approvals_needed: int
+    approvals: list[ApprovalDocument]
+    stages: int
+    stages_done: int
+    next_stage_at: UtcTime | None
+    reason: str = Field(description="Why it was rejected or rolled back")
+
+    @classmethod
+    def of(cls, draft: Draft) -> Self:
+        """The wire form."""
+        return cls(
+            draft=draft.draft_id,
+            run=draft.run_id,
+            status=draft.status,
+            version=draft.version,
+            created_at=draft.created_at,
+            created_by=draft.created_by,
+            note=draft.note,
+            review=dict(draft.review),
+            approvals_needed=draft.approvals_needed,
+            approvals=[
+                ApprovalDocument(by=item.approved_by, at=item.approved_at, note=item.note)
+                for item in draft.approvals
+            ],
+            stages=draft.stages,
+            stages_done=draft.stages_done,
+            next_stage_at=draft.next_stage_at,
+            reason=draft.reason,
+        )
+
+
+class DraftsDocument(Document):
+    """The newest drafts, the newest first."""
+
+    drafts: list[DraftDocument]
+
+
+class WordDocument(Document):
+    """What somebody says to a draft."""
+
+    note: str = Field(default="", max_length=2000)
+
+
+@router.get(
+    "",
+    operation_id="list_drafts",
+    summary="Proposals of prices",
+    responses=problem_responses(InvalidRequest, DatabaseAway, UnexpectedFailure),
+)
+def read_drafts(
+    conn: Reading,
+    status: Annotated[str | None, Query(description="Only those of this status")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+) -> DraftsDocument:
+    """What was proposed, by whom, and where it stands."""
+    found = list_drafts(conn, status=status, limit=limit)
+    return DraftsDocument(drafts=[DraftDocument.of(draft) for draft in found])
+
+
+@router.get(
+    "/{draft}",
+    operation_id="read_draft",
+    summary="One proposal of prices",
+    responses=problem_responses(DraftNotFound, InvalidRequest, DatabaseAway, UnexpectedFailure),
+)
+def read_one_draft(conn: Reading, draft: _Number) -> DraftDocument:
+    """Where a draft stands, and what it changes against the change budget."""
+    return DraftDocument.of(_found(conn, draft))
+
+
+@router.get(
+    "/{draft}/diff",
+    operation_id="diff_draft",
+    summary="What a proposal would change",
+    responses=problem_responses(DraftNotFound, InvalidRequest, DatabaseAway, UnexpectedFailure),
+)
+def read_draft_diff(
+    conn: Reading, draft: _Number, limit: Annotated[int, Query(ge=0, le=1000)] = 20
+) -> DiffDocument:
+    """What a draft would change of the live book, why, and what it should bring."""
+    return DiffDocument.of(diff_draft(conn, _found(conn, draft), limit=limit))
+
+
+_CHANGING = problem_responses(
+    DraftNotFound, NotAnOperator, NotPossibleNow, InvalidRequest, DatabaseAway, UnexpectedFailure
+)
+
+
+@router.post(
+    "/{draft}/approve", operation_id="approve_draft", summary="Approve", responses=_CHANGING
+)
+def approve_one(
+    service: Running, operator: Operator, draft: _Number, word: WordDocument
+) -> DraftDocument:
+    """Consent to a draft. It goes live at once unless it has a later time."""
+    try:
+        found, version = approve_draft(
+            service.engine,
+            draft,
+            now=datetime.now(UTC),
+            by=operator,
+            four_eyes=service.settings.four_eyes,
+            note=word.note,
+        )
+    except stored.DraftNotFound as error:
+        raise DraftNotFound(str(error)) from None
+    except stored.NotPossibleNow as error:
+        raise NotPossibleNow(str(error)) from None
+    if version is not None:
+        serve_at_once(service)
+    return DraftDocument.of(found)
+
+
+@router.post("/{draft}/reject", operation_id="reject_draft", summary="Reject", responses=_CHANGING)
+def reject_one(
+    service: Running, operator: Operator, draft: _Number, word: WordDocument
+) -> DraftDocument:
+    """Give a draft up. Stages of it that are live stay so."""
+    try:
+        with writing(service.engine) as conn:
+            found = reject(conn, draft, at=datetime.now(UTC), by=operator, reason=word.note)
+    except stored.DraftNotFound as error:
+        raise DraftNotFound(str(error)) from None
+    except stored.NotPossibleNow as error:
+        raise NotPossibleNow(str(error)) from None
+    return DraftDocument.of(found)
+
+
+def serve_at_once(service: Service) -> None:
+    """Take up the new price book in this process without waiting for the next poll."""
+    service.live.refresh()
+
+
+def _found(conn: Reading, draft: int) -> Draft:
+    try:
+        return read_draft(conn, draft)
+    except stored.DraftNotFound as error:
+        raise DraftNotFound(str(error)) from None

@@ -1,0 +1,198 @@
+"""Proposing prices, the kill switch, and the readings of watched figures."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime, Field
+
+from api.dependencies import Operator, Reading, Running
+from api.errors import (
+    DatabaseAway,
+    InvalidRequest,
+    NoPriceForMarket,
+    NotAnOperator,
+    NotPossibleNow,
+    UnexpectedFailure,
+    problem_responses,
+)
+from api.jobs.release import keep_releases, release
+from api.jobs.release_terms import terms_of
+from api.routes.documents import Document, UtcTime
+from api.routes.drafts import DraftDocument
+from pricing.errors import InvalidLimits
+from storage import errors as stored
+from storage.database import writing
+from storage.freezes import Freeze, freeze, freezes_in_force, unfreeze
+from storage.watched_figures import add_reading
+
+router = APIRouter(prefix="/v1", tags=["governance"])
+
+_CHANGING = problem_responses(NotAnOperator, InvalidRequest, DatabaseAway, UnexpectedFailure)
+
+
+class FreezeDocument(Document):
+    """Frozen prices."""
+
+    market: str | None = Field(description="Null for all markets")
+    since: UtcTime
+    by: str
+    reason: str
+
+    @classmethod
+    def of(cls, item: Freeze) -> "FreezeDocument":
+        """The wire form."""
+        return cls(market=item.market, since=item.frozen_at, by=item.frozen_by, reason=item.reason)
+
+
+class FreezesDocument(Document):
+    """All that is frozen now."""
+
+    freezes: list[FreezeDocument]
+
+
+class FreezeRequest(Document):
+    """What to freeze, and why."""
+
+    reason: str = Field(min_length=1, max_length=2000)
+    market: str | None = None
+
+
+class ReadingRequest(Document):
+    """A value of a watched figure."""
+
+    figure: str = Field(min_length=1, max_length=200)
+    value: float = Field(allow_inf_nan=False)
+
+
+class ReadingDocument(Document):
+    """What came of a reading."""
+
+    rolled_back: list[int] = Field(description="Drafts whose release was rolled back")
+
+
+class ProposalRequest(Document):
+    """A decision run that should go live, and how."""
+
+    run: int = Field(ge=1, le=2**62)
+    note: str = Field(default="", max_length=2000)
+    activate_at: AwareDatetime | None = None
+    stages: list[float] = Field(default=[1.0], max_length=50)
+    first_markets: list[str] = Field(default=[], max_length=1000)
+    pause_hours: float = Field(default=1.0, ge=0, le=8760)
+    keep_together: str = Field(default="sku", description="`sku` or `category`")
+    watches: list[str] = Field(
+        default=[], max_length=50, examples=[["conversion:0.9:"]], description="FIGURE:LOW:HIGH"
+    )
+    watch_hours: float = Field(default=168.0, ge=0, le=8760)
+
+
+@router.get(
+    "/freezes",
+    operation_id="list_freezes",
+    summary="What is frozen",
+    responses=problem_responses(DatabaseAway, UnexpectedFailure),
+)
+def read_freezes(conn: Reading) -> FreezesDocument:
+    """The freezes in force, the oldest first."""
+    return FreezesDocument(freezes=[FreezeDocument.of(item) for item in freezes_in_force(conn)])
+
+
+@router.post(
+    "/freezes",
+    operation_id="freeze",
+    summary="Freeze prices",
+    responses={**_CHANGING, **problem_responses(NoPriceForMarket)},
+)
+def freeze_prices(service: Running, operator: Operator, request: FreezeRequest) -> FreezesDocument:
+    """The kill switch: nothing goes live until it is lifted; what is live is served on."""
+    try:
+        with writing(service.engine) as conn:
+            freeze(
+                conn,
+                at=datetime.now(UTC),
+                by=operator,
+                reason=request.reason,
+                market=request.market,
+            )
+            return read_freezes(conn)
+    except stored.UnknownMarket as error:
+        raise NoPriceForMarket(str(error)) from None
+
+
+@router.delete(
+    "/freezes",
+    operation_id="unfreeze",
+    summary="Let prices change again",
+    responses={**_CHANGING, **problem_responses(NoPriceForMarket)},
+)
+def unfreeze_prices(
+    service: Running,
+    operator: Operator,
+    market: Annotated[str | None, Query(description="Only the freezes of this market")] = None,
+) -> FreezesDocument:
+    """Lift all freezes, or those of one market; answers what is still frozen."""
+    try:
+        with writing(service.engine) as conn:
+            unfreeze(conn, at=datetime.now(UTC), by=operator, market=market)
+            return read_freezes(conn)
+    except stored.UnknownMarket as error:
+        raise NoPriceForMarket(str(error)) from None
+
+
+@router.post(
+    "/figure-readings",
+    operation_id="add_reading",
+    summary="Tell a watched figure's value",
+    responses=_CHANGING,
+)
+def add_figure_reading(
+    service: Running,
+    operator: Operator,  # noqa: ARG001  (who may)
+    request: ReadingRequest,
+) -> ReadingDocument:
+    """A figure that leaves its band brings the prices from before its release back."""
+    now = datetime.now(UTC)
+    with writing(service.engine) as conn:
+        add_reading(conn, request.figure, request.value, at=now)
+    work = keep_releases(service.engine, now=now)
+    if work.rolled_back or work.versions:
+        service.live.refresh()
+    return ReadingDocument(rolled_back=list(work.rolled_back))
+
+
+@router.post(
+    "/price-book-drafts",
+    operation_id="propose",
+    summary="Propose the prices of a run",
+    responses={**_CHANGING, **problem_responses(NotPossibleNow)},
+)
+def propose_run(service: Running, operator: Operator, request: ProposalRequest) -> DraftDocument:
+    """They go live at once inside the change budget; else they wait for an approval."""
+    try:
+        terms = terms_of(
+            service.settings,
+            activate_at=request.activate_at,
+            stages=request.stages,
+            first_markets=request.first_markets,
+            pause=timedelta(hours=request.pause_hours),
+            keep_together=request.keep_together,
+            watches=request.watches,
+            watch_for=timedelta(hours=request.watch_hours),
+        )
+        done = release(
+            service.engine,
+            request.run,
+            terms,
+            now=datetime.now(UTC),
+            by=operator,
+            note=request.note,
+        )
+    except (InvalidLimits, stored.RunNotFound) as error:
+        fault = {"field": "body", "message": str(error)}
+        raise InvalidRequest(str(error), errors=[fault]) from None
+    except stored.NotPossibleNow as error:
+        raise NotPossibleNow(str(error)) from None
+    if done.version is not None:
+        service.live.refresh()
+    return DraftDocument.of(done.draft)

@@ -1,0 +1,158 @@
+"""Governance over HTTP: who may, what waits, and how it comes to be served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Engine
+
+from api.server import serving
+from tests.api.conftest import quick_settings
+from tests.api.shop import PRICES
+from tests.api.test_release import TEA, scaled, store_run
+
+ANNA, BEN = ("a" * 20, "b" * 20)
+
+
+@pytest.fixture
+def client(shop: Engine) -> Iterator[httpx.Client]:
+    settings = quick_settings(shop, operators=f"anna:{ANNA},ben:{BEN}", four_eyes=True)
+    with serving(settings) as url, httpx.Client(base_url=url) as client:
+        yield client
+
+
+def as_operator(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+def propose(client: httpx.Client, run: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    answer = client.post(
+        "/v1/price-book-drafts", json={"run": run, **more}, headers=as_operator(ANNA)
+    )
+    assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def price(client: httpx.Client) -> str:
+    amount: str = client.get("/v1/prices/TEA-1?market=online").json()["price"]["amount"]
+    return amount
+
+
+def test_a_draft_is_proposed_looked_at_approved_served_and_rolled_back(
+    client: httpx.Client, shop: Engine
+) -> None:
+    run = store_run(shop, scaled(1.2))
+    draft = propose(client, run, note="spring")
+    assert (draft["status"], draft["created_by"], draft["version"]) == ("draft", "anna", None)
+    assert draft["review"]["report"]["changes"] == 4
+    assert client.get("/v1/price-book-drafts").json()["drafts"] == [draft]
+    diff = client.get("/v1/price-book-drafts/1/diff").json()
+    assert (diff["changes"], diff["raised"], diff["newer"]) == (4, 4, "draft 1")
+    assert diff["largest"][0]["reasons"]
+    same = client.post("/v1/price-book-drafts/1/approve", json={}, headers=as_operator(ANNA))
+    assert (same.status_code, "four eyes" in same.json()["detail"]) == (409, True)
+    assert price(client) == "4.99"
+    done = client.post("/v1/price-book-drafts/1/approve", json={}, headers=as_operator(BEN))
+    assert (done.json()["status"], done.json()["version"]) == ("released", 2)
+    assert done.json()["approvals"][0]["by"] == "ben"
+    assert price(client) == "5.99"  # at once, without waiting for a poll
+    back = client.post(
+        "/v1/price-books/1/rollback", json={"reason": "too dear"}, headers=as_operator(BEN)
+    )
+    assert back.json() == {"version": 3, "restored": 1}
+    assert price(client) == "4.99"
+    assert client.get("/v1/price-books/3/diff?against=2").json()["lowered"] == 4
+    assert client.get("/v1/price-book-drafts/1").json()["status"] == "rolled_back"
+
+
+def test_the_kill_switch_over_http(client: httpx.Client, shop: Engine) -> None:
+    run = store_run(shop, {**PRICES, TEA: 505})
+    number = propose(client, run)["draft"]
+    frozen = client.post("/v1/freezes", json={"reason": "look"}, headers=as_operator(ANNA))
+    assert frozen.json()["freezes"][0]["by"] == "anna"
+    answer = client.post(
+        f"/v1/price-book-drafts/{number}/approve", json={}, headers=as_operator(BEN)
+    )
+    assert answer.status_code == 409
+    assert "frozen by anna" in answer.json()["detail"]
+    assert price(client) == "4.99"
+    assert client.get("/v1/freezes").json() == frozen.json()
+    lifted = client.delete("/v1/freezes", headers=as_operator(BEN))
+    assert lifted.json() == {"freezes": []}
+    rejected = client.post(
+        f"/v1/price-book-drafts/{number}/reject", json={"note": "no"}, headers=as_operator(BEN)
+    )
+    assert (rejected.json()["status"], rejected.json()["reason"]) == ("rejected", "no")
+
+
+def test_a_reading_that_breaks_a_band_brings_old_prices_back(
+    client: httpx.Client, shop: Engine
+) -> None:
+    number = propose(client, store_run(shop, scaled(1.2)), watches=["conversion:0.9::1"])["draft"]
+    client.post(f"/v1/price-book-drafts/{number}/approve", json={}, headers=as_operator(BEN))
+    assert price(client) == "5.99"
+    answer = client.post(
+        "/v1/figure-readings",
+        json={"figure": "conversion", "value": 0.2},
+        headers=as_operator(ANNA),
+    )
+    assert answer.json() == {"rolled_back": [number]}
+    assert price(client) == "4.99"
+
+
+CHANGING = [
+    ("post", "/v1/price-book-drafts", {"run": 1}),
+    ("post", "/v1/price-book-drafts/1/approve", {}),
+    ("post", "/v1/price-book-drafts/1/reject", {}),
+    ("post", "/v1/price-books/1/rollback", {"reason": "x"}),
+    ("post", "/v1/freezes", {"reason": "x"}),
+    ("delete", "/v1/freezes", None),
+    ("post", "/v1/figure-readings", {"figure": "x", "value": 1}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CHANGING)
+@pytest.mark.parametrize("header", [None, "Bearer wrong", f"Basic {ANNA}", "Bearer"])
+def test_nobody_else_changes_anything(
+    client: httpx.Client, method: str, path: str, body: object, header: str | None
+) -> None:
+    headers = {} if header is None else {"authorization": header}
+    answer = client.request(method, path, json=body, headers=headers)
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    assert answer.json()["type"] == "/problems/not-an-operator"
+
+
+def test_while_no_operator_is_set_nobody_may(shop: Engine) -> None:
+    with serving(quick_settings(shop)) as url, httpx.Client(base_url=url) as client:
+        answer = client.post("/v1/freezes", json={"reason": "x"}, headers=as_operator(ANNA))
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("post", "/v1/price-book-drafts", {"run": 99}, 422),
+        ("post", "/v1/price-book-drafts", {"run": 1, "stages": [0.5]}, 422),
+        ("post", "/v1/price-book-drafts", {"run": 1, "watches": ["x"]}, 422),
+        ("post", "/v1/price-book-drafts/9/approve", {}, 404),
+        ("post", "/v1/price-book-drafts/9/reject", {}, 404),
+        ("get", "/v1/price-book-drafts/9", None, 404),
+        ("get", "/v1/price-book-drafts/9/diff", None, 404),
+        ("post", "/v1/price-books/9/rollback", {"reason": "x"}, 404),
+        ("post", "/v1/price-books/1/rollback", {"reason": ""}, 422),
+        ("get", "/v1/price-books/9/diff?against=1", None, 404),
+        ("post", "/v1/freezes", {"reason": "x", "market": "mars"}, 404),
+        ("delete", "/v1/freezes?market=mars", None, 404),
+        ("post", "/v1/figure-readings", {"figure": "", "value": 1}, 422),
+    ],
+)
+def test_what_cannot_be_done_is_a_problem(
+    client: httpx.Client, method: str, path: str, body: object, status: int
+) -> None:
+    answer = client.request(method, path, json=body, headers=as_operator(ANNA))
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,122 @@
+"""Governance on the command line, as a pricing manager uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from storage.database import reading
+from storage.price_books import load_price_book
+from tests.api.shop import PRICES, open_shop
+from tests.api.test_release import TEA, scaled, store_run
+from tests.databases import url_of
+from tests.end_to_end.command_line import CommandLine
+
+
+@pytest.fixture
+def shop(engine: Engine, tmp_path: Path) -> CommandLine:
+    open_shop(engine)
+    return CommandLine(tmp_path, {"DATABASE_URL": url_of(engine)})
+
+
+def served(engine: Engine) -> dict[tuple[str, str], int]:
+    with reading(engine) as conn:
+        return {(e.sku, e.market): e.price.minor for e in load_price_book(conn)}
+
+
+def test_too_much_change_waits_is_looked_at_approved_and_rolled_back(
+    shop: CommandLine, engine: Engine
+) -> None:
+    store_run(engine, scaled(1.2))
+    told = shop("publish", "--by", "anna", "--note", "spring")
+    assert told.status == 0
+    assert "average change is 2" in told.out
+    assert "nothing went live" in told.out
+    assert served(engine) == PRICES
+    told = shop("price-books", "diff", "--draft", "1")
+    assert "1 to draft 1: 4 prices differ: 4 up" in told.out
+    assert "expected a period in EUR: revenue" in told.out
+    told = shop("price-books", "approve", "1", "--by", "ben")
+    assert "price book 2 is live" in told.out
+    assert served(engine) == scaled(1.2)
+    assert "ben" in shop("price-books", "list").out
+    told = shop("price-books", "rollback", "--reason", "too dear", "--by", "anna")
+    assert "price book 3 is live with the prices of 1" in told.out
+    assert served(engine) == PRICES
+    told = shop("price-books", "diff", "1", "3")
+    assert "0 prices differ" in told.out
+    log = shop("price-books", "log").out
+    assert all(word in log for word in ("proposed", "approved", "went live", "rolled back"))
+
+
+def test_a_small_change_goes_live_at_once(shop: CommandLine, engine: Engine) -> None:
+    run = store_run(engine, {**PRICES, TEA: 505})
+    told = shop("publish")
+    assert f"price book 2 is live, made of run {run}; 1 of 4 prices changed" in told.out
+
+
+def test_the_kill_switch_on_the_command_line(shop: CommandLine, engine: Engine) -> None:
+    store_run(engine, {**PRICES, TEA: 505})
+    assert "all markets are frozen" in shop("freeze", "costs in cents", "--by", "anna").out
+    told = shop("publish")
+    assert told.status == 1
+    assert "frozen by anna" in told.err
+    assert "frozen" in shop("price-books", "rollback", "1").err
+    assert "1 freeze(s) lifted, 0 left" in shop("unfreeze").out
+    assert shop("publish").status == 0
+
+
+def test_four_eyes_from_the_environment(shop: CommandLine, engine: Engine) -> None:
+    shop.environment["PRICEWRIGHT_FOUR_EYES"] = "true"
+    store_run(engine, {**PRICES, TEA: 505})
+    shop("publish", "--by", "anna")
+    told = shop("price-books", "approve", "1", "--by", "anna")
+    assert (told.status, "four eyes" in told.err) == (1, True)
+    assert shop("price-books", "approve", "1", "--by", "ben").status == 0
+    assert served(engine)[TEA] == 505
+
+
+def test_a_staged_watched_release_goes_back_by_itself(shop: CommandLine, engine: Engine) -> None:
+    shop.environment["PRICEWRIGHT_BUDGET_SHARE_OF_PRODUCTS"] = "1"
+    store_run(engine, scaled(1.05))
+    told = shop("publish", "--first-market", "store-01", "--watch", "conversion:0.9:")
+    assert "is live, made of run 2, stage 1 of 2" in told.out
+    assert "stage 1 of 2, due" in shop("price-books", "list").out
+    assert shop("price-books", "advance").out.startswith("0 went live")
+    assert shop("price-books", "reading", "conversion", "0.5").out == ""
+    assert "was rolled back" in shop("price-books", "reading", "conversion", "0.5").out
+    assert served(engine) == PRICES
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("publish", "--stages", "half"), "0.1,0.5,1"),
+        (("publish", "--stages", "0.5"), "must rise"),
+        (("publish", "--watch", "conversion"), "conversion:0.9:1.2"),
+        (("publish", "--keep-together", "brand"), "'sku' or 'category'"),
+        (("publish", "--at", "tomorrow", "--market", "online"), "is no time"),
+        (("publish", "--at", "2030-01-01"), "whose clocks"),
+        (("price-books", "approve", "9"), "no draft 9"),
+        (("price-books", "reject", "9", "--reason", "x"), "no draft 9"),
+        (("price-books", "rollback", "9"), "no price book 9"),
+        (("price-books", "diff", "1", "9"), "no price book 9"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    shop: CommandLine, engine: Engine, arguments: tuple[str, ...], words: str
+) -> None:
+    store_run(engine, {**PRICES, TEA: 505})
+    told = shop(*arguments)
+    assert told.status != 0
+    assert words in told.err
+    assert served(engine) == PRICES
+
+
+def test_a_scheduled_book_says_when_in_utc(shop: CommandLine, engine: Engine) -> None:
+    store_run(engine, {**PRICES, TEA: 505})
+    told = shop("publish", "--at", "2030-07-01 06:00", "--market", "online")
+    assert "approved, due 2030-07-01 04:00 UTC" in told.out
+    assert served(engine) == PRICES
