@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.demand import ConstantElasticityDemand
@@ -107,10 +106,17 @@ def curves_through(
 
 def _reference_prices(panel: Panel) -> FloatArray:
     """(n,) the newest regular price, else the median price paid; NaN without rows."""
-    series = np.repeat(np.arange(len(panel)), panel.lengths)
-    rows = pd.DataFrame(
-        {"series": series, "regular": panel.regular_price, "price": panel.price}
-    ).groupby("series")
-    newest, middle = rows["regular"].last(), rows["price"].median()
-    reference = newest.fillna(middle).reindex(np.arange(len(panel)))
-    return reference.to_numpy(np.float64)
+    reference = np.full(len(panel), np.nan)
+    filled = np.flatnonzero(panel.lengths > 0)
+    if not len(filled):
+        return reference
+    rows = np.arange(len(panel.regular_price))
+    known = np.where(np.isfinite(panel.regular_price), rows, -1)
+    newest = np.maximum.reduceat(known, panel.offset[filled])
+    told = newest >= 0
+    reference[filled[told]] = panel.regular_price[newest[told]]
+    # The median costs a sort, so only series that need it pay for it.
+    for series in filled[~told].tolist():
+        paid = panel.price[panel.offset[series] : panel.offset[series + 1]]
+        reference[series] = np.median(paid)
+    return reference
