@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ class ScriptedServer:
         self.script: dict[str, Reply | Sequence[Reply]] = dict(script or {})
         self.asked: Counter[str] = Counter()
         self.agents: set[str] = set()
+        self.times: dict[str, list[float]] = {}
+        self.headers: dict[str, list[dict[str, str]]] = {}
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -46,12 +49,14 @@ class ScriptedServer:
         """Where it listens, without a slash at the end."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def reply(self, path: str, agent: str) -> Reply:
-        """The next answer for a path."""
+    def reply(self, path: str, headers: Mapping[str, str]) -> Reply:
+        """The next answer for a path; notes when it was asked for, and how."""
         with self._lock:
             turn = self.asked[path]
             self.asked[path] += 1
-            self.agents.add(agent)
+            self.agents.add(headers.get("User-Agent", ""))
+            self.times.setdefault(path, []).append(time.monotonic())
+            self.headers.setdefault(path, []).append(dict(headers))
         replies = self.script.get(path, html("<h1>nothing here</h1>", 404))
         if isinstance(replies, Reply):
             return replies
@@ -73,13 +78,16 @@ def _handler(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:
         timeout = 10
 
         def do_GET(self) -> None:
-            reply = script.reply(self.path, self.headers.get("User-Agent", ""))
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            reply = script.reply(self.path, dict(self.headers.items()))
             self.send_response(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
             self.wfile.write(reply.body)
+
+        do_POST = do_GET  # noqa: N815 - as the standard library has it
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -16,7 +17,9 @@ from scrapers.outcomes import Ledger, Observation, Outcome
 from scrapers.sites import Site
 from storage.database import reading, writing
 from storage.errors import DatabaseUnavailable
+from storage.match_reviews import decide, reviews
 from storage.offers import StoredOffer, latest_offers
+from storage.quarantine import held_offers, settle
 from storage.sites import save_site, start_crawl
 from storage.tables import offers as offers_table
 from storage.tables import outbox as outbox_table
@@ -196,6 +199,70 @@ def test_if_the_change_can_not_be_told_the_offer_is_not_stored_either(database: 
         crawl(database, seen("a", "35.00", "x", gtin=KETTLE.gtin))
     with reading(database) as conn:
         assert conn.scalar(sa.select(sa.func.count()).select_from(offers_table)) == 1
+
+
+def test_a_price_that_can_hardly_be_right_waits_for_another_route_and_is_not_told(
+    each_database: Engine,
+) -> None:
+    gtin = KETTLE.gtin
+    days = [START + timedelta(days=n) for n in range(4)]
+    crawl(each_database, seen("a", "40.00", "Kettle", gtin=gtin))
+    first = crawl(each_database, seen("a", "4.00", "Kettle", gtin=gtin, at=days[1]))
+    again = crawl(each_database, seen("a", "4.00", "Kettle", gtin=gtin, at=days[2]))
+    assert (first.held, again.held, first.changes + again.changes) == (1, 0, 0)
+    assert stored(each_database)["a"].offer.price == Money(4000, "EUR")
+    otherwise = seen("a", "4.00", "Kettle", gtin=gtin, at=days[3])
+    offer = replace(otherwise.offer, source=Source.MICRODATA)
+    assert crawl(each_database, replace(otherwise, offer=offer)).changes == 1
+    assert stored(each_database)["a"].offer.price == Money(400, "EUR")
+    with reading(each_database) as conn:
+        assert held_offers(conn) == ()
+
+
+def test_a_held_price_that_a_person_approves_counts_from_then_on(database: Engine) -> None:
+    crawl(database, seen("a", "40.00", "x", gtin=KETTLE.gtin))
+    crawl(database, seen("a", "4.00", "x", gtin=KETTLE.gtin))
+    with writing(database) as conn:
+        (held,) = held_offers(conn, site=SITE.name)
+        settle(conn, held.quarantine_id, release=True, by="ada", at=START)
+    assert crawl(database, seen("a", "4.10", "x", gtin=KETTLE.gtin)).held == 0
+    assert [change["old"] for change in told(database)] == [{"amount": "4.00", "currency": "EUR"}]
+
+
+def test_pages_that_all_turn_to_one_price_are_held_back(database: Engine) -> None:
+    crawl(database, *(seen(f"p{n}", f"{n + 20}.00", f"Thing {n}") for n in range(5)))
+    ledger = crawl(database, *(seen(f"p{n}", "22.00", f"Thing {n}") for n in range(5)))
+    assert ledger.held == 4  # the fifth asked that price before
+
+
+def test_a_match_in_doubt_is_put_to_a_person_whose_answer_stands(each_database: Engine) -> None:
+    doubtful = "Desk Lamp of metal"
+    ledger = crawl(each_database, seen("lamp", "30.00", doubtful))
+    with writing(each_database) as conn:
+        (review,) = reviews(conn, site=SITE.name)
+        decide(conn, review.review_id, same=True, by="ada", at=START)
+    assert (ledger.to_review, review.sku) == (1, "L1")
+    assert stored(each_database)["lamp"].offer.sku is None
+    crawl(each_database, seen("lamp", "30.00", "Now called something else entirely"))
+    offer = stored(each_database)["lamp"].offer
+    assert (offer.sku, offer.match_method, offer.match_score) == ("L1", "person", 1.0)
+
+
+def test_what_a_person_denied_is_never_matched_again(database: Engine) -> None:
+    crawl(database, seen("lamp", "30.00", "Desk Lamp of metal"))
+    with writing(database) as conn:
+        (review,) = reviews(conn)
+        decide(conn, review.review_id, same=False, by="ada", at=START)
+    crawl(database, seen("lamp", "30.00", "Heron Desk Lamp"))
+    assert stored(database)["lamp"].offer.sku is None
+    with reading(database) as conn:
+        assert reviews(conn) == ()
+
+
+def test_another_product_at_a_known_address_is_noticed(database: Engine) -> None:
+    crawl(database, seen("b", "24.50", "Wren Two Slice Toaster"))
+    ledger = crawl(database, seen("b", "24.50", "Garden gnome", gtin="4006381333948"))
+    assert ledger.moved_in == ["https://shop.example.com/b"]
 
 
 def test_more_offers_than_a_batch_are_all_stored(database: Engine) -> None:
