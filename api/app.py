@@ -36,6 +36,7 @@ from api.routes import (
     price_book_changes,
     price_books,
     problems,
+    promotions,
     quotes,
 )
 from api.routes.prices import PREFIX, PriceServing

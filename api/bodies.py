@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Request
 from fastapi.responses import Response
 
-from api.errors import BodyTooLarge, InvalidRequest, NotAnOperator
+from api.errors import BodyTooLarge, InvalidRequest
 from api.promotion_errors import invalid_field
 
 MAX_BODY: Final = 1 << 20
@@ -45,33 +45,6 @@ Raw = Annotated[bytes, Depends(_raw)]
 
 RawFile = Annotated[bytes, Depends(_file)]
 """A file sent as the body, of bounded length."""
-
-
-async def _operator(
-    request: Request,
-    authorization: Annotated[
-        str | None, Header(description="`Bearer TOKEN` of an operator", examples=["Bearer …"])
-    ] = None,
-) -> str:
-    """The operator who asks.
-
-    Raises:
-        NotAnOperator: there is no token, or nobody has this one.
-    """
-    scheme, _, token = (authorization or "").partition(" ")
-    known: Mapping[str, str] = request.app.state.service.settings.operator_tokens
-    name = known.get(token.strip()) if scheme.lower() == "bearer" else None
-    if name is None:
-        raise NotAnOperator(
-            "send `Authorization: Bearer TOKEN` with the token of an operator; they are set by "
-            "PRICEWRIGHT_OPERATORS",
-            headers={"www-authenticate": "Bearer"},
-        )
-    return name
-
-
-Editor = Annotated[str, Depends(_operator)]
-"""Name of the operator who changes something; it goes into the audit."""
 
 
 def decoded(raw: bytes, record: type[_T]) -> _T:

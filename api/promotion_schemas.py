@@ -5,11 +5,38 @@ from __future__ import annotations
 from typing import Any
 
 from api.bodies import schemas_of
-from api.quote_documents import QuoteDocument
+from api.promotion_documents import (
+    CodeBatchDocument,
+    CodeBatchesDocument,
+    CodesRequest,
+    HistoryDocument,
+    MonitorDocument,
+    PromotionDocument,
+    PromotionsDocument,
+    TryRequest,
+)
+from api.quote_documents import CartDocument, QuoteDocument
 from api.quoting import QuoteRequest
 from api.routes.quotes import CommitRequest
+from storage.promotion_terms import Terms
 
 
 def promotion_schemas() -> dict[str, Any]:
     """Schemas by name."""
-    return schemas_of([QuoteRequest, QuoteDocument, CommitRequest])
+    return schemas_of(
+        [
+            QuoteRequest,
+            QuoteDocument,
+            CommitRequest,
+            CartDocument,
+            Terms,
+            TryRequest,
+            PromotionDocument,
+            PromotionsDocument,
+            HistoryDocument,
+            MonitorDocument,
+            CodesRequest,
+            CodeBatchDocument,
+            CodeBatchesDocument,
+        ]
+    )

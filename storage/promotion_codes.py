@@ -73,7 +73,7 @@ def generate_codes(
     batch = _add_batch(conn, stored, pattern, actor=actor, at=at)
     public = _public_codes(conn)
     missing = count
-    while missing:
+    while missing or not count:  # to draw none is refused there, too
         drawn = draw_codes(checked, missing)
         folded = drawn.folded.astype(str).tolist()
         rows = zip(folded, drawn.printed.astype(str).tolist(), strict=True)

@@ -76,6 +76,15 @@ def fits(value: object, schema: Schema, description: Schema) -> bool:
 
 
 PROMOTION_PATHS = {
+    "/v1/promotions",
+    "/v1/promotions:try",
+    "/v1/promotions/{name}",
+    "/v1/promotions/{name}/schedule",
+    "/v1/promotions/{name}/withdraw",
+    "/v1/promotions/{name}/history",
+    "/v1/promotions/{name}/monitor",
+    "/v1/promotions/{name}/codes",
+    "/v1/promotions/{name}/codes.csv",
     "/v1/quotes",
     "/v1/quotes/{quote_id}",
     "/v1/quotes/{quote_id}/commit",
@@ -136,6 +145,10 @@ def test_every_refusal_is_described_as_a_problem_with_an_example(description: Sc
                 ProblemDocument.model_validate(example["value"])
 
 
+HALF_PRICE = {
+    "promotion": {"id": "half", "type": "percent_off", "percent": "50"},
+    "currency": "EUR",
+}
 REAL = [
     ("get", "/v1/prices/{sku}", "/v1/prices/TEA-1?market=online", None),
     ("post", "/v1/prices:batch", "/v1/prices:batch", {"skus": ["TEA-1", "X"], "market": "online"}),
@@ -151,6 +164,15 @@ REAL = [
         {"market": "online", "lines": [{"sku": "TEA-1"}], "codes": ["X"]},
     ),
     ("post", "/v1/quotes", "/v1/quotes", {"lines": [{"sku": "TEA-1"}]}),
+    (
+        "post",
+        "/v1/promotions:try",
+        "/v1/promotions:try",
+        {"cart": {"market": "online", "lines": [{"sku": "TEA-1"}]}, "terms": [HALF_PRICE]},
+    ),
+    ("post", "/v1/promotions", "/v1/promotions", HALF_PRICE),
+    ("get", "/v1/promotions", "/v1/promotions", None),
+    ("get", "/v1/promotions/{name}/monitor", "/v1/promotions/none/monitor", None),
     ("get", "/v1/quotes/{quote_id}", "/v1/quotes/none", None),
     ("post", "/v1/quotes/{quote_id}/cancel", "/v1/quotes/none/cancel", None),
     ("get", "/healthz", "/healthz", None),

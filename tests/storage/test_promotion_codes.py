@@ -119,6 +119,13 @@ def test_only_a_promotion_that_wants_unique_codes_gets_them(engine: Engine) -> N
             generate_codes(conn, "done", pattern="########", count=1, actor="ann", at=NOW)
 
 
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_codes_at_all_are_refused(engine: Engine, count: int) -> None:
+    open_promotion(engine, unique_codes=True)
+    with pytest.raises(CodesRefused, match="count"), writing(engine) as conn:
+        generate_codes(conn, "spring", pattern="#" * 9, count=count, actor="ann", at=NOW)
+
+
 def test_a_public_code_may_not_be_one_of_the_unique_codes(engine: Engine) -> None:
     open_promotion(engine, unique_codes=True)
     with writing(engine) as conn:
