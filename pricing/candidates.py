@@ -12,10 +12,15 @@ from pricing.guardrails import PriceBounds
 from pricing.policy import PricingPolicy
 from pricing.price_points import EndingRule, candidate_grid
 from pricing.relations import TiedRows
+from pricing.strategies import StrategyPlan
 
 
 def candidate_prices(
-    catalogue: Catalogue, bounds: PriceBounds, policy: PricingPolicy, tied: TiedRows
+    catalogue: Catalogue,
+    bounds: PriceBounds,
+    policy: PricingPolicy,
+    tied: TiedRows,
+    plan: StrategyPlan,
 ) -> tuple[IntArray, BoolArray]:
     """Candidates in minor units, the price in force first.
 
@@ -36,10 +41,45 @@ def candidate_prices(
             prices[rows, 1:], valid[rows, 1:] = candidate_grid(
                 bounds.lower[rows], bounds.upper[rows], _ladder(catalogue, policy, code, top), k
             )
+    _aim(prices, valid, catalogue, bounds, policy, plan)
     for family in _families(tied, n):
         _one_grid(family, prices, valid, catalogue, bounds, policy)
     valid[:, 1:] &= prices[:, 1:] != catalogue.price[:, None]
     return prices, valid
+
+
+def _aim(
+    prices: IntArray,
+    valid: BoolArray,
+    catalogue: Catalogue,
+    bounds: PriceBounds,
+    policy: PricingPolicy,
+    plan: StrategyPlan,
+) -> None:
+    """Put the presentable price next to each target in the last column, in place.
+
+    Next to it is the greatest one not above it; where the limits do not reach so low, the least one
+    that they allow. A price set by hand is taken as it is.
+    """
+    valid[plan.frozen, 1:] = False
+    aims = plan.aims & (bounds.hold == 0) & (bounds.lower <= bounds.upper) & ~plan.frozen
+    for code in range(len(catalogue.markets)):
+        rows = np.flatnonzero(aims & (catalogue.market.codes == code))
+        if len(rows) == 0:
+            continue
+        lower, upper = bounds.lower[rows], bounds.upper[rows]
+        wanted = np.clip(np.floor(plan.target[rows] + 1e-6), lower, upper).astype(np.int64)
+        ladder = _ladder(catalogue, policy, code, int(upper.max()))
+        if len(ladder):
+            below = np.searchsorted(ladder, wanted, side="right") - 1
+            rung = ladder[np.maximum(below, 0)]
+            above = ladder[np.minimum(np.searchsorted(ladder, lower), len(ladder) - 1)]
+            rung = np.where((below >= 0) & (rung >= lower), rung, above)
+        else:
+            rung = np.zeros(len(rows), dtype=np.int64)
+        rung = np.where(plan.exact[rows], wanted, rung)
+        inside = (rung >= lower) & (rung <= upper)
+        prices[rows[inside], -1], valid[rows[inside], -1] = rung[inside], True
 
 
 def _ladder(catalogue: Catalogue, policy: PricingPolicy, code: int, top: int) -> IntArray:

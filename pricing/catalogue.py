@@ -160,6 +160,8 @@ _OPTIONAL: Final[dict[str, tuple[Any, Any]]] = {
     "inputs_at": ("datetime64[s]", np.datetime64("NaT")),
     "money_currency": (np.str_, ""),
     "pack_size": (np.float64, np.nan),
+    "recent_units": (np.float64, np.nan),
+    "expires_at": ("datetime64[s]", np.datetime64("NaT")),
 }
 _MONEY: Final = (
     "price",
@@ -202,6 +204,8 @@ class Catalogue:
         money_currency: (n,) ISO code in which cost and price were stated; `""` where the source
             said none and the market's own is taken.
         pack_size: (n,) content of a pack in the product's own unit.
+        recent_units: (n,) units sold in the last full period.
+        expires_at: (n,) when the goods on hand expire.
 
     Raises:
         InvalidCatalogue: columns of unequal length, a repeated (sku, market), or a value that
@@ -227,6 +231,8 @@ class Catalogue:
     inputs_at: TimeArray = field(default_factory=_left_out)
     money_currency: StrArray = field(default_factory=_left_out)
     pack_size: FloatArray = field(default_factory=_left_out)
+    recent_units: FloatArray = field(default_factory=_left_out)
+    expires_at: TimeArray = field(default_factory=_left_out)
 
     def __post_init__(self) -> None:
         n = len(self.sku)

@@ -33,9 +33,12 @@ from pricing.policy import PricingPolicy
 from pricing.relation_groups import RelationGroups
 from pricing.relations import TiedRows, tie
 from pricing.sanity import plausible_offers, reasons_to_hold
+from pricing.strategies import StrategyPlan, plan_strategies
 from pricing.tied_choice import choose_tied
 
 __all__ = ["Objective", "PricingPolicy", "decide"]
+
+_OF_DEMAND: Final = int(Limit.MISSING_DEMAND | Limit.IMPLAUSIBLE_DEMAND)
 
 _NUDGE: Final = 1e-6
 """Relative step of price by which the direction of the objective is told."""
@@ -88,13 +91,19 @@ def decide(
     in_force, _ = demand.price_elasticity(_major(catalogue.price, catalogue))
     hold = reasons_to_hold(catalogue, policy.limits, in_force, at=decided_at)
     hold |= np.where(demand.known, 0, int(Limit.MISSING_DEMAND))
+    plan = plan_strategies(
+        policy.strategies, catalogue, demand, competitors, at=decided_at, context=context
+    )
+    # A target needs no demand curve.
+    hold = np.where(plan.aims, hold & ~_OF_DEMAND, hold)
     bounds.hold[:] |= hold
     broken = violations(catalogue.price, catalogue, competitors, policy.limits)
     tied = tie(policy.relations, catalogue)
-    prices, valid = candidate_prices(catalogue, bounds, policy, tied)
+    prices, valid = candidate_prices(catalogue, bounds, policy, tied, plan)
     rate = policy.rate_of(catalogue)
     price = _major(prices, catalogue)
     worth = worth_of(price, policy.objective, catalogue, demand, competitors, context)
+    worth = _aimed(worth, price, plan, catalogue)
     limits = _joint_limits(price, valid, worth, rate, catalogue, competitors, policy)
     if len(tied) == 0 and cross is None:
         value = np.nan_to_num(worth.total * rate[:, None], nan=0.0)
@@ -122,7 +131,7 @@ def decide(
     refused |= _relations_broken(np.where(refused != 0, catalogue.price, decided), changed, tied)
     decided = np.where(refused != 0, catalogue.price, decided)
     changed &= refused == 0
-    held = np.where(changed, 0, refused | passed_over | _without_candidates(bounds, valid))
+    held = np.where(changed, 0, refused | passed_over | _without_candidates(bounds, valid, plan))
 
     moved = _cross_shift(decided, catalogue, cross)
     at_lower, at_upper = _pressed(
@@ -143,8 +152,8 @@ def decide(
         upper=bounds.upper,
         lower_limit=bounds.lower_limit,
         upper_limit=bounds.upper_limit,
-        at_lower=at_lower & (held == 0),
-        at_upper=at_upper & (held == 0),
+        at_lower=at_lower & (held == 0) & ~plan.aims,
+        at_upper=at_upper & (held == 0) & ~plan.aims,
         units=after.units,
         units_low=after.units_low,
         units_high=after.units_high,
@@ -155,6 +164,7 @@ def decide(
         elasticity=elasticity,
         elasticity_std_error=std_error,
         solve=solve,
+        path=plan.path,
     )
 
 
@@ -218,7 +228,7 @@ def _choose(
     return column, passed_over, solve
 
 
-def _without_candidates(bounds: PriceBounds, valid: BoolArray) -> IntArray:
+def _without_candidates(bounds: PriceBounds, valid: BoolArray, plan: StrategyPlan) -> IntArray:
     """(n,) `Limit` bits of the rows that had nothing to choose but the price in force."""
     none = ~valid[:, 1:].any(axis=1)
     why = np.where(
@@ -230,6 +240,7 @@ def _without_candidates(bounds: PriceBounds, valid: BoolArray) -> IntArray:
             int(Limit.PRICE_ENDING),
         ),
     )
+    why = np.where(plan.frozen, int(Limit.STRATEGY), why)
     return np.where(none, why, 0)
 
 
@@ -258,6 +269,23 @@ def _pressed(
         rise += (beyond.moving - here.moving) * _cross_shift(price, catalogue, cross)
         rise += np.log1p(_NUDGE) * cross.back(np.nan_to_num(here.moving))
     return (price <= lowest) & (rise < 0), (price >= highest) & (rise > 0)
+
+
+def _aimed(worth: Worth, price: FloatArray, plan: StrategyPlan, catalogue: Catalogue) -> Worth:
+    """The worth, and where a strategy aims at a price, the money by which each candidate misses it.
+
+    Misses weigh as much as the sales of the row, so that a joint limit is spent where it counts.
+    """
+    rows = np.flatnonzero(plan.aims)
+    if len(rows) == 0:
+        return worth
+    aim = (plan.target / catalogue.scale)[rows, None]
+    sold = np.nan_to_num(worth.units[rows, :1])
+    weight = np.where(sold > 0, sold, 1.0) * price[rows, :1]
+    moving, fixed = worth.moving.copy(), _or_nothing(worth.fixed, price)
+    moving[rows] = 0.0
+    fixed[rows] = np.nan_to_num(-weight * np.abs(price[rows] / aim - 1.0))
+    return Worth(moving, fixed, worth.units)
 
 
 def _or_nothing(fixed: FloatArray | None, like: FloatArray) -> FloatArray:

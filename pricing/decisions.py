@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import BoolArray, FloatArray, IntArray, frozen
-from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
+from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels
 from pricing.errors import InvalidCatalogue
 from pricing.guardrails import MISSING_INPUT, NO_CHANGE_NOW, Limit
 from pricing.list_price import SolveReport
 from pricing.money import Money
+from pricing.strategies import OPTIMISED
 
 
 class Action(IntEnum):
@@ -49,6 +50,8 @@ class ReasonCode(StrEnum):
     """lowest (amount), offers: what the competition asks"""
     PRICE_IN_FORCE_BREAKS = "price_in_force_breaks"
     """limit: a hard limit that the price in force does not meet"""
+    STRATEGY = "strategy"
+    """path: the strategies that spoke, the last one being that which claimed the row"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ class Decisions:
         elasticity: (n,) own-price elasticity at the price in force.
         elasticity_std_error: (n,) its standard error; NaN where the model gives none.
         solve: how the joint problem was solved, and how good the answer is.
+        path: (n,) which strategies spoke and which claimed the row; None where nobody noted it.
     """
 
     catalogue: Catalogue
@@ -141,6 +145,7 @@ class Decisions:
     elasticity: FloatArray
     elasticity_std_error: FloatArray
     solve: SolveReport
+    path: Labels | None = None
 
     def __post_init__(self) -> None:
         if self.decided_at.tzinfo is None:
@@ -229,6 +234,8 @@ class Decisions:
                     "cap_limit": Limit(int(self.upper_limit[row])).names[0],
                 },
             )
+        if self.path is not None and self.path[row] not in ("", OPTIMISED):
+            yield Reason(ReasonCode.STRATEGY, {"path": self.path[row]})
         for limit in Limit(int(self.broken_before[row])).names:
             yield Reason(ReasonCode.PRICE_IN_FORCE_BREAKS, {"limit": limit})
         for binds, which, bound in (

@@ -6,6 +6,7 @@
     │   └── CurrencyMismatch    two currencies met in one sum or comparison
     ├── InvalidCatalogue        columns of unequal length, a repeated key, a value out of range
     ├── InvalidLimits           a guardrail or an objective set outside its safe range
+    ├── InvalidStrategy         a strategy or a rules file that cannot be meant
     ├── InfeasibleLimits        joint limits that no set of prices can satisfy together
     ├── InvalidPriceHistory     price rows that do not describe one price at each moment
     ├── InvalidRulePack         a rule of law that is incomplete, or names no article
@@ -41,6 +42,10 @@ class InvalidCatalogue(PricingError, ValueError):
 
 class InvalidLimits(PricingError, ValueError):
     """A limit is set outside the range in which it still protects anybody."""
+
+
+class InvalidStrategy(PricingError, ValueError):
+    """A strategy, or an entry of a rules file, that cannot be meant; correct the field it names."""
 
 
 class InfeasibleLimits(PricingError):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from pricing.joint_limits import JointTargets
 from pricing.objective import Objective
 from pricing.price_points import EndingRule
 from pricing.relations import Relation
+from pricing.strategies import Strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class PricingPolicy:
         time_limit: seconds that the joint problem may take.
         joint: other limits on all prices together.
         relations: what must hold between prices.
+        strategies: which rule aims at which price; rows that none claims are optimised.
         gap: share of the objective's bound below which a better answer is not searched for.
     """
 
@@ -45,6 +49,7 @@ class PricingPolicy:
     joint: JointTargets = field(default_factory=JointTargets)
     gap: float = 1e-4
     relations: tuple[Relation, ...] = ()
+    strategies: tuple[Strategy, ...] = ()
 
     def __post_init__(self) -> None:
         if self.max_changes is not None and self.max_changes < 0:
@@ -57,6 +62,11 @@ class PricingPolicy:
             raise InvalidLimits(f"gap {self.gap} must be a share from 0 to below 1")
         if any(rate <= 0 for rate in self.exchange_rates.values()):
             raise InvalidLimits("exchange_rates must be above zero")
+
+    def document(self) -> dict[str, Any]:
+        """The policy as plain values, for storage: times as ISO text, kinds by name."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
 
     @property
     def couples_rows(self) -> bool:
@@ -84,3 +94,13 @@ class PricingPolicy:
         by_market = np.array([self.exchange_rates[currency] for currency in currencies])
         rate: FloatArray = by_market[catalogue.market.codes]
         return rate
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -16,6 +16,7 @@ from pricing.catalogue import UNKNOWN, Catalogue, Labels
 from storage.bulk import read_columns
 from storage.dated import values_on
 from storage.markets import list_markets, market_id, market_ids
+from storage.price_ages import price_ages
 from storage.price_books import prices_at, version_at
 from storage.products import chosen_products, product_frame
 from storage.tables import costs, sales, stock
@@ -33,7 +34,7 @@ def read_catalogue(
 
     The price is that of the price book in force; before there was one, the newest regular price
     on record, or what was paid where no regular price is known. Cost and stock are the newest up
-    to the market's local date.
+    to the market's local date. Earlier prices and their times are those of price books.
 
     Args:
         conn: an open transaction.
@@ -68,6 +69,7 @@ def read_catalogue(
     labels = Labels.of(market_codes[market_rows][order] if len(rows) else ())
     days = np.array([local_day[number] for number in place.tolist()], dtype="datetime64[D]")
     cost = values_on(conn, costs.c.valid_from, costs.c.cost_minor, product, place, days, chosen)
+    ages = price_ages(conn, product, place, at=at)
     return Catalogue(
         sku=names["sku"].to_numpy(dtype=np.str_)[rows],
         market=labels,
@@ -77,6 +79,10 @@ def read_catalogue(
         price=price,
         cost=np.where(np.isnan(cost), UNKNOWN, cost).astype(np.int64),
         stock=values_on(conn, stock.c.counted_at, stock.c.units, product, place, days, chosen),
+        price_day_ago=ages.day_ago,
+        price_week_ago=ages.week_ago,
+        changed_at=ages.changed_at,
+        pack_size=names["pack_size"].to_numpy(dtype=np.float64)[rows],
     )
 
 

@@ -61,6 +61,7 @@ _COLUMNS: Final[dict[str, Kind]] = {
     **dict.fromkeys(_CODES, "int"),
     **dict.fromkeys(_FLAGS, "bool"),
     **dict.fromkeys(_FLOATS, "float"),
+    "path": "str",
 }
 
 
@@ -146,6 +147,7 @@ def save_run(
             **{name: pa.array(getattr(run, name).astype(np.int64)) for name in _CODES},
             **{name: pa.array(getattr(run, name)) for name in _FLAGS},
             **{name: floats_in(getattr(run, name)) for name in _FLOATS},
+            "path": constant_in("", len(run)) if run.path is None else _texts(run.path),
         }
     )
     append(conn, decisions, rows)
@@ -208,6 +210,11 @@ def decision_of(
     return StoredDecision(chosen, head.fit_id, tier, found.record(0))
 
 
+def _texts(labels: Labels) -> pa.Array:
+    """A column of repeated texts."""
+    return pa.DictionaryArray.from_arrays(labels.codes, list(labels.names)).dictionary_decode()
+
+
 def _head(conn: Connection, run_id: int) -> sa.Row[Any]:
     head = conn.execute(
         sa.select(decision_runs).where(decision_runs.c.run_id == run_id)
@@ -261,5 +268,6 @@ def _read(conn: Connection, head: sa.Row[Any], rows: sa.ColumnElement[bool]) -> 
             gap=head.solve_gap,
             seconds=head.solve_seconds,
         ),
+        path=Labels.of(column["path"]),
         **{name: column[name] for name in (*_CODES, *_FLAGS, *_FLOATS)},
     )

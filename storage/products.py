@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pricing.catalogue import Product
-from storage.bulk import listed, read_columns
+from storage.bulk import Kind, listed, read_columns
 from storage.errors import UnknownProduct
 from storage.tables import products as table
 
@@ -43,7 +43,7 @@ def product_id(conn: Connection, sku: str) -> int:
 
 
 def product_frame(conn: Connection, chosen: sa.Select[int] | None = None) -> pd.DataFrame:
-    """Text columns `sku`, `category`, `brand` (`""` for none) by product number, sorted by SKU.
+    """Columns `sku`, `category`, `brand` (`""` for none), `pack_size` by product number, by SKU.
 
     Of the products that `chosen_products` gives, or of all.
     """
@@ -52,18 +52,21 @@ def product_frame(conn: Connection, chosen: sa.Select[int] | None = None) -> pd.
         table.c.sku,
         table.c.category,
         sa.func.coalesce(table.c.brand, ""),
+        table.c.pack_size,
     )
     if chosen is not None:
         query = query.where(table.c.product_id.in_(chosen))
-    number, sku, category, brand = read_columns(conn, query, ("int", "str", "str", "str"))
+    kinds: tuple[Kind, ...] = ("int", "str", "str", "str", "float")
+    number, sku, category, brand, pack_size = read_columns(conn, query, kinds)
     order = np.argsort(sku, kind="stable")
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             name: pd.array(values[order].tolist(), dtype="str")
             for name, values in (("sku", sku), ("category", category), ("brand", brand))
         },
         index=pd.Index(number[order]),
     )
+    return frame.assign(pack_size=np.where(pack_size > 0, pack_size, np.nan)[order])
 
 
 def chosen_products(

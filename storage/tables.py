@@ -253,6 +253,8 @@ decisions: Final = sa.Table(
     Column("profit_before", Double),
     Column("elasticity", Double),
     Column("elasticity_std_error", Double),
+    # Which strategies spoke, the last being that which claimed the row; '' where none did.
+    Column("path", Text, nullable=False, server_default=""),
     sa.Index(None, "product_id", "market_id"),
     **_BY_KEY,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Annotated, Final
 
 import numpy as np
@@ -12,11 +13,13 @@ from rich.table import Table
 
 from api.cli.database import database
 from api.cli.terminal import bars, out, utc_now
+from api.jobs.pricing_rules import read_rules
 from api.jobs.reprice import RepriceOutcome, reprice
 from api.settings import load_settings
 from pricing.decide import Objective, PricingPolicy
 from pricing.decisions import Action
 from pricing.guardrails import GuardrailLimits
+from pricing.strategy_terms import PricingRules
 
 _DEFAULTS: Final = GuardrailLimits()
 _MOST_LINES: Final = 12
@@ -46,13 +49,23 @@ def reprice_command(
     revenue_weight: Annotated[
         float, typer.Option(help="Worth of 1.00 of revenue against 1.00 of profit.")
     ] = 0.0,
+    strategies: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Strategies and relations in YAML; see the manual, Deciding prices.",
+        ),
+    ] = None,
 ) -> None:
     """Decide a price for every product under hard limits. Nothing goes live before `publish`."""
     settings = load_settings()
+    rules = read_rules(strategies) if strategies is not None else PricingRules()
     policy = PricingPolicy(
         limits=GuardrailLimits(minimum_margin, maximum_change, _band(competitor_band)),
         objective=Objective(profit=1.0, revenue=revenue_weight),
         max_changes=max_changes,
+        strategies=rules.strategies,
+        relations=rules.relations,
     )
     with database(settings) as engine, bars("reprice") as progress:
         outcome = reprice(

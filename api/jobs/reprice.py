@@ -116,7 +116,7 @@ def reprice(
         run_id = save_run(
             conn,
             decisions,
-            policy=asdict(policy),
+            policy=policy.document(),
             fit_id=known.fit_id,
             created_at=now,
             report=asdict(decisions.solve),

@@ -60,6 +60,20 @@ def test_the_whole_way_by_hand(shop: CommandLine, tmp_path: Path, free_port: int
         assert client.get("/v1/price-books/live").json()["version"] == 1
 
 
+def test_strategies_of_a_file_lead_the_prices_and_say_so(shop: CommandLine, tmp_path: Path) -> None:
+    shop.succeed("fit")
+    rules = tmp_path / "strategies.yaml"
+    rules.write_text("strategies:\n  - {name: cost plus half, use: cost_plus, markup: 0.5}\n")
+    shop.succeed("reprice", "--strategies", "strategies.yaml")
+    assert "cost plus half" in shop.succeed("explain", "A")
+    assert "cost plus half (no cost) > optimise" in shop.succeed("explain", "B")
+    rules.write_text("strategies:\n  - {name: a, use: guess}\n")
+    refused = shop("reprice", "--strategies", "strategies.yaml")
+    assert refused.status != 0
+    assert "strategies[0].use" in refused.err
+    assert shop("reprice", "--strategies", "nowhere.yaml").status != 0
+
+
 def test_a_fit_of_one_market_keeps_the_curves_of_the_others(
     shop: CommandLine, tmp_path: Path
 ) -> None:
