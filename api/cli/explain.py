@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 from sqlalchemy.engine import Connection
 
 from api.cli.database import database
+from api.cli.moments import local_time
 from api.cli.terminal import out
+from api.jobs.explain import Explanation, explain_at
 from api.settings import load_settings
 from pricing.decisions import Action, PriceDecision
 from storage.database import reading
@@ -26,10 +29,20 @@ def explain_command(
         str | None, typer.Option(help="The market; may be left out when there is one.")
     ] = None,
     run: Annotated[int | None, typer.Option(help="The run; the newest if none.")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            help="Explain the price in force at this local time instead, and replay its decision."
+        ),
+    ] = None,
 ) -> None:
-    """Show the newest decision on a price, and why."""
+    """Show the newest decision on a price, and why; or, with --at, that of a time."""
     settings = load_settings()
     with database(settings) as engine, reading(engine) as conn:
+        if at is not None:
+            place = market or _only_market(conn)
+            print_explanation(explain_at(conn, sku, place, local_time(conn, place, at)))
+            return
         stored = decision_of(conn, sku, market or _only_market(conn), run_id=run)
     print_decision(stored.decision)
     out.print(f"run {stored.run_id}, {stored.decision.decided_at:%Y-%m-%d %H:%M} UTC")
@@ -57,3 +70,44 @@ def print_decision(decision: PriceDecision) -> None:
     for reason in decision.reasons:
         facts = ", ".join(f"{name} {value}" for name, value in reason.facts.items())
         out.print(f"  - {reason.code.value.replace('_', ' ')}: {escape(facts)}")
+
+
+def print_explanation(found: Explanation) -> None:
+    """Who set a price, from what, and what else it could have been."""
+    change = found.change
+    out.print(
+        f"[bold]{change.price or 'not on sale'}[/] since {change.published_at:%Y-%m-%d %H:%M} UTC, "
+        f"set by price book {change.version}"
+        f"{'' if change.run_id is None else f', run {change.run_id}'}"
+    )
+    if found.draft is not None:
+        names = ", ".join(item.approved_by for item in found.draft.approvals) or "the budget"
+        out.print(
+            f"  proposed by {escape(found.draft.created_by)}, approved by {escape(names)}: "
+            f"{escape(found.draft.note)}"
+        )
+    if found.stored is not None:
+        print_decision(found.stored.decision)
+    if found.replayed is None:
+        out.print(f"  cannot be decided again: {escape(found.why_not)}")
+        return
+    same = "the same price" if found.replayed.same else f"[bold]{found.replayed.decision.price}[/]"
+    out.print(f"decided again from what was known then: {same}")
+    table = Table("candidate", "units", "revenue", "profit", "objective", "")
+    for item in found.replayed.candidates:
+        mark = {found.replayed.chosen: "chosen", found.replayed.runner_up: "runner-up"}
+        table.add_row(
+            str(item.price),
+            f"{item.units:,.1f}",
+            f"{item.revenue:,.2f}",
+            f"{item.profit:,.2f}",
+            f"{item.objective:,.2f}",
+            mark.get(item, ""),
+        )
+    out.print(table)
+    chosen, other = found.replayed.chosen, found.replayed.runner_up
+    if chosen is not None and other is not None:
+        out.print(
+            f"runner-up {other.price}: profit {other.profit:,.2f} a period, "
+            f"{other.profit - chosen.profit:+,.2f} against the price chosen"
+        )

@@ -1,0 +1,84 @@
+"""Why a price was what it was: who set it, from what, and what else it could have been."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import numpy as np
+from sqlalchemy.engine import Connection
+
+from models.errors import ModelError
+from pricing.errors import PricingError
+from pricing.policy import PricingPolicy
+from pricing.price_book import PUBLIC
+from pricing.replay import Replay, replay
+from storage.decisions import StoredDecision, decision_of, read_run
+from storage.drafts import Draft, list_drafts
+from storage.errors import DecisionNotFound, FitNotFound, PriceBookNotFound
+from storage.fits import load_fit
+from storage.price_books import PriceChange, price_history
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a price was what it was.
+
+    Attributes:
+        change: the price book entry that set it.
+        stored: the decision behind it, with its reasons; None where no run set it.
+        replayed: the decision made again; None where that is not possible.
+        why_not: why it could not be made again; blank where it could.
+        draft: the proposal by which it went live; None where there was none.
+    """
+
+    change: PriceChange
+    stored: StoredDecision | None
+    replayed: Replay | None
+    why_not: str
+    draft: Draft | None
+
+
+def explain_at(
+    conn: Connection, sku: str, market: str, at: datetime, *, tier: str = PUBLIC
+) -> Explanation:
+    """Explain the price that was in force at a time.
+
+    Raises:
+        UnknownProduct, UnknownMarket: no such product or market.
+        PriceBookNotFound: no price book had set a price for it by then.
+    """
+    changes = [
+        change for change in price_history(conn, sku, market, tier) if change.published_at <= at
+    ]
+    if not changes:
+        raise PriceBookNotFound(
+            f"no price book had set a price of {sku!r} in {market!r} by {at:%Y-%m-%d %H:%M} UTC"
+        )
+    change = changes[-1]
+    draft = next(
+        (item for item in list_drafts(conn, limit=1000) if item.run_id == change.run_id), None
+    )
+    if change.run_id is None:
+        return Explanation(change, None, None, "no decision run set this price", draft)
+    try:
+        stored = decision_of(conn, sku, market, tier, change.run_id)
+    except DecisionNotFound as error:
+        return Explanation(change, None, None, str(error), draft)
+    try:
+        again = _again(conn, sku, market, tier, change.run_id)
+    except (FitNotFound, ModelError, PricingError, msgspec.ValidationError) as error:
+        return Explanation(change, stored, None, str(error), draft)
+    return Explanation(change, stored, again, "", draft)
+
+
+def _again(conn: Connection, sku: str, market: str, tier: str, run_id: int) -> Replay:
+    run = read_run(conn, run_id, tier=tier)
+    policy = msgspec.convert(dict(run.policy), PricingPolicy)
+    if run.fit_id is None:
+        raise FitNotFound("the run names no demand fit")
+    known = run.decisions.catalogue
+    curves = load_fit(conn, run.fit_id).curves.align(known.sku, known.market.values())
+    here = (known.sku == sku) & known.market.equal(market)
+    return replay(run.decisions, int(np.argmax(here)), curves, policy)
