@@ -25,6 +25,7 @@ from pricing.markdown import (
     plan,
     replan,
 )
+from simulations.clearance_outlook import rungs_by_rule
 from simulations.errors import InvalidScenario
 
 _DISCOUNTS: Final = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
@@ -140,12 +141,7 @@ def draw_season(spec: SeasonSpec, rng: np.random.Generator) -> Season:
 
 def by_rule(season: Season, rule: Rule) -> Course:
     """Every item follows one schedule of discounts, at the nearest price of its ladder."""
-    discount = np.zeros(season.items.weeks)
-    for week, share in sorted(rule.items()):
-        discount[week:] = share
-    asked = season.items.price[:, :1] * (1.0 - discount)
-    rungs = np.abs(season.items.price[:, None, :] - asked[:, :, None]).argmin(axis=2)
-    return _lived(season, rungs)
+    return _lived(season, rungs_by_rule(season.items, rule))
 
 
 def by_plan_once(season: Season, limits: MarkdownLimits | None = None) -> Course:

@@ -11,6 +11,7 @@ from pricing.markdown.limits import MarkdownLimits
 
 _CLOSE: Final = 1e-4
 """Share of a limit to which its smallest relaxation is found, where it is not a small count."""
+_MONEY: Final = ("budget", "revenue_floor")
 _TIGHTER_IS_LESS: Final = (
     "budget",
     "labels_per_week",
@@ -46,14 +47,16 @@ def explain_infeasible(
         return InfeasibleClearance(
             f"{message}; relaxing one of them alone does not help, relax several", conflicting, {}
         )
-    advice = "; or ".join(f"{name} {_worded(value)}" for name, value in relaxations.items())
+    advice = "; or ".join(f"{name} {_worded(name, value)}" for name, value in relaxations.items())
     return InfeasibleClearance(
         f"{message}; the smallest change that helps, each alone: {advice}", conflicting, relaxations
     )
 
 
-def _worded(value: float) -> str:
-    return f"{value:.4f}" if 0 < value < 1 else f"{value:.0f}"
+def _worded(name: str, value: float) -> str:
+    if name == "average_discount":
+        return f"{value:.4f}"
+    return f"{value:.0f}" + (" minor units" if name in _MONEY else "")
 
 
 def _least_setting(

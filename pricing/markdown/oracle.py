@@ -19,7 +19,7 @@ from pricing.markdown.limits import LimitRows
 from pricing.markdown.paths import Block, PathTree, groups_by_rules, path_tree, path_values
 from pricing.markdown.scenarios import Scenarios
 
-_CELLS: Final = 150_000
+_CELLS: Final = 60_000
 """Paths x items valued at once: the arrays of a pass stay within the processor's cache."""
 
 
@@ -124,11 +124,12 @@ class PathOracle:
     def _worth(self, tree: PathTree, members: IntArray, point: Charges) -> FloatArray:
         """(b, paths) value of every path net of charges."""
         count = len(self.scenarios)
-        total = np.zeros((len(members), tree.size))
-        for s in range(count):
-            # Where risk has no weight, all futures weigh the same and the point has one weight.
-            weight = point.weights[s] if len(point.weights) == count else point.weights[0] / count
-            total += path_values(tree, self._block(tree, members, point, s, float(weight)))
+        # Where risk has no weight, all futures weigh the same and the point has one weight.
+        even = len(point.weights) != count
+        weights = (np.full(count, point.weights[0] / count) if even else point.weights).tolist()
+        total = path_values(tree, self._block(tree, members, point, 0, weights[0]))
+        for s in range(1, count):
+            total += path_values(tree, self._block(tree, members, point, s, weights[s]))
         return total
 
     def _block(

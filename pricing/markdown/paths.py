@@ -201,11 +201,11 @@ def path_values(tree: PathTree, block: Block) -> FloatArray:
     reference = block.price[:, :1]
     follow_reference = bool(block.reference_effect.any())
     for week, level in enumerate(tree.levels):
-        stock = stock.take(level.parent, axis=1)
+        stock = stock.take(level.parent, axis=1, mode="clip")
         if block.arrivals[:, week].any():
             stock += block.arrivals[:, week : week + 1]
         wanted: FloatArray = block.response * block.demand[:, week : week + 1]
-        units = wanted.take(level.rung, axis=1)
+        units = wanted.take(level.rung, axis=1, mode="clip")
         if block.broken_at.any():
             units *= _assortment(stock, block)
         if follow_reference:
@@ -216,8 +216,8 @@ def path_values(tree: PathTree, block: Block) -> FloatArray:
             reference = memory * reference + (1.0 - memory) * asked
         np.minimum(units, stock, out=units)
         stock -= units
-        units *= block.unit.take(level.rung, axis=1)
-        units += value.take(level.parent, axis=1)
+        units *= block.unit.take(level.rung, axis=1, mode="clip")
+        units += value.take(level.parent, axis=1, mode="clip")
         value = units
         if block.holding.any():
             value -= block.holding[:, None] * stock

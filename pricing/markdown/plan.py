@@ -212,9 +212,8 @@ class _Search:
 
     def _around(self, point: Charges) -> list[Charges]:
         return [
-            point,
-            Charges(point.limits * 0.94, point.weights),
-            Charges(point.limits * 1.06, point.weights),
+            Charges(point.limits * 0.97, point.weights),
+            Charges(point.limits * 1.03, point.weights),
         ]
 
     def _start(self) -> Charges | None:

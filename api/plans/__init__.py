@@ -1,0 +1,1 @@
+"""Plans as files: what a manager hands in, and what comes back to be signed."""

@@ -1,0 +1,137 @@
+"""`pricewright plan markdown`: a file in, a plan out, and bad input explained."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.cli.commands import main
+
+
+def game(**changes: object) -> dict[str, Any]:
+    """A classroom clearance game as an input file, with a second style beside it."""
+    style = {
+        "sku": "STYLE",
+        "ladder": ["60.00", "54", "48", "36"],
+        "demand": 110,
+        "response": [1, 1.31, 1.73, 2.81],
+        "stock": 2000,
+        "first_week": 2,
+        "cost": "25",
+    }
+    other = {**style, "sku": "OTHER", "stock": 2600, "salvage": "5.50"}
+    whole = {"currency": "USD", "weeks": 15, "limits": {}}
+    of_item = {key: value for key, value in changes.items() if key not in whole}
+    of_whole = {key: value for key, value in changes.items() if key in whole}
+    return {**whole, **of_whole, "items": [{**style, **of_item}, other]}
+
+
+def run(tmp_path: Path, document: object, *options: str, output: str = "plan.json") -> Path:
+    source = tmp_path / "in.json"
+    source.write_text(json.dumps(document), encoding="utf-8")
+    target = tmp_path / output
+    main(["plan", "markdown", "--input", str(source), "--output", str(target), "--draws", "20",
+          *options])  # fmt: skip
+    return target
+
+
+def finished(tmp_path: Path, document: object, *options: str, output: str = "plan.json") -> Path:
+    with pytest.raises(SystemExit) as left:
+        run(tmp_path, document, *options, output=output)
+    assert left.value.code == 0
+    return tmp_path / output
+
+
+def test_a_game_becomes_a_plan_with_its_certificate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = json.loads(finished(tmp_path, game(), "--budget", "20000").read_text("utf-8"))
+    certificate = answer["certificate"]
+    assert float(certificate["bound"]["amount"]) >= float(certificate["value"]["amount"])
+    assert certificate["gap"] <= 1e-5
+    assert answer["limits"]["budget"]["used"] <= 20_000_00
+    weeks = answer["items"][0]["weeks"]
+    prices = [float(week["price"]) for week in weeks]
+    assert len(prices) == 15
+    assert prices[0] == 60.0
+    assert prices == sorted(prices, reverse=True)
+    expected = answer["expected"]
+    for name in ("do nothing", "current policy", "plan"):
+        share = expected[name]["sell_through"]
+        assert 0 <= share["low"] <= share["mean"] <= share["high"] <= 1
+    lower = answer["if_demand_is_20_percent_lower"]
+    assert lower["plan"]["sell_through"]["mean"] < expected["plan"]["sell_through"]["mean"]
+    assert float(lower["value_of_a_plan_made_for_it"]["amount"]) < float(
+        certificate["value"]["amount"]
+    )
+    assert "no plan is worth more than" in capsys.readouterr().out
+
+
+def test_a_table_of_items_becomes_a_table_of_weeks(tmp_path: Path) -> None:
+    source = tmp_path / "items.csv"
+    source.write_text(
+        "sku,market,ladder,demand,elasticity,stock,salvage\n"
+        "A,online,12.99;9.99;7.99,10,-2.5,80,1.00\n"
+        "B,online,20;15,4;4;5;6,-1.8,40,\n",
+        encoding="utf-8",
+    )
+    target = tmp_path / "plan.csv"
+    with pytest.raises(SystemExit) as left:
+        main(["plan", "markdown", "--input", str(source), "--output", str(target),
+              "--weeks", "4", "--currency", "EUR", "--draws", "20"])  # fmt: skip
+    assert left.value.code == 0
+    rows = list(csv.DictReader(target.read_text("utf-8").splitlines()))
+    assert len(rows) == 8
+    assert {row["price"] for row in rows if row["sku"] == "A"} <= {"12.99", "9.99", "7.99"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stock": 0}, "stock is zero"),
+        ({"exit_week": 0}, "the exit lies in the past"),
+        ({"ladder": []}, "response"),
+        ({"ladder": [], "response": []}, "ladder is empty"),
+        ({"ladder": ["48", "54", "60", "36"]}, "does not fall"),
+        ({"salvage": "40"}, "salvage brings more than the lowest price"),
+        ({"target": 1.0, "stock": 90_000}, "no allowed price path sells more than"),
+        ({"elasticity": -2}, "either elasticity or response"),
+        ({"colour": "red"}, "colour"),
+        ({"demand": [1, 2]}, "demand has 2 values"),
+        ({"stock": "many"}, "items.0.stock"),
+        ({"currency": "XXZ"}, "XXZ"),
+        ({"ladder": ["60.001", "54", "48", "36"]}, "decimals"),
+        ({"limits": {"budget": "100", "revenue_floor": "9000000"}}, "revenue_floor"),
+    ],
+)
+def test_bad_input_is_explained_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        run(tmp_path, game(**changes))
+    assert left.value.code == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "plan.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "line 1: not JSON"), ("[]", "must be an object"), ("{}", "Field required")],
+)
+def test_a_file_that_is_no_input_is_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
+) -> None:
+    source = tmp_path / "in.json"
+    source.write_text(text, encoding="utf-8")
+    for path, expected in ((source, message), (tmp_path / "missing.json", "No such file")):
+        with pytest.raises(SystemExit) as left:
+            main(["plan", "markdown", "--input", str(path), "--output", str(tmp_path / "o.json")])
+        assert left.value.code == 1
+        assert expected in capsys.readouterr().err
+    with pytest.raises(SystemExit) as left:
+        main(["plan", "markdown", "--input", str(source), "--output", str(tmp_path / "o.xlsx")])
+    assert left.value.code == 1
