@@ -22,7 +22,7 @@ from scipy import optimize, stats
 from models.absorb import absorb, absorbed_parameters
 from models.arrays import BoolArray, FloatArray
 from models.errors import InvalidPanel, InvalidSpec
-from models.model_frame import codes_of, require_columns
+from models.model_frame import require_columns
 from models.partialling import independent
 from models.sandwich import ErrorSpec
 
@@ -152,13 +152,12 @@ def fit_cross(
         work["_y"] = work[units] if in_logs else np.log(work[units].to_numpy(np.float64))
         logged = own_prices if in_logs else np.log(own_prices)
     work["_own"] = logged
+    work["_place"] = work.groupby(places, sort=False, observed=True).ngroup()
     work["_driver"] = logged if driver is None else work[driver].to_numpy(np.float64)
     wide = work.pivot_table(index=key, columns=product, values="_driver", observed=True, sort=True)
     kinds = _kinds_of(work, product, group)
     equations = [
-        _equation(
-            work[work[product] == name], name, wide, kinds, key, places, controls, cluster, driver
-        )
+        _equation(work[work[product] == name], name, wide, kinds, key, controls, cluster, driver)
         for name in sorted(names.tolist(), key=str)
     ]
     return _judged(equations, false_discovery_rate, promotion=driver is not None)
@@ -193,7 +192,6 @@ def _equation(
     wide: pd.DataFrame,
     kinds: Mapping[object, object] | None,
     key: list[str],
-    places: list[str],
     controls: Sequence[str],
     cluster: str | None,
     driver: str | None,
@@ -212,7 +210,7 @@ def _equation(
     own = np.column_stack([*held, rows["_own"].to_numpy(np.float64)])
     y = rows["_y"].to_numpy(np.float64)
     keep: BoolArray = np.isfinite(y) & np.isfinite(own).all(axis=1)
-    effects = (codes_of(rows.loc[keep, places].astype(str).agg("|".join, axis=1)),)
+    effects = (np.unique(rows.loc[keep, "_place"], return_inverse=True)[1].astype(np.int64),)
     group = tuple(_kind(name, other, kinds) for other in others)
     nothing = np.zeros((0, len(others)))
     if not keep.any():

@@ -37,7 +37,7 @@ def category(
 
 def test_signs_of_true_substitutes_are_found_at_a_bounded_false_discovery_rate() -> None:
     right, kept, wrong = [], 0, 0
-    for seed in range(5):
+    for seed in range(3):
         frame, truth = category(np.random.default_rng(seed))
         found = fit_cross(frame, place="store", period="week", group="group")
         pairs = found.pairs
