@@ -16,10 +16,12 @@ from api.jobs.promotion_watch import watch_promotions
 from api.server import serving
 from api.settings import load_settings
 from storage.database import reading, writing
+from storage.law import set_market_rules
 from storage.outbox import claim_due, messages
 from storage.quotes import commit_quote
 from tests.api.conftest import QUICK
 from tests.api.promotions import cart, open_promotion, set_cost
+from tests.api.shop import publish_prices
 from tests.databases import url_of
 
 TOKEN = "a-token-of-sixteen-letters"
@@ -153,6 +155,24 @@ def test_a_promotion_that_goes_under_cost_alone_is_in_conflict(
     apart = {"lifecycle": ["new"]}
     fine = created(client, {**TEN, "percent": "3", "for": apart})
     assert fine["conflicts"] == []
+
+
+def test_an_announced_reduction_that_is_none_is_in_conflict_where_the_law_says_so(
+    client: httpx.Client, shop: Engine
+) -> None:
+    set_cost(shop, "TEA-1", 100)
+    flash = {"id": "flash", "type": "special_price", "prices": {"TEA-1": "4.49"}}
+    assert created(client, flash)["conflicts"] == []
+    with writing(shop) as conn:
+        set_market_rules(conn, "online", "DE", at=NOW - timedelta(days=90), by="ann")
+    publish_prices(shop, {("TEA-1", "online"): 399}, at=NOW - timedelta(days=20))
+    publish_prices(shop, {("TEA-1", "online"): 499}, at=NOW - timedelta(days=10))
+    (conflict,) = client.put("/v1/promotions/flash", json=terms(flash)).json()["conflicts"]
+    assert (conflict["kind"], conflict["sku"]) == ("above_reference", "TEA-1")
+    assert (conflict["paid"]["amount"], conflict["bound"]["amount"]) == ("4.49", "3.99")
+    assert client.post("/v1/promotions/flash/schedule").status_code == 409
+    flash["prices"] = {"TEA-1": "3.79"}
+    assert client.put("/v1/promotions/flash", json=terms(flash)).json()["conflicts"] == []
 
 
 def test_codes_are_generated_brought_in_and_exported(client: httpx.Client) -> None:
