@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from pricing.promotions.cart import Cart
 from pricing.promotions.evaluate import evaluate
@@ -39,10 +38,10 @@ def price(shopping: Cart, *entries: Mapping[str, object], mode: Mode = "best") -
 
 
 def explain(
-    shopping: Cart, *entries: Mapping[str, Any], **more: Any
-) -> tuple[Evaluation, Explanation]:  # noqa: ANN401
+    shopping: Cart, *entries: Mapping[str, object], mode: Mode = "best"
+) -> tuple[Evaluation, Explanation]:
     """The same with the explanation."""
-    return evaluate_and_explain(shopping, promotions(*entries), **more)
+    return evaluate_and_explain(shopping, promotions(*entries), mode=mode)
 
 
 def check_sums(shopping: Cart, answer: Evaluation) -> None:

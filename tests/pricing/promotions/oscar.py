@@ -130,7 +130,7 @@ class Oscar:
         return OscarCase(apply, lambda: round(basket.total_incl_tax * 100))
 
 
-def _create_offer(entry: AnyPromotion, scope: Any) -> None:  # noqa: ANN401
+def _create_offer(entry: AnyPromotion, scope: object) -> None:
     get_model = import_module("oscar.core.loading").get_model
     condition, benefit = get_model("offer", "Condition"), get_model("offer", "Benefit")
     count, kind = 1, benefit.PERCENTAGE
@@ -159,33 +159,49 @@ def _create_offer(entry: AnyPromotion, scope: Any) -> None:  # noqa: ANN401
 def _settings() -> dict[str, Any]:
     defaults = import_module("oscar.defaults")
     oscar = {name: getattr(defaults, name) for name in dir(defaults) if name.startswith("OSCAR_")}
-    apps = (
-        "django.contrib.admin django.contrib.auth django.contrib.contenttypes "
-        "django.contrib.sessions django.contrib.messages django.contrib.sites "
-        "django.contrib.flatpages oscar.config.Shop oscar.apps.analytics.apps.AnalyticsConfig "
-        "oscar.apps.checkout.apps.CheckoutConfig oscar.apps.address.apps.AddressConfig "
-        "oscar.apps.shipping.apps.ShippingConfig oscar.apps.catalogue.apps.CatalogueConfig "
-        "oscar.apps.catalogue.reviews.apps.CatalogueReviewsConfig "
-        "oscar.apps.communication.apps.CommunicationConfig "
-        "oscar.apps.partner.apps.PartnerConfig oscar.apps.basket.apps.BasketConfig "
-        "oscar.apps.payment.apps.PaymentConfig oscar.apps.offer.apps.OfferConfig "
-        "oscar.apps.order.apps.OrderConfig oscar.apps.customer.apps.CustomerConfig "
-        "oscar.apps.search.apps.SearchConfig oscar.apps.voucher.apps.VoucherConfig "
-        "oscar.apps.wishlists.apps.WishlistsConfig oscar.apps.dashboard.apps.DashboardConfig "
-        "oscar.apps.dashboard.reports.apps.ReportsDashboardConfig "
-        "oscar.apps.dashboard.users.apps.UsersDashboardConfig "
-        "oscar.apps.dashboard.orders.apps.OrdersDashboardConfig "
-        "oscar.apps.dashboard.catalogue.apps.CatalogueDashboardConfig "
-        "oscar.apps.dashboard.offers.apps.OffersDashboardConfig "
-        "oscar.apps.dashboard.partners.apps.PartnersDashboardConfig "
-        "oscar.apps.dashboard.pages.apps.PagesDashboardConfig "
-        "oscar.apps.dashboard.ranges.apps.RangesDashboardConfig "
-        "oscar.apps.dashboard.reviews.apps.ReviewsDashboardConfig "
-        "oscar.apps.dashboard.vouchers.apps.VouchersDashboardConfig "
-        "oscar.apps.dashboard.communications.apps.CommunicationsDashboardConfig "
-        "oscar.apps.dashboard.shipping.apps.ShippingDashboardConfig "
-        "widget_tweaks haystack treebeard django_tables2"
-    ).split()
+    apps = [
+        "django.contrib.admin",
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "django.contrib.sessions",
+        "django.contrib.messages",
+        "django.contrib.sites",
+        "django.contrib.flatpages",
+        "oscar.config.Shop",
+        "oscar.apps.analytics.apps.AnalyticsConfig",
+        "oscar.apps.checkout.apps.CheckoutConfig",
+        "oscar.apps.address.apps.AddressConfig",
+        "oscar.apps.shipping.apps.ShippingConfig",
+        "oscar.apps.catalogue.apps.CatalogueConfig",
+        "oscar.apps.catalogue.reviews.apps.CatalogueReviewsConfig",
+        "oscar.apps.communication.apps.CommunicationConfig",
+        "oscar.apps.partner.apps.PartnerConfig",
+        "oscar.apps.basket.apps.BasketConfig",
+        "oscar.apps.payment.apps.PaymentConfig",
+        "oscar.apps.offer.apps.OfferConfig",
+        "oscar.apps.order.apps.OrderConfig",
+        "oscar.apps.customer.apps.CustomerConfig",
+        "oscar.apps.search.apps.SearchConfig",
+        "oscar.apps.voucher.apps.VoucherConfig",
+        "oscar.apps.wishlists.apps.WishlistsConfig",
+        "oscar.apps.dashboard.apps.DashboardConfig",
+        "oscar.apps.dashboard.reports.apps.ReportsDashboardConfig",
+        "oscar.apps.dashboard.users.apps.UsersDashboardConfig",
+        "oscar.apps.dashboard.orders.apps.OrdersDashboardConfig",
+        "oscar.apps.dashboard.catalogue.apps.CatalogueDashboardConfig",
+        "oscar.apps.dashboard.offers.apps.OffersDashboardConfig",
+        "oscar.apps.dashboard.partners.apps.PartnersDashboardConfig",
+        "oscar.apps.dashboard.pages.apps.PagesDashboardConfig",
+        "oscar.apps.dashboard.ranges.apps.RangesDashboardConfig",
+        "oscar.apps.dashboard.reviews.apps.ReviewsDashboardConfig",
+        "oscar.apps.dashboard.vouchers.apps.VouchersDashboardConfig",
+        "oscar.apps.dashboard.communications.apps.CommunicationsDashboardConfig",
+        "oscar.apps.dashboard.shipping.apps.ShippingDashboardConfig",
+        "widget_tweaks",
+        "haystack",
+        "treebeard",
+        "django_tables2",
+    ]
     return {
         **oscar,
         "SECRET_KEY": "only for a benchmark",

@@ -45,7 +45,7 @@ def products(rng: Random, cart: Cart, wide: float = 0.4) -> Products:
 
 def random_cart(rng: Random, most_units: int) -> Cart:
     units = rng.randint(1, most_units)
-    lines = []
+    lines: list[Line] = []
     while units > 0:
         quantity = min(units, rng.choice([1, 1, 2, 3]))
         units -= quantity
@@ -100,7 +100,6 @@ def _of_kind(
     rng: Random, kind: int, cart: Cart, common: dict[str, object], earlier: list[AnyPromotion]
 ) -> AnyPromotion:
     subtotal = sum(line.price * line.quantity for line in cart.lines)
-    at_most = rng.choice([None, None, 1, 2])
     build: dict[str, object] = {}
     match kind:
         case 0:
@@ -121,6 +120,23 @@ def _of_kind(
                 w.GroupTier(size=4, price=money(rng, 1, 2_000)),
             )
             return w.GroupBuy(**common, tiers=tiers)  # type: ignore[arg-type]
+        case 5 | 6 | 7 | 8:
+            return _counting(rng, kind, cart, common)
+        case 9:
+            build = {"spend": money(rng, 0, max(1, subtotal))}
+            how = rng.choice(["percent", "amount", "price", None])
+            if how:
+                build[how] = percent(rng) if how == "percent" else money(rng, 1, 900)
+            build["basis"] = rng.choice(["current", "before_items"])
+            return w.ShippingOff(**common, **build)  # type: ignore[arg-type]
+        case _:
+            return _spend(rng, kind, subtotal, common, earlier)
+
+
+def _counting(rng: Random, kind: int, cart: Cart, common: dict[str, object]) -> AnyPromotion:
+    at_most = rng.choice([None, None, 1, 2])
+    build: dict[str, object] = {}
+    match kind:
         case 5:
             return w.QuantityTiers(**common, tiers=_quantity_tiers(rng))  # type: ignore[arg-type]
         case 6:
@@ -135,7 +151,7 @@ def _of_kind(
             if rng.random() < 0.4:
                 build["get_products"] = products(rng, cart, wide=0.2)
             return w.BuyGet(**common, **build, at_most=at_most)  # type: ignore[arg-type]
-        case 8:
+        case _:
             parts = tuple(
                 w.Part(products=products(rng, cart, wide=0.3), quantity=rng.choice([1, 1, 2]))
                 for _ in range(rng.choice([1, 2, 2, 3]))
@@ -143,15 +159,6 @@ def _of_kind(
             way = rng.choice(["price", "percent", "amount"])
             build = {way: percent(rng) if way == "percent" else money(rng, 100, 15_000)}
             return w.Bundle(**common, parts=parts, **build, at_most=at_most)  # type: ignore[arg-type]
-        case 9:
-            build = {"spend": money(rng, 0, max(1, subtotal))}
-            how = rng.choice(["percent", "amount", "price", None])
-            if how:
-                build[how] = percent(rng) if how == "percent" else money(rng, 1, 900)
-            build["basis"] = rng.choice(["current", "before_items"])
-            return w.ShippingOff(**common, **build)  # type: ignore[arg-type]
-        case _:
-            return _spend(rng, kind, subtotal, common, earlier)
 
 
 def _quantity_tiers(rng: Random) -> tuple[w.QuantityTier, ...]:
@@ -174,7 +181,7 @@ def _spend(
     rng: Random, kind: int, subtotal: int, common: dict[str, object], earlier: list[AnyPromotion]
 ) -> AnyPromotion:
     if kind >= 12:
-        common["code"] = f"C{common['id']}"[-1:] and f"C{str(common['id'])[1:]}"
+        common["code"] = "C" + str(common["id"])[1:]
     elif rng.random() < 0.1:
         items = [p.id for p in earlier if not isinstance(p, w.SpendAndSave | w.ShippingOff)]
         if items and not common.get("not_with") and not common.get("group"):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from itertools import combinations, product
+from math import comb
 from math import floor as round_down
 
 from pricing.promotions import promotion as w
@@ -106,13 +107,13 @@ class Unit:
 
 
 class Reference:
-    """Tries everything on one cart. Conditions other than products and spend are assumed to hold."""
+    """Tries everything on one cart; conditions but products and spend are assumed to hold."""
 
     def __init__(self, cart: Cart, promotions: Sequence[AnyPromotion]) -> None:
         self.cart = cart
         self.lines = sorted(cart.lines, key=lambda x: (x.sku, x.price, x.floor, x.regular, x.id))
         order = {lane: i for i, lane in enumerate(LANE_ORDER)}
-        self.promotions = sorted(
+        self.promotions: list[AnyPromotion] = sorted(
             (p for p in promotions if not isinstance(p, w.Gift)),
             key=lambda p: (order[lane_of(p)], -p.priority, p.id),
         )
@@ -121,8 +122,8 @@ class Reference:
             for i, x in enumerate(self.lines)
             for _ in range(x.quantity)
         ]
-        self.item = [p for p in self.promotions if lane_of(p) == "item"]
-        self.later = [p for p in self.promotions if lane_of(p) != "item"]
+        self.item: list[AnyPromotion] = [p for p in self.promotions if lane_of(p) == "item"]
+        self.later: list[AnyPromotion] = [p for p in self.promotions if lane_of(p) != "item"]
 
     # -- who may meet ------------------------------------------------------------------------
 
@@ -146,6 +147,14 @@ class Reference:
 
     def on_one_unit(self, a: AnyPromotion, b: AnyPromotion) -> bool:
         return a.id != b.id and self.may_meet(a, b) and self.joins(a, b)
+
+    def ways(self) -> int:
+        """How many ways there are to try."""
+        ways: int = 1 << len(self.later)
+        for i, line in enumerate(self.lines):
+            unit = next(unit for unit in self.units if unit.line == i)
+            ways *= comb(len(self.choices(unit)) + line.quantity - 1, line.quantity)
+        return ways
 
     # -- the item lane -----------------------------------------------------------------------
 
@@ -178,6 +187,24 @@ class Reference:
         if most is not None and n > most:
             return None
         match p:
+            case w.QuantityTiers():
+                return self.tiers_worth(p, units)
+            case w.NForPrice():
+                rounds, rest = divmod(n, p.quantity)
+                if rest or (p.at_most and rounds > p.at_most):
+                    return None
+                return max(0, total - rounds * minor(p.price))
+            case w.BuyGet():
+                return self.buy_get_worth(p, claim)
+            case w.Bundle():
+                return self.bundle_worth(p, claim, total)
+            case _:
+                return self.unit_worth(p, units)
+
+    def unit_worth(self, p: AnyPromotion, units: list[Unit]) -> list[int] | None:
+        """Types that look at each unit on its own."""
+        n = len(units)
+        match p:
             case w.PercentOff():
                 return [
                     percent_of(u.regular if p.of == "original" else u.price, p.percent)
@@ -203,17 +230,6 @@ class Reference:
                 return (
                     [max(0, u.price - minor(reached[-1].price)) for u in units] if reached else None
                 )
-            case w.QuantityTiers():
-                return self.tiers_worth(p, units)
-            case w.NForPrice():
-                rounds, rest = divmod(n, p.quantity)
-                if rest or (p.at_most and rounds > p.at_most):
-                    return None
-                return max(0, total - rounds * minor(p.price))
-            case w.BuyGet():
-                return self.buy_get_worth(p, claim)
-            case w.Bundle():
-                return self.bundle_worth(p, claim, total)
         raise AssertionError(p)
 
     def tiers_worth(self, p: w.QuantityTiers, units: list[Unit]) -> list[int] | int | None:
@@ -268,9 +284,7 @@ class Reference:
 
     def item_results(self) -> Iterator[tuple[tuple[int, ...], frozenset[int]]]:
         """Unit prices after the item lane, with the promotions applied, each once."""
-        choices = []
-        for unit in self.units:
-            choices.append(self.choices(unit))
+        choices = [self.choices(unit) for unit in self.units]
         seen = set()
         for chosen in product(*choices):
             # Units of one line are alike: look at one order of their choices only.
@@ -320,7 +334,7 @@ class Reference:
         """The cheapest total of goods and shipping."""
         best = sum(unit.price for unit in self.units) + self.cart.shipping
         for prices, applied in self.item_results():
-            names = [self.item[i] for i in sorted(applied)]
+            names: list[AnyPromotion] = [self.item[i] for i in sorted(applied)]
             for size in range(len(self.later) + 1):
                 for subset in combinations(self.later, size):
                     total = self.later_total(prices, names, subset)
@@ -344,6 +358,20 @@ class Reference:
             for i in lines
         ]
         touched = {x.line for u, x in enumerate(self.units) if prices[u] < x.price}
+        if not self.take_off(goods, rooms, touched, subset):
+            return None
+        charge = self.charge_left(goods, subset)
+        return None if charge is None else sum(goods) + charge
+
+    def take_off(
+        self,
+        goods: list[int],
+        rooms: list[int],
+        touched: set[int],
+        subset: Sequence[AnyPromotion],
+    ) -> bool:
+        """The order and coupon lanes, in place; False if a promotion takes nothing off."""
+        lines = range(len(self.lines))
         full = [x.price * x.quantity for x in self.lines]
         for lane in ("order", "coupon"):
             entry = list(goods)
@@ -362,10 +390,16 @@ class Reference:
                 amount = self.spend_off(p, spent, base) if inside else 0
                 off = share_out(amount, [entry[i] for i in inside], [rooms[i] for i in inside])
                 if not any(off):
-                    return None
+                    return False
                 for i, less in zip(inside, off, strict=True):
                     goods[i] -= less
                     rooms[i] -= less
+        return True
+
+    def charge_left(self, goods: list[int], subset: Sequence[AnyPromotion]) -> int | None:
+        """The shipping charge; None if one of its promotions takes nothing off."""
+        lines = range(len(self.lines))
+        full = [x.price * x.quantity for x in self.lines]
         charge = self.cart.shipping
         for p in subset:
             if isinstance(p, w.ShippingOff):
@@ -386,7 +420,7 @@ class Reference:
                 if not less:
                     return None
                 charge -= less
-        return sum(goods) + charge
+        return charge
 
     def spend_off(self, p: w.SpendAndSave, spent: int, base: int) -> int:
         if p.every:

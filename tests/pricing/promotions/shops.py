@@ -139,12 +139,13 @@ def _promotion(rng: Random, i: int, *, dense: bool) -> AnyPromotion:
                 max_discount=Decimal(50),
             )
         case 8:
-            steps = ((3, 10), (5, 20))
             return w.QuantityTiers(
                 id=name,
                 priority=priority,
                 products=scope,
-                tiers=tuple(w.QuantityTier(quantity=q, percent=Decimal(p)) for q, p in steps),
+                tiers=tuple(
+                    w.QuantityTier(quantity=q, percent=Decimal(p)) for q, p in ((3, 10), (5, 20))
+                ),
             )
         case _:
             spend = Decimal(rng.choice([49, 99, 200]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from tests.pricing.promotions.carts import cart, explain, line, promotions
 TEN = {"type": "percent_off", "percent": 10}
 
 
-def reason(entry: dict[str, object], *lines: dict[str, object], **more: object) -> str:
+def reason(entry: Mapping[str, object], *lines: Mapping[str, object], **more: object) -> str:
     """Why the promotion does not apply; empty if it does."""
     shopping = cart(*(lines or (line("a", 100),)), **more)
     answer, why = explain(shopping, {**TEN, **entry})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from random import Random
 
 import pytest
@@ -63,7 +64,7 @@ def test_units_gifts_and_shipping_can_be_near_as_well() -> None:
         ({"type": "group_buy", "tiers": [{"size": 2, "price": 1}]}, "group_too_small"),
     ],
 )
-def test_a_promotion_that_does_not_apply_says_why(entry: dict[str, object], code: str) -> None:
+def test_a_promotion_that_does_not_apply_says_why(entry: Mapping[str, object], code: str) -> None:
     answer, why = explain(
         cart(line("a", 100)),
         {**TEN, "percent": 20},

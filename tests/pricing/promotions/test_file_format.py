@@ -80,8 +80,8 @@ def test_every_type_has_an_example_in_the_manual_and_each_compiles() -> None:
 
 
 def _examples() -> list[object]:
-    blocks = re.findall(r"```yaml\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.S)
-    examples = []
+    blocks = re.findall(r"```yaml\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.DOTALL)
+    examples: list[object] = []
     for block in blocks:
         data = parse_text(block, "manual.yaml")
         if isinstance(data, list):

@@ -44,8 +44,8 @@ def test_the_order_of_lines_and_of_promotions_has_no_effect(case: Case, seed: in
     rng.shuffle(shuffled)
     turned = msgspec.structs.replace(cart, lines=tuple(lines))
     for mode in ("best", "priority"):
-        one = evaluate(cart, PromotionSet(promotions, "EUR"), mode=mode)  # type: ignore[arg-type]
-        two = evaluate(turned, PromotionSet(shuffled, "EUR"), mode=mode)  # type: ignore[arg-type]
+        one = evaluate(cart, PromotionSet(promotions, "EUR"), mode=mode)
+        two = evaluate(turned, PromotionSet(shuffled, "EUR"), mode=mode)
         assert one.total == two.total
         assert one.applied == two.applied
         assert {x.id: x for x in one.lines} == {x.id: x for x in two.lines}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from tests.pricing.promotions.carts import cart, line, price
@@ -11,7 +13,7 @@ ORDER = {"type": "spend_and_save", "spend": 100, "amount": 20}
 
 
 def applied(
-    *entries: dict[str, object], mode: str = "best", **more: object
+    *entries: Mapping[str, object], mode: str = "best", **more: object
 ) -> tuple[int, list[str]]:
     shopping = cart(line("a", 100), **{"codes": ["C1", "C2"], "shipping": 5, **more})
     answer = price(shopping, *entries, mode=mode)  # type: ignore[arg-type]

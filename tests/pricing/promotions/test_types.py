@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pricing.promotions.evaluate import evaluate
 from pricing.promotions.evaluation import Evaluation
 from tests.pricing.promotions.carts import cart, check_sums, explain, line, price, promotions
 
-SHOES = {"category": "shoes"}
-SOCKS = {"category": "socks"}
+SHOES: dict[str, Any] = {"category": "shoes"}
+SOCKS: dict[str, Any] = {"category": "socks"}
 
 
 def totals(answer: Evaluation) -> tuple[int, dict[str, int]]:
