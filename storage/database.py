@@ -215,10 +215,14 @@ def migrate(engine: Engine) -> None:
         DatabaseUnavailable: the database cannot be reached.
         NotMigrated: the tables come from a newer program.
     """
+    scripts = ScriptDirectory.from_config(migration_config())
+    # Asked as a reader first: nobody who needs no migration waits for a writer.
+    with reading(engine) as conn:
+        if _revision(conn) == scripts.get_current_head():
+            return
     with writing(engine) as conn:
         take_turns(conn, "migrate")
         current = _revision(conn)
-        scripts = ScriptDirectory.from_config(migration_config())
         if current is not None and current not in {s.revision for s in scripts.walk_revisions()}:
             raise NotMigrated(_newer(current))
         config = migration_config()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -16,13 +16,15 @@ from api.settings import load_settings
 from storage.database import reading
 from storage.outbox import messages
 
-app = typer.Typer(help="Alerts: what happened, and whether somebody was told.")
+app = typer.Typer(
+    add_completion=False, help="Alerts: what happened, and whether somebody was told."
+)
 
 
 @app.command("list")
 def list_command(
     status: Annotated[
-        str | None, typer.Option(help="Only those that are pending, delivered or dead.")
+        Literal["pending", "delivered", "dead"] | None, typer.Option(help="Only those.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 20,
 ) -> None:
@@ -55,7 +57,10 @@ def list_command(
 
 @app.command("deliver")
 def deliver_command() -> None:
-    """Send every alert that is due, once. `pricewright serve` does so all the time."""
+    """Send every alert that is due, once; one that failed is due after its pause.
+
+    `pricewright serve` does so all the time.
+    """
     settings = load_settings()
     if settings.webhook_url is None:
         raise typer.BadParameter("set PRICEWRIGHT_WEBHOOK_URL to where alerts should go")

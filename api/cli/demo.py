@@ -9,7 +9,7 @@ import typer
 
 from api.demo.tour import give_tour
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from api.jobs.diagnose import diagnose_sku
 from api.settings import load_settings
 from api.tables import refuse_unwritable
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

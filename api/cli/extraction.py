@@ -11,7 +11,7 @@ import typer
 
 from scrapers.saved_pages import extract_lines, read_manifest
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

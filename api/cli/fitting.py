@@ -17,7 +17,7 @@ from api.settings import load_settings
 from api.tables import TABLE_ENDINGS, refuse_unwritable, write_table
 from models.spec import Engine, Estimator, FitSpec
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

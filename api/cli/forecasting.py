@@ -20,7 +20,7 @@ from models.errors import InvalidPanel
 from models.forecast import Forecast
 from models.forecast_history import ForecastSpec
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -14,7 +14,7 @@ from api.settings import load_settings
 from storage.database import writing
 from storage.freezes import freeze
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -16,7 +16,7 @@ from storage.database import reading
 from storage.imports import ImportReport, Kind, NewMarkets, import_file
 from storage.markets import list_markets
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -39,7 +39,7 @@ def import_command(
         bool, typer.Option("--dry-run", help="Check the file and say what would change.")
     ] = False,
     delimiter: Annotated[
-        str | None, typer.Option(help="Of a CSV file; found out by itself if not given.")
+        str | None, typer.Option(help="Of a CSV file; a comma if not given, a tab for .tsv.")
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Of a CSV file; UTF-8 if not given.")] = None,
     new_markets: Annotated[

@@ -11,7 +11,7 @@ import typer
 from api.cli.terminal import bars, out
 from scrapers.matching.files import match_files, read_known_pairs, read_listings, write_pairs
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from api.cli.terminal import out
 from api.settings import load_settings
 from storage.database import migrate, open_engine
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

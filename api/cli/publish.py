@@ -20,7 +20,7 @@ from storage.decisions import newest_run
 from storage.errors import RunNotFound
 from storage.markets import list_markets
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from api.cli.database import database
 from api.server import serve
 from api.settings import load_settings
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from api.settings import load_settings
 from storage.database import writing
 from storage.freezes import freezes_in_force, unfreeze
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

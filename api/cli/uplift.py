@@ -15,7 +15,7 @@ from api.jobs.uplift import PromotionQuestion, measure
 from api.settings import load_settings
 from models.uplift import Method
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

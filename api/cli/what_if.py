@@ -19,7 +19,7 @@ from api.tables import TABLE_ENDINGS, refuse_unwritable, write_table
 from pricing.decide import PricingPolicy
 from simulations.what_if import MEASURES, Estimate, WhatIf
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from storage.errors import LayoutRefused
 from storage.imports.kinds import ALTERNATIVES, COLUMNS, Holds, ImportColumn, Kind
@@ -114,6 +115,13 @@ def _mapped(
                 f"{file_name}: {target!r} gives a date format to {column.name!r}; only dates take "
                 "one, written like date=day:%d/%m/%Y"
             )
+        try:
+            datetime.strptime("", date_format)  # noqa: DTZ007 - only the format is tried
+        except ValueError as problem:
+            if "does not match" not in str(problem):
+                raise LayoutRefused(
+                    f"{file_name}: {date_format!r} in {target!r} is no date format: {problem}"
+                ) from None
         return Source(column, theirs, date_format=date_format)
     raise LayoutRefused(
         f"{file_name}: mapped {column.name!r} to {target!r}, but there is no such column; "

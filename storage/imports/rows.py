@@ -163,10 +163,13 @@ def _sales(check: Checker, known: KnownKeys, today: date) -> dict[str, pa.Array]
     regular = np.full(len(check), np.nan)
     if check.has("regular_price"):
         regular = _money(check, "regular_price", scale)
-        check.refuse(regular == 0, "regular_price", "is zero; leave it blank where unknown")
+        nothing = to_minor(np.nan_to_num(regular, nan=1.0), scale) == 0
+        reason = "is less than the smallest coin; leave it blank where unknown"
+        check.refuse(nothing, "regular_price", reason)
     if check.has("regular_price") or check.has("price"):
         # Where nothing was sold, revenue does not tell the price: keep it here.
-        regular = np.where(np.isnan(regular) & (units == 0) & (price > 0), price, regular)
+        kept = np.isnan(regular) & (units == 0) & (to_minor(np.nan_to_num(price), scale) > 0)
+        regular = np.where(kept, price, regular)
         columns["regular_price_minor"] = _minor(regular, scale)
     for name in ("deal", "feature", "display"):
         if check.has(name):

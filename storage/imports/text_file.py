@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_LINE_BYTES: Final = 1 << 20
 CHUNK_ROWS: Final = 50_000
+CHUNK_CHARACTERS: Final = 16 << 20
+"""Rows may be long: a chunk ends at so much text, too, so that no file fills the memory."""
 _WIDE_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -45,7 +47,9 @@ class TextFile:
         self.name = name
         self.delimiter = delimiter
         self._raw = raw
-        self._reader = csv.reader(_lines(name, stream, encoding), delimiter=delimiter, strict=True)
+        self._meter = _Meter()
+        lines = _lines(name, stream, encoding, self._meter)
+        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
         with _naming_place(name, self._reader):
             header = next(self._reader, None)
             while header == []:
@@ -79,7 +83,8 @@ class TextFile:
         return self._raw.digest.hexdigest()
 
     def _some_rows(self) -> tuple[list[int], list[list[str]], list[BadRow]]:
-        reader, width = self._reader, len(self.header)
+        reader, width, meter = self._reader, len(self.header), self._meter
+        enough = meter.characters + CHUNK_CHARACTERS
         lines: list[int] = []
         rows: list[list[str]] = []
         misshapen: list[BadRow] = []
@@ -90,7 +95,7 @@ class TextFile:
                     rows.append(row)
                 elif row:
                     misshapen.append(self._misshapen(reader.line_num, row))
-                if len(rows) + len(misshapen) >= CHUNK_ROWS:
+                if len(rows) + len(misshapen) >= CHUNK_ROWS or meter.characters >= enough:
                     break
         return lines, rows, misshapen
 
@@ -195,20 +200,32 @@ class _Hashing(io.RawIOBase):
         return size
 
 
-def _lines(name: str, stream: io.BufferedReader[Any], encoding: str) -> Iterator[str]:
+class _Meter:
+    """How much text was read so far."""
+
+    __slots__ = ("characters",)
+
+    def __init__(self) -> None:
+        self.characters = 0
+
+
+def _lines(
+    name: str, stream: io.BufferedReader[Any], encoding: str, meter: _Meter
+) -> Iterator[str]:
     """Lines as text. A wide encoding has line ends that bytes do not show."""
     if "\n".encode(encoding) != b"\n":
-        return _wide_lines(name, stream, encoding)
-    return _byte_lines(name, stream, encoding)
+        return _wide_lines(name, stream, encoding, meter)
+    return _byte_lines(name, stream, encoding, meter)
 
 
-def _byte_lines(name: str, stream: io.BufferedReader[Any], encoding: str) -> Iterator[str]:
+def _byte_lines(
+    name: str, stream: io.BufferedReader[Any], encoding: str, meter: _Meter
+) -> Iterator[str]:
     """Lines of a text whose line ends are one byte, cut and decoded a block at a time."""
-    return chain.from_iterable(
+    for text in _decoded_blocks(name, stream, encoding):
+        meter.characters += len(text)
         # Rows of a CSV file end at "\n" only; a lone "\r" inside is the business of csv.reader.
-        io.StringIO(text, newline="\n")
-        for text in _decoded_blocks(name, stream, encoding)
-    )
+        yield from io.StringIO(text, newline="\n")
 
 
 def _decoded_blocks(name: str, stream: io.BufferedReader[Any], encoding: str) -> Iterator[str]:
@@ -242,7 +259,9 @@ def _decoded_blocks(name: str, stream: io.BufferedReader[Any], encoding: str) ->
         number += whole.count(b"\n")
 
 
-def _wide_lines(name: str, stream: io.BufferedReader[Any], encoding: str) -> Iterator[str]:
+def _wide_lines(
+    name: str, stream: io.BufferedReader[Any], encoding: str, meter: _Meter
+) -> Iterator[str]:
     text = io.TextIOWrapper(stream, encoding=encoding, newline="")
     number = 0
     while True:
@@ -253,6 +272,7 @@ def _wide_lines(name: str, stream: io.BufferedReader[Any], encoding: str) -> Ite
                 f"{name}, near line {number + 1}: the bytes are not {encoding} text"
             ) from None
         number += 1
+        meter.characters += len(line)
         if len(line) > MAX_LINE_BYTES:
             raise LayoutRefused(_too_long(name, number))
         if "\0" in line:

@@ -24,7 +24,7 @@ from storage.database import (
 from storage.errors import DatabaseUnavailable, NotMigrated, NotWriting, SettingsInvalid
 from storage.markets import add_markets, list_markets
 from storage.tables import metadata
-from tests.databases import empty_postgres_url
+from tests.databases import empty_postgres_url, sqlite_engine, url_of
 
 ONLINE = Market("online", "EUR")
 STORE = Market("store-01", "EUR", channel="store")
@@ -127,6 +127,14 @@ def test_migrations_go_down_to_nothing_and_up_again(engine: Engine) -> None:
         require_migrated(engine)
     migrate(engine)
     require_migrated(engine)
+
+
+def test_a_migrated_database_is_not_kept_waiting_by_a_writer(tmp_path: Path) -> None:
+    with sqlite_engine(tmp_path) as one:
+        other = open_engine(url_of(one))
+        with writing(one):
+            migrate(other)  # as a writer it would wait half a minute, and then fail
+        other.dispose()
 
 
 def test_a_database_of_a_newer_program_is_not_touched(engine: Engine) -> None:
