@@ -24,6 +24,8 @@ from storage.errors import StorageError
 
 _EXPECTED = (ApiError, ModelError, PricingError, ScraperError, SimulationError, StorageError)
 
+_INTERRUPTED: Final = 130
+
 _COMMANDS: Final = {
     "demo": ("demo", "Show everything once, on an embedded database of its own."),
     "import": ("imports", "Bring in products, sales, stock, costs or markets from a file."),
@@ -111,9 +113,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except _EXPECTED as error:
         fail(str(error))
         sys.exit(1)
-    except KeyboardInterrupt:
-        fail("stopped")
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == _INTERRUPTED:  # typer turns Ctrl-C into this, without a word
+            fail("stopped")
+        raise
     except BrokenPipeError:
         # The reader of our output went away, as `| head` does: nothing is wrong here.
         sys.stderr.close()

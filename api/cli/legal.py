@@ -33,7 +33,10 @@ from storage.law import (
 from storage.markets import list_markets
 from storage.rule_packs import load_rule_packs
 
-app = typer.Typer(help="What the law allows. Not legal advice: counsel must confirm the packs.")
+app = typer.Typer(
+    add_completion=False,
+    help="What the law allows. Not legal advice: counsel must confirm the packs.",
+)
 
 _Market = Annotated[str, typer.Option(help="The market.")]
 _By = Annotated[str | None, typer.Option(help="Who does this; the user of this computer if none.")]

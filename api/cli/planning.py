@@ -26,7 +26,7 @@ from pricing.currencies import decimals
 from pricing.markdown import Effort, Risk
 from simulations.clearance_outlook import Outlook
 
-app = typer.Typer(help="Plans, each with its bound and what to expect of it.")
+app = typer.Typer(add_completion=False, help="Plans, each with its bound and what to expect of it.")
 
 
 @app.callback()

@@ -21,7 +21,10 @@ from storage.governance_log import read_log
 from storage.price_books import list_price_books, live_version
 from storage.watched_figures import add_reading
 
-app = typer.Typer(help="Versions of the prices: what changed, who approved, and the way back.")
+app = typer.Typer(
+    add_completion=False,
+    help="Versions of the prices: what changed, who approved, and the way back.",
+)
 
 _By = Annotated[str | None, typer.Option(help="Who does this; the user of this computer if none.")]
 _Reason = Annotated[str, typer.Option(help="Why; kept on record.")]

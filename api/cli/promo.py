@@ -27,7 +27,9 @@ from storage.database import reading, writing
 from storage.errors import CodesRefused
 from storage.promotion_codes import export_codes, generate_codes, import_codes
 
-app = typer.Typer(help="Promotions: try them on a cart, and handle their codes.")
+app = typer.Typer(
+    add_completion=False, help="Promotions: try them on a cart, and handle their codes."
+)
 codes = typer.Typer(help="Unique codes of a promotion.")
 app.add_typer(codes, name="codes")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -173,6 +175,18 @@ def test_a_wrong_environment_is_named_before_anything_starts(
     assert answer.status == 1
     assert message in answer.err
     assert "Traceback" not in answer.err
+
+
+def test_ctrl_c_ends_a_command_in_order(pricewright: CommandLine, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "endless.csv")
+    with pricewright.started("import", "products", "endless.csv") as process:
+        with (tmp_path / "endless.csv").open("w") as stream:
+            stream.write("sku,title\n" * 10)
+            stream.flush()
+            time.sleep(0.5)
+            process.interrupt()
+            assert "error: stopped" in process.read_until("stopped")
+        assert process.wait() == 130
 
 
 def test_a_refused_import_writes_nothing(shop: CommandLine, tmp_path: Path) -> None:
