@@ -8,17 +8,15 @@ from math import prod
 from pricing.promotions import promotion as written
 from pricing.promotions.amounts import Reader
 from pricing.promotions.cart import MILLION
+from pricing.promotions.counting_benefits import (
+    CheapestBenefit,
+    GroupPriceBenefit,
+    PartsBenefit,
+)
 from pricing.promotions.effects import AmountEffect, Effect, PercentEffect, PriceEffect
 from pricing.promotions.errors import InvalidPromotion
 from pricing.promotions.field_checks import at_least_one, one_of, places, rising
-from pricing.promotions.item_benefits import (
-    CheapestBenefit,
-    GroupPriceBenefit,
-    ItemBenefit,
-    PartsBenefit,
-    TierBenefit,
-    UnitBenefit,
-)
+from pricing.promotions.item_benefits import ItemBenefit, TierBenefit, UnitBenefit
 from pricing.promotions.order_benefits import (
     GiftBenefit,
     GiftOption,

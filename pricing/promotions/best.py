@@ -72,6 +72,7 @@ class _Search:
         )
         self._at_par: dict[tuple[int, int], ItemBest | None] = {}
         self._losses: dict[tuple[int, int], Losses | None] = {}
+        # By identity of the claims, which each result keeps alive.
         self._laid: dict[int, ItemResult] = {}
 
     def key(self, combo: Combo) -> tuple[int, int]:

@@ -10,9 +10,9 @@ the gap: a state is dropped once it has lost more against the bound than the cla
 from __future__ import annotations
 
 from dataclasses import dataclass
-from heapq import heappop, heappush
 from math import floor, inf
 
+from pricing.promotions.gap_search import Turn, least_loss
 from pricing.promotions.item_benefits import Claim
 from pricing.promotions.item_options import Number, Option, Plan, Step
 from pricing.promotions.item_search import to_claims
@@ -21,7 +21,6 @@ from pricing.promotions.problem import Problem
 
 _ROUNDS = 9
 _AFLOAT = 1e-6
-_HOPELESS = NEVER // 2
 _NO_OPTION = Option(0, 0, 0, (), ())
 
 
@@ -243,61 +242,26 @@ class Relaxation:
         return gain + sum(player.final[digits[player.base]] for player in self._players)
 
     def _close(self, steps: int) -> None:
-        """Search jointly, the way that loses least against the bound first.
-
-        The first way that is complete is the best. Where the steps run out, the bound has come
-        down, and the way that got farthest is completed as well as it goes.
-        """
+        """Search jointly; where the steps run out, the bound has come down at least."""
         turns = self._turns()
-        gap = self.bound - self.gain + _AFLOAT
-        came: list[dict[int, tuple[Number, int, Option | None]]] = [
-            {} for _ in range(len(turns) + 1)
+        found = least_loss(turns, self.bound - self.gain + _AFLOAT, steps)
+        self.steps += found.steps
+        self.bound = self.gain if found.loss is None else self.bound - found.loss
+        if found.options is None:
+            return
+        taken = [
+            (turn.unit, option)
+            for turn, option in zip(turns, found.options, strict=True)
+            if option is not None
         ]
-        came[0][0] = (0.0, 0, None)
-        heap: list[tuple[Number, int, int]] = [(0.0, 0, 0)]
-        farthest, at = 0, 0
-        while heap:
-            loss, behind, state = heappop(heap)
-            depth = -behind
-            if loss > came[depth][state][0]:
-                continue
-            if depth == len(turns):
-                self.gain = self.bound = self.bound - loss
-                self._trace(turns, came, depth, state)
-                return
-            self.steps += len(turns[depth].options) + 2
-            if self.steps > steps:
-                self.bound -= loss
-                self._finish(turns, came, farthest, at)
-                return
-            if depth >= farthest:
-                farthest, at = depth, state
-            for there, way in turns[depth].ways(state, loss, gap).items():
-                known = came[depth + 1].get(there)
-                if known is None or way[0] < known[0]:
-                    came[depth + 1][there] = way
-                    heappush(heap, (way[0], -depth - 1, there))
-        self.bound = self.gain
+        gain = self.plan.settled_gain + self._worth(taken)
+        if gain >= self.gain - _AFLOAT:
+            self.gain = max(self.gain, gain)
+            self.claims = to_claims(self.plan, self.problem.view, taken)
+        if found.complete:
+            self.gain = self.bound
 
-    def _finish(
-        self,
-        turns: list[_Turn],
-        came: list[dict[int, tuple[Number, int, Option | None]]],
-        depth: int,
-        state: int,
-    ) -> None:
-        """Complete a way by the least loss at each step; keep it if it is the best so far."""
-        loss = came[depth][state][0]
-        for place in range(depth, len(turns)):
-            ways = turns[place].ways(state, loss, inf)
-            if not ways:
-                return
-            there = min(ways, key=lambda s: (ways[s][0], s))
-            came[place + 1][there] = ways[there]
-            loss, state = ways[there][0], there
-        self._trace(turns, came, len(turns), state)
-
-    def _turns(self) -> list[_Turn]:
+    def _turns(self) -> list[Turn]:
         """What the joint search needs to know of each unit."""
         alive = {player.base for player in self._players}
         by_line: dict[int, list[Player]] = {}
@@ -314,118 +278,10 @@ class Relaxation:
                     (p.base, len(p.final), p.ahead[place[p.base]], p.ahead[place[p.base] + 1])
                     for p in own
                 ]
-                turns.append(_Turn(unit, options, around, self._prices[stage.line], ()))
+                turns.append(Turn(unit, options, around, self._prices[stage.line], ()))
                 for player in own:
                     place[player.base] += 1
-            closing = tuple((base, size) for base, size, _ in stage.closing if base in alive)
-            turns[-1].closing = closing
+            turns[-1].closing = tuple(
+                (base, size) for base, size, _ in stage.closing if base in alive
+            )
         return turns
-
-    def _trace(
-        self,
-        turns: list[_Turn],
-        came: list[dict[int, tuple[Number, int, Option | None]]],
-        depth: int,
-        state: int,
-    ) -> None:
-        """The claims of a complete way, if they are the best so far."""
-        taken = []
-        while depth:
-            _, before, option = came[depth][state]
-            depth, state = depth - 1, before
-            if option is not None:
-                taken.append((turns[depth].unit, option))
-        taken.reverse()
-        gain = self.plan.settled_gain + self._worth(taken)
-        if gain >= self.gain - _AFLOAT:
-            self.gain = max(self.gain, gain)
-            self.claims = to_claims(self.plan, self.problem.view, taken)
-
-
-@dataclass(slots=True)
-class _Turn:
-    """One unit in the joint search.
-
-    Attributes:
-        options: what it can do.
-        around: of every machine that it may join, (base, size, ahead now, ahead after).
-        price: of the unit.
-        closing: (base, size) of the machines that no later unit can join.
-    """
-
-    unit: int
-    options: tuple[Option, ...]
-    around: list[tuple[int, int, list[Number], list[Number]]]
-    price: Number
-    closing: tuple[tuple[int, int], ...]
-
-    def ways(
-        self, state: int, lost: Number, gap: Number
-    ) -> dict[int, tuple[Number, int, Option | None]]:
-        """Where the unit can lead: loss so far, state before and option, by state."""
-        after = _join({state: (lost, 0, None)}, self.options, self.around, self.price, gap)
-        if not self.closing:
-            return after
-        closed: dict[int, tuple[Number, int, Option | None]] = {}
-        for there, way in after.items():
-            clear = there
-            for base, size in self.closing:
-                clear -= clear // base % size * base
-            if clear not in closed or way[0] < closed[clear][0]:
-                closed[clear] = way
-        return closed
-
-
-def _join(
-    layer: dict[int, tuple[Number, int, Option | None]],
-    options: tuple[Option, ...],
-    around: list[tuple[int, int, list[Number], list[Number]]],
-    price: Number,
-    gap: Number,
-) -> dict[int, tuple[Number, int, Option | None]]:
-    """One more unit: what each option loses against the bound.
-
-    Args:
-        layer: loss, state before and option by state.
-        options: what the unit can do.
-        around: of every machine that it may join, (base, size, ahead now, ahead after).
-        price: of the unit.
-        gap: a state that loses more is dropped.
-    """
-    after: dict[int, tuple[Number, int, Option | None]] = {}
-    for state, (lost, _, _) in layer.items():
-        # A machine that the unit does not join loses what it hoped for from it; one that needs
-        # every unit that is left must be joined.
-        passed = lost + price
-        pressing = 0
-        hopes: dict[int, tuple[Number, Number, list[Number], int, int]] = {}
-        for base, size, now, later in around:
-            digit = state // base % size
-            if later[digit] <= _HOPELESS:
-                pressing += 1
-                hopes[base] = (0, now[digit], later, digit, 1)
-            else:
-                hope = now[digit] - later[digit]
-                passed += hope
-                hopes[base] = (hope, now[digit], later, digit, 0)
-        for option in options:
-            gain, marks, barred, moves, _ = option
-            if state & barred:
-                continue
-            loss = passed - gain
-            there = state | marks
-            pressed = pressing
-            for base, _, follows, gains in moves:
-                hope, best, later, digit, presses = hopes[base]
-                follow = follows[digit]
-                if later[follow] <= _HOPELESS:
-                    pressed = -1
-                    break
-                loss += best - hope - gains[digit] - later[follow]
-                pressed -= presses
-                there += (follow - digit) * base
-            if pressed == 0 and loss <= gap:
-                known = after.get(there)
-                if known is None or loss < known[0]:
-                    after[there] = (loss, state, option)
-    return after
