@@ -110,8 +110,10 @@ class DoubtIn(_Strict):
 
     common_scale: float = 0.3
     common_elasticity: float = 0.4
+    common_drift: float = 0.02
     own_scale: float = 0.4
     own_elasticity: float = 0.5
+    own_drift: float = 0.01
     noise: float = 0.15
 
 

@@ -1,8 +1,9 @@
-"""What a clearance season teaches about demand: a Bayesian update of scale and elasticity.
+"""What a clearance season teaches about demand: a Bayesian update of scale, elasticity, fading.
 
 The log demand of item i differs from what was expected by
 
-    shift_i + slope_i · log(price / full price),   (shift_i, slope_i) = common + own_i
+    shift_i + slope_i · log(price / full price) + drift_i · week,   (shift, slope, drift)_i =
+    common + own_i
 
 with normal priors on the part that all items share and on each item's own part. Weekly sales have
 mean m and variance m + noise² m² (a negative binomial's); a week that sold out only says that
@@ -34,20 +35,24 @@ class Prior:
     """What may be wrong with the demand expected before the season, as standard deviations.
 
     Attributes:
-        common_scale, common_elasticity: of the error that all items share.
-        own_scale, own_elasticity: of each item's own error.
+        common_scale, common_elasticity, common_drift: of the error that all items share; the
+            drift is the change of log demand a week that nobody expected.
+        own_scale, own_elasticity, own_drift: of each item's own error.
         noise: of log demand from week to week.
     """
 
     common_scale: float = 0.3
     common_elasticity: float = 0.4
+    common_drift: float = 0.02
     own_scale: float = 0.4
     own_elasticity: float = 0.5
+    own_drift: float = 0.01
     noise: float = 0.15
 
     def __post_init__(self) -> None:
         spreads = (
-            self.common_scale, self.common_elasticity, self.own_scale, self.own_elasticity,
+            self.common_scale, self.common_elasticity, self.common_drift,
+            self.own_scale, self.own_elasticity, self.own_drift,
         )  # fmt: skip
         if not all(0.0 < spread < 20.0 for spread in spreads) or not 0.0 <= self.noise < 5.0:
             raise InvalidLimits("prior: standard deviations must lie above 0 and below 20")
@@ -88,13 +93,13 @@ class ClearanceHistory:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Belief:
-    """What is thought of demand: normal, jointly in shift and slope.
+    """What is thought of demand: normal, jointly in shift, slope and drift.
 
     Attributes:
-        mean: (n, 2) of (shift, slope) of each item.
-        covariance: (n, 2, 2) of the same, the common part's doubt included.
-        common_mean: (2,) of the part that all share.
-        common_covariance: (2, 2).
+        mean: (n, 3) of (shift, slope, drift) of each item.
+        covariance: (n, 3, 3) of the same, the common part's doubt included.
+        common_mean: (3,) of the part that all share.
+        common_covariance: (3, 3).
         full_price: (n,) from which the slope turns.
     """
 
@@ -104,23 +109,32 @@ class Belief:
     common_covariance: FloatArray
     full_price: FloatArray
 
-    def updated(self, items: ClearanceItems) -> ClearanceItems:
-        """The items with the demand now expected, at the ladder's own first price."""
+    def updated(self, items: ClearanceItems, week: int) -> ClearanceItems:
+        """The items, of which `week` is the first week, with the demand now expected."""
         rows = np.arange(len(items))
         start = items.price[:, 0]
         at_start = self.mean[:, 0] + self.mean[:, 1] * np.log(start / self.full_price)
         price = np.where(items.price > 0, items.price, start[:, None])
         response = items.response * (price / start[:, None]) ** self.mean[:, 1][:, None]
+        weeks = week + np.arange(items.weeks)
+        log_factor = at_start[:, None] + self.mean[:, 2:] * weeks
         return items.replaced(
-            rows, {"demand": items.demand * np.exp(at_start)[:, None], "response": response}
+            rows, {"demand": items.demand * np.exp(log_factor), "response": response}
         )
 
-    def scenarios(self, items: ClearanceItems, rng: np.random.Generator, draws: int) -> Scenarios:
-        """Futures around `updated` items, drawn from the doubt that is left."""
-        factor = np.linalg.cholesky(self.covariance + 1e-12 * np.eye(2))
-        drawn = np.einsum("nij,dnj->dni", factor, rng.standard_normal((draws, len(items), 2)))
+    def scenarios(
+        self, items: ClearanceItems, week: int, rng: np.random.Generator, draws: int
+    ) -> Scenarios:
+        """Futures around `updated` items, drawn from the doubt that is left.
+
+        The doubt about drift counts at the middle of the weeks that are left.
+        """
+        factor = np.linalg.cholesky(self.covariance + 1e-12 * np.eye(3))
+        drawn = np.einsum("nij,dnj->dni", factor, rng.standard_normal((draws, len(items), 3)))
         turn = np.log(items.price[:, 0] / self.full_price)
-        return Scenarios(np.exp(drawn[:, :, 0] + drawn[:, :, 1] * turn), drawn[:, :, 1])
+        middle = week + items.weeks / 2.0
+        log_scale = drawn[:, :, 0] + drawn[:, :, 1] * turn + drawn[:, :, 2] * middle
+        return Scenarios(np.exp(log_scale), drawn[:, :, 1])
 
 
 def learn(items: ClearanceItems, history: ClearanceHistory, prior: Prior) -> Belief:
@@ -136,10 +150,13 @@ def learn(items: ClearanceItems, history: ClearanceHistory, prior: Prior) -> Bel
             are not on the ladder.
     """
     expected, log_ratio = _expected(items, history)
-    design = np.stack([np.ones_like(log_ratio), log_ratio], axis=-1)
-    common_precision = np.diag([prior.common_scale**-2.0, prior.common_elasticity**-2.0])
-    own_precision = np.diag([prior.own_scale**-2.0, prior.own_elasticity**-2.0])
-    mean, common = np.zeros((len(items), 2)), np.zeros(2)
+    week = np.broadcast_to(np.arange(history.weeks, dtype=np.float64), log_ratio.shape)
+    design = np.stack([np.ones_like(log_ratio), log_ratio, week], axis=-1)
+    common_spread = [prior.common_scale, prior.common_elasticity, prior.common_drift]
+    own_spread = [prior.own_scale, prior.own_elasticity, prior.own_drift]
+    common_precision = np.diag(np.array(common_spread) ** -2.0)
+    own_precision = np.diag(np.array(own_spread) ** -2.0)
+    mean, common = np.zeros((len(items), 3)), np.zeros(3)
     for _ in range(_STEPS):
         fitted = expected * np.exp(np.einsum("nwk,nk->nw", design, mean))
         score, weight = _curvature(history, fitted, prior.noise)

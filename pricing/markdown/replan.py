@@ -102,12 +102,12 @@ def replan(
         belief.mean[members], belief.covariance[members], belief.common_mean,
         belief.common_covariance, belief.full_price[members],
     )  # fmt: skip
-    remaining = moved.updated(rest.take(members))
+    remaining = moved.updated(rest.take(members), week)
     futures = None
     if draws:
         if rng is None:
             raise InvalidClearance("draws need a source of chance; pass rng")
-        futures = moved.scenarios(remaining, rng, draws)
+        futures = moved.scenarios(remaining, week, rng, draws)
     earlier = _earlier(state, remaining, members, week)
     wanted = limits or MarkdownLimits()
     if earlier is None:

@@ -53,15 +53,15 @@ def test_the_belief_finds_scale_and_elasticity_and_knows_how_sure_it_is() -> Non
     for _ in range(10):
         n = 40
         items = season(n, 12, rng)
-        prior = Prior(noise=0.0)
+        prior = Prior(common_drift=1e-4, own_drift=1e-4, noise=0.0)
         common = rng.normal(0, prior.common_scale), rng.normal(0, prior.common_elasticity)
         shift = common[0] + rng.normal(0, prior.own_scale, n)
         slope = common[1] + rng.normal(0, prior.own_elasticity, n)
         rungs = np.sort(rng.integers(0, 4, (n, 8)), axis=1)
         belief = learn(items, sold(items, rungs, np.exp(shift), slope, rng), prior)
-        truth = np.column_stack([shift, slope])
+        truth = np.column_stack([shift, slope, np.zeros(n)])
         spread = np.sqrt(np.diagonal(belief.covariance, axis1=1, axis2=2))
-        covered.append(np.abs(belief.mean - truth) <= 1.96 * spread)
+        covered.append((np.abs(belief.mean - truth) <= 1.96 * spread)[:, :2])
         errors.append(np.abs(belief.mean - truth))
     assert 0.92 <= float(np.mean(covered)) <= 0.98
     assert float(np.median(np.concatenate(errors), axis=0)[0]) < 0.08
@@ -105,7 +105,7 @@ def test_without_news_the_rest_of_the_plan_stands() -> None:
             first.course.units[:, :weeks],
             np.zeros((6, weeks), np.bool_),
         )
-        sure = Prior(1e-4, 1e-4, 1e-4, 1e-4, 0.1)
+        sure = Prior(1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 0.1)
         rest = replan(ClearanceState(items, prior=sure), history)
         assert rest.plan is not None
         rows = np.flatnonzero(rest.open_items)
