@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -93,6 +94,9 @@ def run_crawl(
                 "since": None if since is None else since.isoformat(),
             }
             messages = _run_worker(request, progress or (lambda _: None))
+            if messages.finished:
+                messages.failed = _why_nothing_was_read(messages.summary)
+                messages.finished = not messages.failed
         finally:
             finished_at = datetime.now(UTC)
             with writing(engine) as conn:
@@ -182,6 +186,20 @@ def _run_worker(
             messages.cut_off = True
             messages.failed = f"the crawl worker ended with status {status}: {_tail(log)}"
     return messages
+
+
+_UNREADABLE: Final = (Outcome.FAILED, Outcome.BLOCKED, Outcome.FORBIDDEN)
+
+
+def _why_nothing_was_read(summary: Mapping[str, Any]) -> str:
+    """What to say of a crawl in which no product page could be fetched; empty if one could."""
+    outcomes = Counter(summary.get("outcomes", {}))
+    del outcomes[Outcome.LISTING.value]
+    unread = [f"{outcomes[o.value]} {o.value}" for o in _UNREADABLE if outcomes[o.value]]
+    if not unread or outcomes.keys() - {o.value for o in _UNREADABLE}:
+        return ""
+    first = next(iter(summary.get("failures", ())), {"url": "", "detail": ""})
+    return f"no product page could be read: {', '.join(unread)}; {first['url']}: {first['detail']}"
 
 
 def _take(line: str, messages: _Messages, progress: Callable[[CrawlProgress], None]) -> None:

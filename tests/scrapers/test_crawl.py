@@ -62,6 +62,18 @@ def test_a_limit_ends_the_crawl_after_so_many_product_pages(database: Engine) ->
     assert report.complete
 
 
+def test_a_shop_whose_every_product_page_fails_fails_the_crawl(database: Engine) -> None:
+    cards = "".join(f'<li><a href="/p/{n}">Thing {n}</a> <b>€{n}9.00</b></li>' for n in "123")
+    script = {"/all": html(f"<ul>{cards}</ul>")}
+    script |= {f"/p/{n}": html("out of order", 500) for n in "123"}
+    with ScriptedServer(script) as shop:
+        site = site_at(f"{shop.url}/all", product_pattern="/p/")
+        with pytest.raises(CrawlFailed, match=r"no product page could be read: 3 failed; .*/p/"):
+            run_crawl(site, database_url=url_of(database))
+    with reading(database) as conn:
+        assert crawls_of(conn, site.name)[0].status == "failed"
+
+
 def test_an_endless_shop_ends_at_the_sites_own_bound_and_the_report_says_so(
     database: Engine,
 ) -> None:
