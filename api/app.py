@@ -36,6 +36,7 @@ from api.routes import (
     price_book_changes,
     price_books,
     problems,
+    promotion_codes,
     promotions,
     quotes,
 )
@@ -109,6 +110,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         law.router,
         quotes.router,
         promotions.router,
+        promotion_codes.router,
         health.router,
         problems.router,
     ):

@@ -12,9 +12,12 @@ Problem
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from api.errors import InvalidRequest, Problem
-from pricing.promotions.errors import PromotionError
-from storage.errors import CodesRefused
+from pricing.promotions.errors import InvalidCart, InvalidPromotion, PromotionError
+from storage.errors import BatchNotFound, CodesRefused, PromotionNotFound, PromotionRefused
 
 
 class PromotionMissing(Problem):
@@ -92,3 +95,25 @@ def invalid_body(error: PromotionError, at: str = "body") -> InvalidRequest:
 def invalid_codes(error: CodesRefused) -> InvalidRequest:
     """What the making of codes refuses."""
     return invalid_field(f"body.{error.field}", error.problem)
+
+
+@contextmanager
+def refusals(at: str = "body") -> Iterator[None]:
+    """Turn what storage and the engine refuse into problems.
+
+    Args:
+        at: where in the request the promotion or the cart stands.
+
+    Raises:
+        Problem: naming the field, where there is one.
+    """
+    try:
+        yield
+    except (InvalidPromotion, InvalidCart) as error:
+        raise invalid_body(error, at) from None
+    except (PromotionNotFound, BatchNotFound) as error:
+        raise PromotionMissing(str(error)) from None
+    except PromotionRefused as error:
+        raise PromotionStepRefused(str(error)) from None
+    except CodesRefused as error:
+        raise invalid_codes(error) from None

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from io import StringIO
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Path, Query
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from sqlalchemy import Connection
 
-from api.bodies import Raw, RawFile, decoded, encoded, gives, takes
+from api.bodies import Raw, decoded, encoded, gives, takes
 from api.carts import market_named
 from api.dependencies import Operator, Reading, Running, Service
 from api.errors import (
@@ -30,15 +27,11 @@ from api.errors import (
 from api.jobs.promotion_conflicts import Conflict, conflicts_of
 from api.promotion_board import MarketPromotions
 from api.promotion_documents import (
-    CodeBatchDocument,
-    CodeBatchesDocument,
-    CodesRequest,
     HistoryDocument,
     MonitorDocument,
     PromotionDocument,
     PromotionsDocument,
     TryRequest,
-    batch_document,
     conflict_documents,
     history_document,
     monitor_document,
@@ -48,17 +41,13 @@ from api.promotion_errors import (
     PromotionMissing,
     PromotionsConflict,
     PromotionStepRefused,
-    invalid_body,
-    invalid_codes,
     invalid_field,
+    refusals,
 )
 from api.quote_documents import CartDocument
 from api.quoting import evaluate_cart
-from pricing.promotions.errors import InvalidCart, InvalidPromotion
 from storage.cart_facts import market_by_code
 from storage.database import reading, writing
-from storage.errors import BatchNotFound, CodesRefused, PromotionNotFound, PromotionRefused
-from storage.promotion_codes import HEADER, batches_of, code_rows, generate_codes, import_codes
 from storage.promotion_monitor import figures_of
 from storage.promotion_terms import Terms, check_terms
 from storage.promotions import (
@@ -89,23 +78,8 @@ _TERMS: Final = {
     "currency": "EUR",
     "time_zone": "Europe/Berlin",
 }
-_ALWAYS: Final = (InvalidRequest, DatabaseAway, UnexpectedFailure)
-_CHANGES: Final = (NotAnOperator, PromotionMissing, PromotionStepRefused, *_ALWAYS)
-
-
-@contextmanager
-def _refusals(at: str = "body") -> Iterator[None]:
-    """Turn what storage and the engine refuse into problems."""
-    try:
-        yield
-    except (InvalidPromotion, InvalidCart) as error:
-        raise invalid_body(error, at) from None
-    except (PromotionNotFound, BatchNotFound) as error:
-        raise PromotionMissing(str(error)) from None
-    except PromotionRefused as error:
-        raise PromotionStepRefused(str(error)) from None
-    except CodesRefused as error:
-        raise invalid_codes(error) from None
+ALWAYS: Final = (InvalidRequest, DatabaseAway, UnexpectedFailure)
+CHANGES: Final = (NotAnOperator, PromotionMissing, PromotionStepRefused, *ALWAYS)
 
 
 def _found(conn: Connection, service: Service, terms: Terms, now: datetime) -> tuple[Conflict, ...]:
@@ -119,7 +93,7 @@ def _changed(
 ) -> Response:
     """Change a promotion, and answer with it and with what is wrong with it."""
     now = datetime.now(UTC)
-    with _refusals():
+    with refusals():
         with writing(service.engine) as conn:
             stored = work(conn, now)
         with reading(service.engine) as conn:
@@ -136,7 +110,7 @@ def _changed(
     status_code=201,
     responses={
         **gives(PromotionDocument, "The draft", 201),
-        **problem_responses(NotAnOperator, PromotionStepRefused, BodyTooLarge, *_ALWAYS),
+        **problem_responses(NotAnOperator, PromotionStepRefused, BodyTooLarge, *ALWAYS),
     },
     openapi_extra=takes(Terms, _TERMS),
 )
@@ -154,7 +128,7 @@ def post_promotion(service: Running, actor: Operator, raw: Raw) -> Response:
     summary="Promotions",
     responses={
         **gives(PromotionsDocument, "Promotions by id"),
-        **problem_responses(*_ALWAYS),
+        **problem_responses(*ALWAYS),
     },
 )
 def get_promotions(
@@ -181,7 +155,7 @@ def get_promotions(
             MarketRequired,
             BodyTooLarge,
             NoPriceBook,
-            *_ALWAYS,
+            *ALWAYS,
         ),
     },
     openapi_extra=takes(
@@ -197,7 +171,7 @@ def post_try(service: Running, raw: Raw) -> Response:
     """Nothing is stored and nothing is used up. Prices are today's, promotions those of `at`."""
     request = decoded(raw, TryRequest)
     at = _moment(request.at)
-    with _refusals():
+    with refusals():
         promotions = _tried(service, request)
         answer = evaluate_cart(
             service,
@@ -216,12 +190,12 @@ def post_try(service: Running, raw: Raw) -> Response:
     summary="A promotion",
     responses={
         **gives(PromotionDocument, "The promotion"),
-        **problem_responses(PromotionMissing, *_ALWAYS),
+        **problem_responses(PromotionMissing, *ALWAYS),
     },
 )
 def get_promotion(conn: Reading, name: Name) -> Response:
     """At its newest version; `ETag` is what `If-Match` wants when it is revised."""
-    with _refusals():
+    with refusals():
         stored = read_promotion(conn, name)
     return encoded(promotion_document(stored, datetime.now(UTC)), etag=f'"{stored.version}"')
 
@@ -232,7 +206,7 @@ def get_promotion(conn: Reading, name: Name) -> Response:
     summary="Add a version of a promotion",
     responses={
         **gives(PromotionDocument, "The promotion"),
-        **problem_responses(*_CHANGES, BodyTooLarge),
+        **problem_responses(*CHANGES, BodyTooLarge),
     },
     openapi_extra=takes(Terms, _TERMS),
 )
@@ -262,7 +236,7 @@ def put_promotion(
     summary="Let a promotion run",
     responses={
         **gives(PromotionDocument, "The promotion"),
-        **problem_responses(*_CHANGES, PromotionsConflict),
+        **problem_responses(*CHANGES, PromotionsConflict),
     },
 )
 def post_schedule(
@@ -273,7 +247,7 @@ def post_schedule(
 ) -> Response:
     """From its first moment on it is live; after its last it has ended, by the clock alone."""
     now = datetime.now(UTC)
-    with _refusals(), reading(service.engine) as conn:
+    with refusals(), reading(service.engine) as conn:
         conflicts = _found(conn, service, read_promotion(conn, name).terms, now)
     if conflicts and not accept_conflicts:
         raise PromotionsConflict(
@@ -292,7 +266,7 @@ def post_schedule(
     "/{name}/withdraw",
     operation_id="withdraw_promotion",
     summary="Make a promotion a draft again",
-    responses={**gives(PromotionDocument, "The draft"), **problem_responses(*_CHANGES)},
+    responses={**gives(PromotionDocument, "The draft"), **problem_responses(*CHANGES)},
 )
 def post_withdraw(service: Running, actor: Operator, name: Name) -> Response:
     """Before its first moment; later it can only be ended."""
@@ -303,7 +277,7 @@ def post_withdraw(service: Running, actor: Operator, name: Name) -> Response:
     "/{name}",
     operation_id="end_promotion",
     summary="End a promotion",
-    responses={**gives(PromotionDocument, "The promotion"), **problem_responses(*_CHANGES)},
+    responses={**gives(PromotionDocument, "The promotion"), **problem_responses(*CHANGES)},
 )
 def delete_promotion(service: Running, actor: Operator, name: Name) -> Response:
     """Now and for good. Its history stays, and quotes that were made before stay good."""
@@ -316,12 +290,12 @@ def delete_promotion(service: Running, actor: Operator, name: Name) -> Response:
     summary="Versions of a promotion, and who did what",
     responses={
         **gives(HistoryDocument, "Versions and steps"),
-        **problem_responses(PromotionMissing, *_ALWAYS),
+        **problem_responses(PromotionMissing, *ALWAYS),
     },
 )
 def get_history(conn: Reading, name: Name) -> Response:
     """Everything, the oldest first."""
-    with _refusals():
+    with refusals():
         return encoded(history_document(name, versions_of(conn, name), audit_of(conn, name)))
 
 
@@ -331,123 +305,14 @@ def get_history(conn: Reading, name: Name) -> Response:
     summary="How a promotion runs",
     responses={
         **gives(MonitorDocument, "Its figures"),
-        **problem_responses(PromotionMissing, *_ALWAYS),
+        **problem_responses(PromotionMissing, *ALWAYS),
     },
 )
 def get_monitor(conn: Reading, name: Name) -> Response:
     """Redemptions, budget against plan, stock cover, conversion, order value, margin."""
-    with _refusals():
+    with refusals():
         stored = read_promotion(conn, name)
     return encoded(monitor_document(stored, figures_of(conn, stored, at=datetime.now(UTC))))
-
-
-@router.get(
-    "/{name}/codes",
-    operation_id="list_code_batches",
-    summary="Batches of unique codes",
-    responses={
-        **gives(CodeBatchesDocument, "The batches"),
-        **problem_responses(PromotionMissing, *_ALWAYS),
-    },
-)
-def get_batches(conn: Reading, name: Name) -> Response:
-    """The oldest first."""
-    with _refusals():
-        return encoded(CodeBatchesDocument([batch_document(b) for b in batches_of(conn, name)]))
-
-
-@router.post(
-    "/{name}/codes",
-    operation_id="generate_codes",
-    summary="Make unique codes",
-    status_code=201,
-    responses={
-        **gives(CodeBatchDocument, "The batch", 201),
-        **problem_responses(*_CHANGES, BodyTooLarge),
-    },
-    openapi_extra=takes(CodesRequest, {"pattern": "SPRING-####-####", "count": 10000}),
-)
-def post_codes(service: Running, actor: Operator, name: Name, raw: Raw) -> Response:
-    """Up to five million at once, drawn at random, different from all others."""
-    request = decoded(raw, CodesRequest)
-    now = datetime.now(UTC)
-    with _refusals(), writing(service.engine) as conn:
-        batch = generate_codes(
-            conn, name, pattern=request.pattern, count=request.count, actor=actor, at=now
-        )
-    return encoded(batch_document(batch), 201)
-
-
-@router.put(
-    "/{name}/codes.csv",
-    operation_id="import_codes",
-    summary="Bring in codes made elsewhere",
-    responses={
-        **gives(CodeBatchDocument, "The batch"),
-        **problem_responses(*_CHANGES, BodyTooLarge),
-    },
-    openapi_extra={
-        "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}
-    },
-)
-def put_codes(service: Running, actor: Operator, name: Name, raw: RawFile) -> Response:
-    """CSV with a column `code` and, optionally, `customer`; all or nothing."""
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise invalid_field("body", f"is not UTF-8 text: {error}") from None
-    now = datetime.now(UTC)
-    with _refusals(), writing(service.engine) as conn:
-        batch = import_codes(
-            conn, name, StringIO(text, newline=""), source="codes.csv", actor=actor, at=now
-        )
-    return encoded(batch_document(batch))
-
-
-@router.get(
-    "/{name}/codes.csv",
-    operation_id="export_codes",
-    summary="Unique codes as CSV",
-    response_class=Response,
-    responses={
-        200: {
-            "description": "code, customer, uses",
-            "content": {"text/csv": {"schema": {"type": "string"}}},
-        },
-        **problem_responses(NotAnOperator, PromotionMissing, *_ALWAYS),
-    },
-)
-def get_codes(
-    service: Running,
-    actor: Operator,  # noqa: ARG001  (codes are worth money: only operators see them)
-    name: Name,
-    batch: Annotated[int | None, Query(ge=1, le=2**62, description="Only this batch")] = None,
-) -> Response:
-    """Of all batches, or of one; streamed."""
-    with _refusals(), reading(service.engine) as conn:
-        known = [each.batch_id for each in batches_of(conn, name)]
-        if batch is not None and batch not in known:
-            raise BatchNotFound(f"promotion {name!r} has no batch {batch}; it has {known}")
-    return StreamingResponse(
-        _csv(service, name, batch),
-        media_type="text/csv",
-        headers={
-            "cache-control": "no-store",
-            "content-disposition": f'attachment; filename="{name}-codes.csv"',
-        },
-    )
-
-
-def _csv(service: Service, name: str, batch: int | None) -> Iterator[str]:
-    def text(rows: Any) -> str:  # noqa: ANN401  (what csv takes)
-        out = StringIO()
-        csv.writer(out, lineterminator="\n").writerows(rows)
-        return out.getvalue()
-
-    yield text([HEADER])
-    with reading(service.engine) as conn:
-        for rows in code_rows(conn, name, batch_id=batch):
-            yield text(rows)
 
 
 def _moment(text: str) -> datetime:
@@ -485,7 +350,7 @@ def _tried(service: Service, request: TryRequest) -> MarketPromotions | None:
         market = market_by_code(conn, market_named(request.cart, markets))
     for number, terms in enumerate(request.terms):
         beside = [p.terms for p in stored.values() if p.name != terms.name]
-        with _refusals(f"body.terms[{number}]"):
+        with refusals(f"body.terms[{number}]"):
             check_terms(terms, beside)
         stored[terms.name] = _unstored(terms, -number - 1)
     return MarketPromotions.of(market, stored.values())
