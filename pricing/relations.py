@@ -156,10 +156,11 @@ def tie(relations: Sequence[Relation], catalogue: Catalogue) -> TiedRows:
         InvalidCatalogue: pack sizes are needed and not known, or one price is asked of two
             currencies.
     """
-    order = np.lexsort((catalogue.market.codes, catalogue.sku))
-    places: dict[tuple[str, int], int] = {}
-    for row in order.tolist():
-        places[str(catalogue.sku[row]), int(catalogue.market.codes[row])] = row
+    named = sorted({sku for relation in relations for sku in relation.skus})
+    places = {
+        (str(catalogue.sku[row]), int(catalogue.market.codes[row])): row
+        for row in catalogue.where(skus=named).tolist()
+    }
     found: list[tuple[int, int, float, float, bool, int]] = []
     for number, relation in enumerate(relations):
         wanted = relation.markets or catalogue.market.names
