@@ -27,6 +27,7 @@ from api.promotion_board import PromotionBoard
 from api.promotion_schemas import promotion_schemas
 from api.request_log import RequestLog
 from api.routes import (
+    competitors,
     decisions,
     drafts,
     governance,
@@ -107,6 +108,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         governance.router,
         decisions.router,
         offers.router,
+        competitors.router,
         law.router,
         quotes.router,
         promotions.router,

@@ -5,6 +5,7 @@
     ├── UnknownSite         no site of that name
     ├── InvalidManifest     a list of saved pages, or one of the pages, can not be read
     ├── InvalidListings     a file of listings or of known pairs can not be used
+    ├── InvalidObservation  a reported price that can not be right
     ├── ForbiddenAddress    a request to an address that a crawler may not touch
     ├── CrawlRunning        another process is crawling this site
     └── CrawlFailed         the shop could not be crawled; nothing but the crawl's record changed
@@ -33,6 +34,10 @@ class InvalidManifest(ScraperError, ValueError):
 
 class InvalidListings(ScraperError, ValueError):
     """A file of listings or of known pairs can not be used; the message names line and column."""
+
+
+class InvalidObservation(ScraperError, ValueError):
+    """A reported price that can not be right; the message names the entry and the field."""
 
 
 class ForbiddenAddress(ScraperError):

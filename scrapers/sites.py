@@ -31,7 +31,6 @@ class SiteKind(StrEnum):
     MAGENTO = "magento"
     FEED = "feed"
     WATCH = "watch"
-    RENDERED = "rendered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +39,12 @@ class Site:
 
     Attributes:
         name: short key, lower case; the competitor's name in offers and alerts.
-        start_url: where a crawl begins. Storefront and rendered: a sitemap (or an index of them,
-            gzip or not) or a listing page. Shopify, WooCommerce, Magento: the shop's front page.
-            Feed: the feed. Watch list: any page of the shop.
+        start_url: where a crawl begins. Storefront: a sitemap (or an index of them, gzip or not), a
+            robots.txt that names sitemaps, or a listing page. Shopify, WooCommerce, Magento: the
+            shop's front page. Feed: the feed. Watch list: any page of the shop.
         market: code of our market that this shop competes in.
         currency: ISO 4217 code in which it sells; pages that name another one are believed.
-        kind: how it is read. `storefront`: product pages found from `start_url`; `rendered`: the
-            same in a browser, for shops that need JavaScript (extra `rendered`); `shopify`,
+        kind: how it is read. `storefront`: product pages found from `start_url`; `shopify`,
             `woocommerce`, `magento`: the shop system's own catalogue interface; `feed`: a Google
             Merchant feed, XML, TSV or CSV; `watch`: the pages of `urls` and no others.
         product_pattern: regular expression; addresses in which it is found are product pages and

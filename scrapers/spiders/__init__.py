@@ -9,7 +9,6 @@ from scrapers.spiders.storefront import StorefrontSpider
 
 SPIDERS: Final[dict[SiteKind, type[SiteSpider]]] = {
     SiteKind.STOREFRONT: StorefrontSpider,
-    SiteKind.RENDERED: StorefrontSpider,
     SiteKind.WATCH: StorefrontSpider,
     SiteKind.SHOPIFY: CatalogueSpider,
     SiteKind.WOOCOMMERCE: CatalogueSpider,

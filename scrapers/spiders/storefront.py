@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.utils.gz import gunzip, gzip_magic_number
@@ -54,7 +56,7 @@ class StorefrontSpider(SiteSpider):
                 yield request
         else:
             self._known.add(self.site.start_url)
-            yield self.first_request(self.site.start_url, self.parse_start, meta=self._meta())
+            yield self.first_request(self.site.start_url, self.parse_start)
 
     def parse_start(self, response: Response) -> Iterator[Found]:
         """The site's entry: without it there is no crawl."""
@@ -143,6 +145,11 @@ class StorefrontSpider(SiteSpider):
         if _is_sitemap(body):
             yield from self._follow_sitemap(Sitemap(body))
             return
+        if urlsplit(response.url).path == "/robots.txt":
+            named = re.findall(rb"(?im)^\s*sitemap:\s*(\S+)", body)
+            self.note(response.url, Outcome.LISTING)
+            yield from self._requests((u.decode("latin-1") for u in named), self.parse_sitemap)
+            return
         links = listing_links(body, response.url, content_type(response))
         self.note(response.url, Outcome.LISTING)
         fresh = any(link not in self._known for link in links.products)
@@ -191,7 +198,6 @@ class StorefrontSpider(SiteSpider):
                 errback=self.page_failed,
                 headers=self.store.conditions(place),
                 cb_kwargs={"role": role},
-                meta=self._meta(),
                 dont_filter=True,
             )
 
@@ -209,7 +215,6 @@ class StorefrontSpider(SiteSpider):
                 place,
                 callback=callback,
                 errback=self.page_failed,
-                meta=self._meta(),
                 dont_filter=True,
             )
 
@@ -220,9 +225,6 @@ class StorefrontSpider(SiteSpider):
             return False
         self._known.add(place)
         return True
-
-    def _meta(self) -> dict[str, Any]:
-        return {"playwright": True} if self.site.kind is SiteKind.RENDERED else {}
 
 
 def _is_sitemap(body: bytes) -> bool:

@@ -1,0 +1,99 @@
+"""What kind of shop stands at an address: each way in is tried, and the first that works is kept.
+
+Every try is an ordinary crawl (polite, guarded, in a child process) into a database of its own.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pricing.catalogue import Market
+from scrapers.crawl import run_crawl
+from scrapers.errors import CrawlFailed
+from scrapers.outcomes import CrawlReport
+from scrapers.sites import Site, SiteKind
+from storage.database import migrate, open_engine, reading, writing
+from storage.markets import add_markets
+from storage.offers import ObservedOffer, latest_offers
+
+_FEED_ENDINGS = (".xml", ".tsv", ".csv", ".txt", ".xml.gz", ".tsv.gz", ".csv.gz")
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """A site that works.
+
+    Attributes:
+        site: ready to be written down.
+        offers: what a few of its pages gave.
+        report: of the crawl that found them.
+        tried: what was tried before, and why it did not work.
+    """
+
+    site: Site
+    offers: tuple[ObservedOffer, ...]
+    report: CrawlReport
+    tried: tuple[str, ...]
+
+
+def detect_site(
+    site: Site, *, pages: int = 10, told: Callable[[str], None] | None = None
+) -> Detected:
+    """Find out how a shop is best read.
+
+    Args:
+        site: its `start_url` is the address that is known; kind and start are found out.
+        pages: product pages to read.
+        told: called with each way before it is tried.
+
+    Raises:
+        CrawlFailed: no way brought an offer; the message says what was tried.
+    """
+    tried: list[str] = []
+    for candidate in _candidates(site):
+        way = f"{candidate.kind} at {candidate.start_url}"
+        if told is not None:
+            told(way)
+        try:
+            report, offers = _try(candidate, pages)
+        except CrawlFailed as error:
+            tried.append(f"{way}: {error}")
+            continue
+        if offers:
+            return Detected(candidate, offers, report, tuple(tried))
+        tried.append(f"{way}: no page gave an offer")
+    raise CrawlFailed(f"site {site.name!r}: nothing worked: {'; '.join(tried)}")
+
+
+def _candidates(site: Site) -> Iterator[Site]:
+    parts = urlsplit(site.start_url)
+    base = f"{parts.scheme}://{parts.netloc}"
+    if parts.path.lower().endswith(_FEED_ENDINGS):
+        yield replace(site, kind=SiteKind.FEED)
+    else:
+        for kind in (SiteKind.SHOPIFY, SiteKind.WOOCOMMERCE, SiteKind.MAGENTO):
+            yield replace(site, kind=kind, start_url=f"{base}/")
+    starts = (site.start_url, f"{base}/robots.txt", f"{base}/sitemap.xml")
+    for start in dict.fromkeys(starts):
+        yield replace(site, kind=SiteKind.STOREFRONT, start_url=start)
+    yield replace(site, kind=SiteKind.WATCH, urls=(site.start_url,))
+
+
+def _try(site: Site, pages: int) -> tuple[CrawlReport, tuple[ObservedOffer, ...]]:
+    with tempfile.TemporaryDirectory(prefix="pricewright-detect-") as folder:
+        url = f"sqlite:///{Path(folder) / 'detect.db'}"
+        engine = open_engine(url)
+        try:
+            migrate(engine)
+            with writing(engine) as conn:
+                add_markets(conn, [Market(site.market, site.currency)])
+            report = run_crawl(site, database_url=url, limit=pages)
+            with reading(engine) as conn:
+                found = latest_offers(conn, site.name)
+        finally:
+            engine.dispose()
+    return report, tuple(stored.offer for stored in found.values())
