@@ -15,7 +15,7 @@ import structlog
 
 from pricing.price_book import PUBLIC
 from storage.database import reading
-from storage.price_books import live_version, load_price_book
+from storage.price_books import live_edition, load_price_book
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,9 +135,9 @@ class LivePrices:
         return True
 
     def _newest(self, conn: Connection, held: Snapshot | None) -> Snapshot | None:
-        version = live_version(conn)
-        if version is None:
+        edition = live_edition(conn)
+        if edition is None:
             return None
-        if held is not None and held.book.version == version:
+        if held is not None and (held.book.version, held.book.published_at) == edition:
             return held
-        return Snapshot.of(load_price_book(conn, version))
+        return Snapshot.of(load_price_book(conn, edition[0]))

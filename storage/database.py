@@ -27,7 +27,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from storage.columns import json_text
 from storage.errors import DatabaseUnavailable, NotMigrated, NotWriting, SettingsInvalid
@@ -37,6 +37,7 @@ BUSY_TIMEOUT_MS: Final = 30_000
 
 _WRITES: Final = "pricewright_writes"
 _DURABLE: Final = "pricewright_durable"
+_FILE: Final = "pricewright_file"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
@@ -100,9 +101,18 @@ def _sqlite_engine(url: URL) -> Engine:
             f"cannot make the folder {str(folder)!r} of the database: {problem.strerror}"
         ) from problem
     engine = sa.create_engine(url, json_serializer=json_text)
+    file = Path(url.database or ".").absolute()
+
+    @sa.event.listens_for(engine, "checkout")
+    def same_file(
+        _: DBAPIConnection, entry: ConnectionPoolEntry, __: PoolProxiedConnection
+    ) -> None:
+        """A connection outlives its file: a backup put in its place would go unnoticed."""
+        if entry.info[_FILE] != _identity(file):
+            raise sa.exc.DisconnectionError("the database file is another one now")
 
     @sa.event.listens_for(engine, "connect")
-    def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    def prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
         assert isinstance(connection, sqlite3.Connection)  # noqa: S101  (narrows the type)
         connection.isolation_level = None  # transactions are begun below, not by the driver
         for pragma in (
@@ -114,6 +124,7 @@ def _sqlite_engine(url: URL) -> Engine:
             "cache_size = -65536",
         ):
             connection.execute(f"PRAGMA {pragma}")
+        entry.info[_FILE] = _identity(file)  # the file is there from the first statement on
 
     @sa.event.listens_for(engine, "begin")
     def begin(conn: Connection) -> None:
@@ -125,6 +136,15 @@ def _sqlite_engine(url: URL) -> Engine:
         conn.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What tells one file from another that takes its name; None where there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 @contextmanager

@@ -231,6 +231,17 @@ def live_version(conn: Connection) -> int | None:
     return conn.scalar(sa.select(books.c.version).where(books.c.status == "live"))
 
 
+def live_edition(conn: Connection) -> tuple[int, datetime] | None:
+    """Number of the book in force and when it was published; None before the first.
+
+    The number alone does not name a book for ever: a backup put in place of the database may have
+    another book under it.
+    """
+    query = sa.select(books.c.version, books.c.published_at).where(books.c.status == "live")
+    row = conn.execute(query).one_or_none()
+    return None if row is None else (row.version, row.published_at)
+
+
 def version_at(conn: Connection, at: datetime) -> int | None:
     """Number of the book that was in force at a time; None before the first."""
     query = sa.select(sa.func.max(books.c.version)).where(books.c.published_at <= at)

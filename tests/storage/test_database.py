@@ -137,6 +137,19 @@ def test_a_migrated_database_is_not_kept_waiting_by_a_writer(tmp_path: Path) -> 
         other.dispose()
 
 
+def test_a_backup_put_in_place_of_the_file_is_the_database_from_then_on(tmp_path: Path) -> None:
+    with sqlite_engine(tmp_path) as shop, sqlite_engine(tmp_path) as backup:
+        for engine, market in ((shop, ONLINE), (backup, STORE)):
+            with writing(engine) as conn:
+                add_markets(conn, [market])
+        backup.dispose()
+        for rest in tmp_path.glob(f"{Path(str(shop.url.database)).name}-*"):
+            rest.unlink()  # as whoever restores a SQLite backup must
+        Path(str(backup.url.database)).replace(str(shop.url.database))
+        with reading(shop) as conn:
+            assert [market.code for market in list_markets(conn)] == [STORE.code]
+
+
 def test_a_database_of_a_newer_program_is_not_touched(engine: Engine) -> None:
     with writing(engine) as conn:
         conn.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
