@@ -47,7 +47,7 @@ class TextFile:
         self.name = name
         self.delimiter = delimiter
         self._raw = raw
-        self._meter = _Meter()
+        self._meter = Meter()
         lines = _lines(name, stream, encoding, self._meter)
         self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
         with _naming_place(name, self._reader):
@@ -200,7 +200,7 @@ class _Hashing(io.RawIOBase):
         return size
 
 
-class _Meter:
+class Meter:
     """How much text was read so far."""
 
     __slots__ = ("characters",)
@@ -209,9 +209,7 @@ class _Meter:
         self.characters = 0
 
 
-def _lines(
-    name: str, stream: io.BufferedReader[Any], encoding: str, meter: _Meter
-) -> Iterator[str]:
+def _lines(name: str, stream: io.BufferedReader[Any], encoding: str, meter: Meter) -> Iterator[str]:
     """Lines as text. A wide encoding has line ends that bytes do not show."""
     if "\n".encode(encoding) != b"\n":
         return _wide_lines(name, stream, encoding, meter)
@@ -219,7 +217,7 @@ def _lines(
 
 
 def _byte_lines(
-    name: str, stream: io.BufferedReader[Any], encoding: str, meter: _Meter
+    name: str, stream: io.BufferedReader[Any], encoding: str, meter: Meter
 ) -> Iterator[str]:
     """Lines of a text whose line ends are one byte, cut and decoded a block at a time."""
     for text in _decoded_blocks(name, stream, encoding):
@@ -260,7 +258,7 @@ def _decoded_blocks(name: str, stream: io.BufferedReader[Any], encoding: str) ->
 
 
 def _wide_lines(
-    name: str, stream: io.BufferedReader[Any], encoding: str, meter: _Meter
+    name: str, stream: io.BufferedReader[Any], encoding: str, meter: Meter
 ) -> Iterator[str]:
     text = io.TextIOWrapper(stream, encoding=encoding, newline="")
     number = 0

@@ -23,7 +23,9 @@ def main(names: list[str]) -> int:
     failed = 0
     for name in names or known:
         # A process each, so that the peak memory of one is not that of another.
-        answer = subprocess.run([sys.executable, "-m", "tests.benchmarks", "--here", name], check=False)
+        answer = subprocess.run(
+            [sys.executable, "-m", "tests.benchmarks", "--here", name], check=False
+        )
         failed += answer.returncode != 0
     return int(failed > 0)
 

@@ -18,7 +18,7 @@ from storage.errors import LayoutRefused, RowsRefused
 from storage.imports.chunks import Chunk
 from storage.imports.kinds import COLUMNS, Holds, ImportColumn
 from storage.imports.mapping import Source, resolve
-from storage.imports.text_file import MAX_LINE_BYTES, _byte_lines
+from storage.imports.text_file import MAX_LINE_BYTES, Meter, _byte_lines
 from storage.imports.values import MAX_MINOR, Checker, Refusals, to_minor
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def test_rows_are_the_same_however_the_bytes_arrive(
     csv.writer(written, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
     text = written.getvalue() if ends_with_newline else written.getvalue().removesuffix("\n")
     stream = io.BufferedReader(Dripping(text.encode(), list(sizes)))
-    assert list(csv.reader(_byte_lines("f", stream, "utf-8"), strict=True)) == rows
+    assert list(csv.reader(_byte_lines("f", stream, "utf-8", Meter()), strict=True)) == rows
 
 
 @pytest.mark.parametrize("excess", [0, 1])
@@ -144,9 +144,9 @@ def test_the_longest_line_is_measured_wherever_it_begins(before: int, excess: in
     stream = io.BufferedReader(Dripping(data, []))
     if excess:
         with pytest.raises(LayoutRefused, match="line 2 is longer"):
-            list(_byte_lines("f", stream, "utf-8"))
+            list(_byte_lines("f", stream, "utf-8", Meter()))
     else:
-        lengths = [len(text) for text in _byte_lines("f", stream, "utf-8")]
+        lengths = [len(text) for text in _byte_lines("f", stream, "utf-8", Meter())]
         assert lengths == [before + 1, MAX_LINE_BYTES + 1, 2]
 
 
