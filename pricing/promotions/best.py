@@ -28,7 +28,7 @@ from pricing.promotions.problem import Problem
 from pricing.promotions.till import ScopedTill, WholeCartTill
 
 _AFLOAT = 1e-6
-_MOST_TRIED = 16
+_MOST_TRIED = 8
 _FEW_UNITS = 25
 Hopeless = Callable[[Number], bool]
 Ranked = tuple[int, int, Combo, WholeCartTill | None]
@@ -44,7 +44,7 @@ class Effort:
         width: of those, how many are kept at a time.
     """
 
-    steps: int = 6_000
+    steps: int = 4_000
     states: int = 100
     width: int = 2_000
 
@@ -288,7 +288,7 @@ def settle_best(problem: Problem, effort: Effort) -> tuple[Settlement, bool]:
             state.try_whole(combo, till)
         else:
             state.try_scoped(combo)
-    if not state.proven:
+    if not (state.proven or wide):
         # A threshold out of reach with item promotions may be in reach without them.
         state.try_all({}, ranked)
     return state.best, state.proven

@@ -19,7 +19,7 @@ from pricing.promotions.item_search import to_claims
 from pricing.promotions.machines import NEVER
 from pricing.promotions.problem import Problem
 
-_ROUNDS = 9
+_ROUNDS = 6
 _AFLOAT = 1e-6
 _NO_OPTION = Option(0, 0, 0, (), ())
 

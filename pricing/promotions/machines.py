@@ -9,6 +9,7 @@ a digit at which the promotion is complete has a final gain, the others must not
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise, product
 from math import prod
 from typing import Final, NamedTuple
@@ -190,10 +191,31 @@ def open_slots(
         bonus: gain of each complete round.
         gains: per line, (part, gain) for each part that a unit may join.
     """
+    size, follows, complete, whole = _open_counts(tuple(needs), most)
+    final = [0] + [NEVER] * (size - 1)
+    moves = {
+        line: tuple(
+            Move(
+                part,
+                follows[part],
+                tuple([gain + bonus if done else gain for done in complete[part]]),
+            )
+            for part, gain in parts
+        )
+        for line, parts in gains.items()
+    }
+    return Machine(size, final, moves, whole)
+
+
+@lru_cache(maxsize=1024)
+def _open_counts(
+    needs: tuple[int, ...], most: int
+) -> tuple[int, tuple[tuple[int, ...], ...], tuple[tuple[bool, ...], ...], bool]:
+    """Digits, where each part leads from each, whether that completes a round, and all kept."""
     counts = [(0,) * len(needs)]
     digit = {counts[0]: 0}
     follows: list[list[int]] = [[] for _ in needs]
-    complete: list[list[int]] = [[] for _ in needs]
+    complete: list[list[bool]] = [[] for _ in needs]
     whole = True
     for count in counts:
         for part in _parts(needs):
@@ -210,16 +232,8 @@ def open_slots(
                     digit[more] = len(counts)
                     counts.append(more)
             follows[part].append(digit.get(more, -1))
-            complete[part].append(bonus if done else 0)
-    final = [0] + [NEVER] * (len(counts) - 1)
-    moves = {
-        line: tuple(
-            Move(part, tuple(follows[part]), tuple(gain + extra for extra in complete[part]))
-            for part, gain in parts
-        )
-        for line, parts in gains.items()
-    }
-    return Machine(len(counts), final, moves, whole)
+            complete[part].append(done)
+    return len(counts), tuple(map(tuple, follows)), tuple(map(tuple, complete)), whole
 
 
 def _parts(needs: Sequence[int]) -> range:

@@ -183,6 +183,8 @@ def _shops(shares: Sequence[tuple[Line, int]]) -> dict[str, int]:
 
 
 def _typed_code(rule: Rule, codes: Sequence[str]) -> str:
+    if not rule.codes:
+        return ""
     return next((code for code in codes if fold_code(code) in rule.codes), "")
 
 

@@ -87,24 +87,23 @@ def _narrow(
     }
     left = {index: len(queue) for index, queue in queues.items()}
     opened: set[int] = set()
+    ordered = {index for index in queues if machines[index].ordered}
     waiting = list(component)
     done: list[int] = []
     heads = dict.fromkeys(queues, 0)
+    sizes = {index: machines[index].size for index in queues}
     while waiting:
         best, best_cost = waiting[0], float("inf")
         for line in waiting:
             cost = 0.0
             for index in at_line[line]:
-                machine = machines[index]
-                if machine.ordered and queues[index][heads[index]] != line:
+                if index in ordered and queues[index][heads[index]] != line:
                     break
-                if index not in opened:
-                    cost += machine.size
+                # A line of an open machine goes before one that opens another.
+                cost += -0.5 if index in opened else sizes[index]
                 if left[index] == 1:
-                    cost -= machine.size
+                    cost -= sizes[index]
             else:
-                # A line of an open machine comes before one that opens a new component of work.
-                cost -= 0.5 * sum(index in opened for index in at_line[line])
                 if cost < best_cost:
                     best, best_cost = line, cost
         waiting.remove(best)
@@ -112,7 +111,7 @@ def _narrow(
         for index in at_line[best]:
             opened.add(index)
             left[index] -= 1
-            if machines[index].ordered:
+            if index in ordered:
                 heads[index] += 1
     return done
 
