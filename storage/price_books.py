@@ -164,22 +164,38 @@ def roll_back(conn: Connection, to: int, *, at: datetime, note: str = "") -> int
     if conn.scalar(sa.select(books.c.version).where(books.c.version == to)) is None:
         raise PriceBookNotFound(f"there is no price book {to}")
     version = _new_live_version(conn, run_id=None, at=at, note=note)
-    now, then = state_of(version).subquery("now"), state_of(to).subquery("then")
-    restored = (
-        sa.select(
-            *(now.c[name] for name in _KEY),
-            sa.literal(version),
-            then.c.price_minor,
-            then.c.run_id,
-        )
-        .outerjoin(then, sa.and_(*(then.c[name] == now.c[name] for name in _KEY)))
-        .where(then.c.price_minor.is_distinct_from(now.c.price_minor))
+    # Only keys with an entry after that version can differ from it. For each of them the index
+    # finds the entry that counted then and the one that counts now.
+    key = (
+        sa.select(*(entries.c[name] for name in _KEY))
+        .where(entries.c.version > to)
+        .distinct()
+        .subquery("moved")
     )
-    conn.execute(
-        entries.insert().from_select([*_KEY, "version", "price_minor", "run_id"], restored)
-    )
+    then = _entry_at(key, to, entries.c.price_minor)
+    restored = sa.select(
+        *(key.c[name] for name in _KEY),
+        sa.literal(version),
+        then,
+        _entry_at(key, to, entries.c.run_id),
+    ).where(then.is_distinct_from(_entry_at(key, version, entries.c.price_minor)))
+    names = (*_KEY, "version", "price_minor", "run_id")
+    conn.execute(entries.insert().from_select(names, restored))
     refresh_statistics(conn, entries)
     return version
+
+
+def _entry_at(key: sa.FromClause, version: int, column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
+    """What a column of a key's entry was as of a version; NULL where there was none."""
+    entry = entries.alias()
+    return (
+        sa.select(entry.c[column.name])
+        .where(*(entry.c[name] == key.c[name] for name in _KEY), entry.c.version <= version)
+        .order_by(entry.c.version.desc())
+        .limit(1)
+        .correlate(key)
+        .scalar_subquery()
+    )
 
 
 def _new_live_version(conn: Connection, *, run_id: int | None, at: datetime, note: str) -> int:
