@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import queue
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,6 +21,8 @@ from tests.benchmarks.figure import Figure, peak_megabytes, seconds
 _PRODUCTS, _CATEGORIES, _CANDIDATES = 10_000, 200, 13
 _SECONDS = 60.0
 _GAP = 5e-3
+_PATIENCE = 150.0
+"""Seconds for building the model, the minute of search, and a solver that overruns it."""
 
 
 def figures() -> Iterator[Figure]:
@@ -53,13 +57,13 @@ def figures() -> Iterator[Figure]:
         "tied prices, certified gap", gap, "share", "limit", _GAP, f"objective {worth:,.0f}"
     )
     for solver in ("HIGHS", "SCIP"):
-        theirs, bound, status = _whole(problem, solver)
+        theirs, bound, status = _in_time(problem, solver)
         yield Figure(
-            "tied prices, gain over today's prices",
-            worth - problem.value(np.zeros(_PRODUCTS, np.int64)),
+            "tied prices, objective",
+            worth,
             "money",
-            f"monolithic MIP, {solver}, {_SECONDS:.0f} s",
-            theirs - problem.value(np.zeros(_PRODUCTS, np.int64)),
+            f"monolithic MIP, {solver}, {_SECONDS:.0f} s; today's prices where it has no answer",
+            theirs,
             f"{status}, their bound {bound:,.0f}",
         )
     yield Figure("tied prices, peak memory", peak_megabytes(), "MB", "limit", 4_000.0)
@@ -114,6 +118,22 @@ def _relations(asked: FloatArray, rng: np.random.Generator) -> Pairs:
     ratio = asked[row][:, :, None] / asked[other][:, None, :] / today[:, None, None]
     fits = (ratio >= 1 - slack[:, None, None]) & (ratio <= 1 + slack[:, None, None])
     return Pairs(row, other, fits)
+
+
+def _in_time(problem: CoupledProblem, name: str) -> tuple[float, float, str]:
+    """`_whole` in a process of its own, which is ended when it does not keep its time."""
+    context = multiprocessing.get_context("fork")
+    answers: multiprocessing.Queue[tuple[float, float, str]] = context.Queue()
+    process = context.Process(target=lambda: answers.put(_whole(problem, name)), daemon=True)
+    process.start()
+    try:
+        return answers.get(timeout=_PATIENCE)
+    except queue.Empty:
+        today = problem.value(np.zeros(len(problem.valid), np.int64))
+        return today, float("inf"), f"ended after {_PATIENCE:.0f} s with its own limit overrun"
+    finally:
+        process.kill()
+        process.join()
 
 
 def _whole(problem: CoupledProblem, name: str) -> tuple[float, float, str]:
