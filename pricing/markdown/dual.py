@@ -23,6 +23,9 @@ from pricing.markdown.oracle import Charges
 from pricing.markdown.scenarios import Risk
 
 _ROUNDS: Final = 1_500
+_FEW_ROWS: Final = 12
+_LP_COLUMNS: Final = 400_000
+"""With more rows cutting planes get slow; up to so many columns the simplex method is quicker."""
 _DENSE: Final = 4_000_000
 """Cells of usage below which a plain array is quicker than a sparse one."""
 _INWARD: Final = 0.4
@@ -42,6 +45,14 @@ class DualPoint:
     charges: Charges
     bound: float
     below: float
+
+
+def toward(point: Charges, best: Charges, pull: float = 0.5) -> Charges:
+    """A trial between the newest charges and the best known: fewer of them swing."""
+    return Charges(
+        (1.0 - pull) * point.limits + pull * best.limits,
+        (1.0 - pull) * point.weights + pull * best.weights,
+    )
 
 
 def charged(columns: Columns, point: Charges) -> FloatArray:
@@ -80,8 +91,55 @@ def least_bound(
         valued: False asks only how far the limits are from being met: values count nothing.
         tolerance: share of the bound to which it is minimised.
     """
+    many = len(room) > _FEW_ROWS and len(columns) <= _LP_COLUMNS and len(columns.value) == 1
+    if many:
+        return _by_linear_programme(columns, room, ceiling, valued=valued)
     search = _Search(columns, room, ceiling, risk, valued=valued)
     return search.run(start, tolerance)
+
+
+def _by_linear_programme(
+    columns: Columns, room: FloatArray, ceiling: FloatArray, *, valued: bool
+) -> DualPoint:
+    """The same from the LP over the columns, in which a limit may be bought at its ceiling."""
+    value = columns.value[0] if valued else np.zeros(len(columns))
+    unit = max(float(np.abs(value).mean()), 1e-9) if valued else 1.0
+    solver = pywraplp.Solver.CreateSolver("GLOP")
+    objective = solver.Objective()
+    objective.SetMaximization()
+    infinity = solver.infinity()
+    # A row is measured in its own room, so that all coefficients are near 1.
+    scale = np.maximum(np.abs(room), _mean_usage(columns) / len(columns.starts))
+    scale = np.maximum(scale, 1e-9)
+    rows = [solver.Constraint(-infinity, float(limit)) for limit in room / scale]
+    for row, cost in zip(rows, (ceiling * scale / unit).tolist(), strict=True):
+        bought = solver.NumVar(0.0, infinity, "")
+        row.SetCoefficient(bought, -1.0)
+        objective.SetCoefficient(bought, -cost)
+    one_each = [solver.Constraint(1.0, 1.0) for _ in columns.starts]
+    which = np.repeat(np.arange(len(columns.starts)), _sizes(columns)).tolist()
+    usage = columns.usage
+    amounts = usage.data / scale[usage.indices]
+    for c, worth in enumerate((value / unit).tolist()):
+        variable = solver.NumVar(0.0, infinity, "")
+        one_each[which[c]].SetCoefficient(variable, 1.0)
+        objective.SetCoefficient(variable, worth)
+        for k in range(int(usage.indptr[c]), int(usage.indptr[c + 1])):
+            rows[usage.indices[k]].SetCoefficient(variable, float(amounts[k]))
+    if solver.Solve() != pywraplp.Solver.OPTIMAL:
+        zero = Charges(np.zeros(len(room)), np.ones(1) if valued else np.zeros(1))
+        return DualPoint(zero, np.inf, -np.inf)
+    duals = np.array([row.dual_value() for row in rows], np.float64) * unit / scale
+    point = Charges(np.clip(duals, 0.0, ceiling), np.ones(1) if valued else np.zeros(1))
+    chosen = best_columns(columns, charged(columns, point))
+    bound = float((point.weights @ columns.value - usage @ point.limits)[chosen].sum())
+    return DualPoint(point, bound + float(point.limits @ room), objective.Value() * unit)
+
+
+def _sizes(columns: Columns) -> IntArray:
+    """(n,) columns of each item."""
+    sizes: IntArray = np.diff(np.append(columns.starts, len(columns)))
+    return sizes
 
 
 class _Search:
@@ -92,7 +150,7 @@ class _Search:
     ) -> None:
         self._columns, self._room, self._ceiling = columns, room, ceiling
         self._starts = columns.starts
-        self._sizes = np.diff(np.append(self._starts, len(columns)))
+        self._sizes = _sizes(columns)
         small = columns.usage.shape[0] * columns.usage.shape[1] <= _DENSE
         self._usage = columns.usage.toarray() if small else columns.usage
         scenarios, m = len(columns.value), len(room)
