@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
@@ -191,6 +190,9 @@ def competitor_prices(
         )
         .group_by(table.c.product_id, table.c.market_id)
     )
+    # A crawl stores offers without ever asking this, and need not wait for pandas.
+    import pandas as pd
+
     product, market, price, count = read_columns(conn, lowest, ("int", "int", "int", "int"))
     rows = pd.MultiIndex.from_arrays([product, market]).get_indexer(
         pd.MultiIndex.from_arrays(key_ids(conn, catalogue.sku, catalogue.market.values()))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -13,6 +13,9 @@ from pricing.catalogue import Product
 from storage.bulk import Kind, listed, read_columns
 from storage.errors import UnknownProduct
 from storage.tables import products as table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def all_products(conn: Connection) -> tuple[Product, ...]:
@@ -47,6 +50,9 @@ def product_frame(conn: Connection, chosen: sa.Select[int] | None = None) -> pd.
 
     Of the products that `chosen_products` gives, or of all.
     """
+    # A crawl reads products without ever asking this, and need not wait for pandas.
+    import pandas as pd
+
     query = sa.select(
         table.c.product_id,
         table.c.sku,

@@ -140,6 +140,18 @@ _ANY_SIGN: Final = re.compile(
 _ANY_CODE: Final = re.compile(rf"(?<![A-Za-z])(?:{'|'.join(sorted(DECIMALS))})(?![A-Za-z])")
 
 
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
+_SYMBOLS: Final = frozenset(
+    c for sign in SIGNS for c in sign if c not in ". " and (not c.isalpha() or c >= "\u2e80")
+)
+"""Characters that stand in signs and in little else: `$`, `€`, `円`."""
+
+_SIGN_WORDS: Final = frozenset(
+    [word for sign in SIGNS for word in _LETTERS.findall(sign)] + [c.lower() for c in DECIMALS]
+)
+"""Words, and parts of them, that a sign or a code has when it has no such character."""
+
+
 def signs_in(text: str) -> list[str]:
     """Every currency sign in a text, codes first."""
     return _ANY_CODE.findall(text) + _ANY_SIGN.findall(text)
@@ -152,6 +164,8 @@ def without_signs(text: str) -> str:
 
 def has_sign(text: str) -> bool:
     """Whether a text names a currency."""
+    if _SYMBOLS.isdisjoint(text) and _SIGN_WORDS.isdisjoint(_LETTERS.findall(text.lower())):
+        return False  # most texts; the exact search below costs thirty times as much
     return bool(_ANY_SIGN.search(text) or _ANY_CODE.search(text))
 
 

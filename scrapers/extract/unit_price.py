@@ -32,9 +32,9 @@ def parse_unit_price(text: str) -> UnitPrice | None:
     `"€2,50/kg"`, `"2,49 € / 100 g"`, `"(1 kg = 24,99 €)"`, `"£1.20 per litre"`. Text that names no
     currency names no price.
     """
-    clean = normalise(text)
-    if len(clean) > 120 or not has_sign(clean):
+    if len(text) > 150 or not has_sign(text):
         return None
+    clean = normalise(text)
     found = _AFTER.search(without_signs(clean)) or _BEFORE.search(without_signs(clean))
     if found is None:
         return None

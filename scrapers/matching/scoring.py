@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from scrapers.matching.blocking import Pairs
@@ -30,8 +28,13 @@ class Scorer:
 
     def __call__(self, features: FloatArray) -> FloatArray:
         """Chance that each pair is a match: features (n, 16) to (n,) in 0..1."""
-        chances: FloatArray = expit(features @ self.weights + self.intercept)
-        return chances
+        return _chance(features @ self.weights + self.intercept)
+
+
+def _chance(odds: FloatArray) -> FloatArray:
+    """The chance of log odds; finite ones, whatever their size."""
+    chances: FloatArray = 1.0 / (1.0 + np.exp(-np.clip(odds, -700.0, 700.0)))
+    return chances
 
 
 DEFAULT: Final = Scorer(
@@ -133,6 +136,9 @@ def learned(
     """
     if len(same) == 0:
         return start
+    # Takes a second to import; most crawls have nothing to learn from.
+    from scipy.optimize import minimize
+
     x = np.column_stack([features, np.ones(len(features))])
     w0 = np.append(start.weights, start.intercept)
     sign = np.where(same, 1.0, -1.0)
@@ -141,7 +147,7 @@ def learned(
         margin = sign * (x @ w)
         away = w - w0
         value = float(np.logaddexp(0.0, -margin).sum() + strength * away @ away)
-        slope: FloatArray = -x.T @ (sign * expit(-margin)) + 2.0 * strength * away
+        slope: FloatArray = -x.T @ (sign * _chance(-margin)) + 2.0 * strength * away
         return value, slope
 
     w = minimize(loss, w0, jac=True, method="L-BFGS-B").x
