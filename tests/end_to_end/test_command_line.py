@@ -225,4 +225,6 @@ def test_a_shop_that_is_away_fails_the_crawl_and_changes_nothing(
     assert answer.status == 1
     assert "away" in answer.err
     assert rows_in(tmp_path, "offers") == 0
-    assert rows_in(tmp_path, "outbox") == 0
+    # Somebody is told that the crawl failed, and nobody of a price.
+    assert "crawl.degraded" in shop.succeed("alerts", "list")
+    assert "price_changed" not in shop.succeed("alerts", "list")
