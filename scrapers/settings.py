@@ -33,6 +33,8 @@ def crawl_settings(site: Site, *, log_level: str = "WARNING") -> dict[str, objec
         "ROBOTSTXT_OBEY": True,
         "ROBOTSTXT_USER_AGENT": AGENT,
         "CONCURRENT_REQUESTS": site.concurrency,
+        # Scrapy starts so many tasks for every page; our pipeline does its work without waiting.
+        "CONCURRENT_ITEMS": 1,
         "CONCURRENT_REQUESTS_PER_DOMAIN": site.concurrency,
         "DOWNLOAD_DELAY": site.delay,
         "AUTOTHROTTLE_ENABLED": site.delay > 0,

@@ -27,7 +27,7 @@ from storage.markets import add_markets
 from tests.benchmarks.figure import Figure
 from tests.databases import sqlite_engine, url_of
 
-PAGES: Final = 2_000
+PAGES: Final = 5_000
 CONCURRENCY: Final = 16
 
 _SERVER: Final = textwrap.dedent(
