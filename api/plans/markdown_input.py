@@ -52,7 +52,6 @@ class ItemIn(_Strict):
 
     sku: str = Field(min_length=1)
     market: str = "all"
-    category: str = "all"
     ladder: Annotated[list[Amount], BeforeValidator(_split)]
     full_price: Amount | None = None
     demand: Annotated[float | list[float], BeforeValidator(_split_many)]
@@ -159,7 +158,6 @@ class MarkdownIn(_Strict):
             currency=self.currency,
             response=response,
             market=np.array([item.market for item in items]),
-            category=np.array([item.category for item in items]),
             full_price=np.array(full, dtype=np.int64),
             arrivals=np.array([self._by_week(i.arrivals or 0.0, i, "arrivals") for i in items]),
             exit_week=np.array(

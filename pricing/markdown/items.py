@@ -59,9 +59,6 @@ class ClearanceItems:
         broken_power: (n,) how fast it falls.
         reference_effect: (n,) strength of the reference price; 0 for none.
         reference_memory: (n,) m above, 0 to 1.
-        category: (n,) names of the groups in which items take demand from each other.
-        cross_effect: (n,) elasticity of demand by the mean price ratio of the other items of the
-            category; 0 for none.
 
     Raises:
         InvalidClearance: names the sku, the column and the fix.
@@ -93,8 +90,6 @@ class ClearanceItems:
     broken_power: FloatArray
     reference_effect: FloatArray
     reference_memory: FloatArray
-    category: StrArray
-    cross_effect: FloatArray
 
     def __post_init__(self) -> None:
         decimals(self.currency)
@@ -103,7 +98,7 @@ class ClearanceItems:
         for item in fields(self)[1:]:
             name = item.name
             kind: Any = np.int64 if name in _INTEGERS + _WEEKS else np.float64
-            if name in ("sku", "market", "category"):
+            if name in ("sku", "market"):
                 kind = np.str_
             column = np.asarray(getattr(self, name))
             if kind is np.int64 and not np.issubdtype(column.dtype, np.integer):
@@ -158,7 +153,6 @@ class ClearanceItems:
             "since_change": 1_000, "first_week": 0, "last_week": weeks - 1, "labels": 1,
             "label_cost": 0.0, "target": 0.0, "shortfall": 0.0, "broken_at": 0.0,
             "broken_power": 0.5, "reference_effect": 0.0, "reference_memory": 0.7,
-            "category": "all", "cross_effect": 0.0,
         }  # fmt: skip
         unknown = sorted(set(columns) - set(usual))
         if unknown:
@@ -282,7 +276,6 @@ class ClearanceItems:
             "target is a share, from 0 to 1 (0.8, not 80)",
         )
         self._refuse(~(self.shortfall >= 0), "shortfall must not be negative")
-        self._refuse(~np.isfinite(self.cross_effect), "cross_effect must be a number")
         keys = np.char.add(np.char.add(self.sku, "\x1f"), self.market)
         repeated = np.ones(len(self), dtype=np.bool_)
         repeated[np.unique(keys, return_index=True)[1]] = False
