@@ -1,4 +1,4 @@
-"""How long a quarter of promotions takes to plan, how good it provably is, and a greedy calendar."""
+"""A quarter of promotions: how long it takes to plan, how good it provably is, and greedy."""
 
 from __future__ import annotations
 
