@@ -19,7 +19,7 @@ from storage.database import reading
 from storage.decisions import decision_of
 from storage.markets import list_markets
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -24,7 +24,7 @@ from pricing.strategy_terms import PricingRules
 _DEFAULTS: Final = GuardrailLimits()
 _MOST_LINES: Final = 12
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
@@ -49,6 +49,15 @@ def reprice_command(
     revenue_weight: Annotated[
         float, typer.Option(help="Worth of 1.00 of revenue against 1.00 of profit.")
     ] = 0.0,
+    exchange_rates: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exchange-rate",
+            metavar="CURRENCY=WORTH",
+            help="Worth of 1 of each currency in one of reference, as in JPY=0.006. Needed where "
+            "--max-changes spans currencies. Repeatable.",
+        ),
+    ] = None,
     strategies: Annotated[
         Path | None,
         typer.Option(
@@ -64,6 +73,7 @@ def reprice_command(
         limits=GuardrailLimits(minimum_margin, maximum_change, _band(competitor_band)),
         objective=Objective(profit=1.0, revenue=revenue_weight),
         max_changes=max_changes,
+        exchange_rates=_rates(exchange_rates or []),
         strategies=rules.strategies,
         relations=rules.relations,
     )
@@ -95,6 +105,17 @@ def _band(text: str | None) -> tuple[float, float] | None:
             f"competitor band {text!r} must look like 0.8,1.2 or be 'none'"
         ) from None
     return low, high
+
+
+def _rates(pairs: list[str]) -> dict[str, float]:
+    rates: dict[str, float] = {}
+    for pair in pairs:
+        currency, _, worth = pair.partition("=")
+        try:
+            rates[currency] = float(worth)
+        except ValueError:
+            raise typer.BadParameter(f"exchange rate {pair!r} must look like JPY=0.006") from None
+    return rates
 
 
 def run_table(outcome: RepriceOutcome) -> Table:

@@ -76,6 +76,20 @@ def test_strategies_of_a_file_lead_the_prices_and_say_so(shop: CommandLine, tmp_
     assert shop("reprice", "--strategies", "nowhere.yaml").status != 0
 
 
+def test_a_change_budget_over_two_currencies_takes_exchange_rates(
+    shop: CommandLine, tmp_path: Path
+) -> None:
+    text = (tmp_path / "sales.csv").read_text().replace(",online,", ",tokyo,").replace(".99", "")
+    (tmp_path / "tokyo.csv").write_text(text)
+    shop.succeed("import", "sales", "tokyo.csv", "--new-markets", "JPY,Asia/Tokyo")
+    shop.succeed("fit")
+    refused = shop("reprice", "--max-changes", "1")
+    assert refused.status == 1
+    assert "exchange_rates lacks ['EUR', 'JPY']" in refused.err
+    rates = ("--exchange-rate", "EUR=1", "--exchange-rate", "JPY=0.006")
+    assert "prices change" in shop.succeed("reprice", "--max-changes", "1", *rates)
+
+
 def test_a_fit_of_one_market_keeps_the_curves_of_the_others(
     shop: CommandLine, tmp_path: Path
 ) -> None:
@@ -118,6 +132,7 @@ def test_a_command_that_cannot_do_its_job_says_why_and_fails(
         (("import", "sales", "sales.csv", "--map", "units=a", "units=b"), "twice"),
         (("reprice", "--competitor-band", "wide"), "0.8,1.2"),
         (("what-if", "--changes", "a lot"), "percentages"),
+        (("reprice", "--exchange-rate", "JPY"), "JPY=0.006"),
         (("alerts", "deliver"), "PRICEWRIGHT_WEBHOOK_URL"),
         (("explain", "A"), "--market"),
         (("fly",), "fly"),
