@@ -51,7 +51,7 @@ def crawl_settings(site: Site, *, log_level: str = "WARNING") -> dict[str, objec
         "DOWNLOAD_FAIL_ON_DATALOSS": True,
         "DEPTH_LIMIT": 1000,
         "URLLENGTH_LIMIT": 2083,
-        "CLOSESPIDER_PAGECOUNT": site.max_pages,
+        "CLOSESPIDER_PAGECOUNT": site.max_pages + 1,  # robots.txt is counted, but no page
         "REDIRECT_MAX_TIMES": 5,
         "METAREFRESH_ENABLED": True,
         "METAREFRESH_MAXDELAY": 5,
