@@ -42,7 +42,7 @@ def test_a_site_sets_its_pace_its_bounds_and_its_host() -> None:
     assert settings["DOWNLOAD_DELAY"] == 2.0
     assert settings["AUTOTHROTTLE_ENABLED"]
     assert settings["CONCURRENT_REQUESTS_PER_DOMAIN"] == 2
-    assert settings["CLOSESPIDER_PAGECOUNT"] == 77
+    assert settings["CLOSESPIDER_PAGECOUNT"] == 78, "robots.txt is counted, and is no page"
     assert settings[SITE_HOST] == "shop.example.com"
     assert settings[PRIVATE_ORIGIN] == ""
     local = Site("local", "http://127.0.0.1:9/", "online", "EUR", allow_private=True)
