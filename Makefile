@@ -59,7 +59,12 @@ format: $(VENV)/.dev ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## measure speed; one JSON line a figure; ARGS picks benchmarks by name
+# The peers that only the benchmarks measure against; a superset of the development lock again.
+$(VENV)/.bench: requirements-bench.lock $(VENV)/.dev
+	VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet --require-hashes -r requirements-bench.lock
+	@touch $@
+
+bench: $(VENV)/.bench ## measure speed; one JSON line a figure; ARGS picks benchmarks by name
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 docs: $(VENV)/.dev ## build the manual into site/
@@ -70,6 +75,8 @@ lock: $(VENV)/.uv ## resolve the lock files anew from pyproject.toml
 	  --custom-compile-command 'make lock' --upgrade pyproject.toml --group build -o requirements.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' --upgrade -c requirements.lock pyproject.toml --group dev -o requirements-dev.lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' --upgrade -c requirements-dev.lock pyproject.toml --group dev --group bench -o requirements-bench.lock
 
 clean: ## delete the environment, caches and everything generated
 	rm -rf $(VENV) var site build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
