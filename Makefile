@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+BENCH  := .venv-bench
 UV     := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 ARGS   ?=
 
@@ -59,13 +60,15 @@ format: $(VENV)/.dev ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The peers that only the benchmarks measure against; a superset of the development lock again.
-$(VENV)/.bench: requirements-bench.lock $(VENV)/.dev
-	VIRTUAL_ENV=$(abspath $(VENV)) $(UV) pip install --quiet --require-hashes -r requirements-bench.lock
+# Peers that only the benchmarks need would disturb the tests, so they have an environment of their own.
+$(BENCH)/.done: requirements-bench.lock pyproject.toml $(VENV)/.uv
+	$(BIN)/python -m venv $(BENCH)
+	VIRTUAL_ENV=$(abspath $(BENCH)) $(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements-bench.lock
+	VIRTUAL_ENV=$(abspath $(BENCH)) $(UV) pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-bench: $(VENV)/.bench ## measure speed; one JSON line a figure; ARGS picks benchmarks by name
-	$(BIN)/python -m tests.benchmarks $(ARGS)
+bench: $(BENCH)/.done ## measure speed; one JSON line a figure; ARGS picks benchmarks by name
+	$(BENCH)/bin/python -m tests.benchmarks $(ARGS)
 
 docs: $(VENV)/.dev ## build the manual into site/
 	$(BIN)/mkdocs build --strict --quiet
@@ -79,5 +82,5 @@ lock: $(VENV)/.uv ## resolve the lock files anew from pyproject.toml
 	  --custom-compile-command 'make lock' --upgrade -c requirements-dev.lock pyproject.toml --group dev --group bench -o requirements-bench.lock
 
 clean: ## delete the environment, caches and everything generated
-	rm -rf $(VENV) var site build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) var site build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
