@@ -18,6 +18,7 @@
     │   ├── DecisionNotFound
     │   ├── PriceBookNotFound
     │   ├── DraftNotFound
+    │   ├── PlanNotFound
     │   ├── PromotionNotFound
     │   ├── BatchNotFound
     │   └── QuoteNotFound
@@ -34,7 +35,8 @@
     ├── NotPossibleNow          what is stored does not allow it at this time
     │   ├── PricesFrozen        somebody pulled the kill switch
     │   ├── ClockBehind         the time given is before what has already happened
-    │   └── DraftNotReady       a draft in another state than it must have
+    │   ├── DraftNotReady       a draft in another state than it must have
+    │   └── PlanNotReady        a plan in another state than it must have
     └── ImportRefused           a file that is not brought in; nothing of it was written
         ├── FileUnreadable      not there, a directory, cut short, or in another encoding
         ├── LayoutRefused       the header, the delimiter or the column mapping does not fit
@@ -203,6 +205,10 @@ class DraftNotFound(NotStored):
     """No proposal of prices has this number."""
 
 
+class PlanNotFound(NotStored):
+    """No plan has this number."""
+
+
 class NotPossibleNow(StorageError):
     """What is stored does not allow it at this time; the message says what to do first."""
 
@@ -217,6 +223,10 @@ class ClockBehind(NotPossibleNow):
 
 class DraftNotReady(NotPossibleNow):
     """The draft is in another state, or still waits for an approval."""
+
+
+class PlanNotReady(NotPossibleNow):
+    """The plan is in another state, or was accepted before."""
 
 
 class ImportRefused(StorageError, ValueError):
