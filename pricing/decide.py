@@ -27,6 +27,7 @@ from pricing.guardrails import (
     violations,
 )
 from pricing.joint_limits import CHANGE_COUNTS, Grid, JointLimit, joint_limits
+from pricing.legal_bounds import LegalBounds
 from pricing.list_price import SolveReport, choose
 from pricing.objective import Objective, Worth, worth_of
 from pricing.policy import PricingPolicy
@@ -53,6 +54,7 @@ def decide(
     decided_at: datetime,
     context: DemandContext | None = None,
     cross: CrossEffects | None = None,
+    legal: LegalBounds | None = None,
 ) -> Decisions:
     """Choose a list price for every row of the catalogue.
 
@@ -72,9 +74,11 @@ def decide(
         decided_at: the time of the decision, aware.
         context: season and other effects in force in the period that is priced.
         cross: what prices do to the demand of other rows; None where each row stands alone.
+        legal: what the law leaves of each row's price; None where nobody said under which law any
+            of them sells. No policy widens these bounds.
 
     Raises:
-        InvalidCatalogue: `demand` or `competitors` have another number of rows.
+        InvalidCatalogue: `demand`, `competitors` or `legal` have another number of rows.
         InvalidLimits: a joint limit spans currencies without exchange rates.
         InfeasibleLimits: the joint limits exclude each other.
     """
@@ -86,8 +90,10 @@ def decide(
         )
     if cross is not None and len(cross) != n:
         raise InvalidCatalogue(f"cross effects are for {len(cross)} rows, the catalogue has {n}")
+    if legal is not None and len(legal) != n:
+        raise InvalidCatalogue(f"legal bounds are for {len(legal)} rows, the catalogue has {n}")
     seen, competitors = competitors, plausible_offers(catalogue, competitors, policy.limits)
-    bounds = price_bounds(catalogue, competitors, policy.limits)
+    bounds = price_bounds(catalogue, competitors, policy.limits, legal)
     in_force, _ = demand.price_elasticity(_major(catalogue.price, catalogue))
     hold = reasons_to_hold(catalogue, policy.limits, in_force, at=decided_at)
     hold |= np.where(demand.known, 0, int(Limit.MISSING_DEMAND))
@@ -97,7 +103,7 @@ def decide(
     # A target needs no demand curve.
     hold = np.where(plan.aims, hold & ~_OF_DEMAND, hold)
     bounds.hold[:] |= hold
-    broken = violations(catalogue.price, catalogue, competitors, policy.limits)
+    broken = violations(catalogue.price, catalogue, competitors, policy.limits, legal)
     tied = tie(policy.relations, catalogue)
     prices, valid = candidate_prices(catalogue, bounds, policy, tied, plan)
     rate = policy.rate_of(catalogue)
@@ -126,7 +132,7 @@ def decide(
     decided = np.take_along_axis(prices, column[:, None], axis=1)[:, 0]
     changed = column > 0
     # The last word: whatever the search above believes, a price that breaks a limit stays out.
-    refused = violations(decided, catalogue, competitors, policy.limits) | hold
+    refused = violations(decided, catalogue, competitors, policy.limits, legal) | hold
     refused = np.where(changed, refused, 0)
     refused |= _relations_broken(np.where(refused != 0, catalogue.price, decided), changed, tied)
     decided = np.where(refused != 0, catalogue.price, decided)
@@ -165,6 +171,7 @@ def decide(
         elasticity_std_error=std_error,
         solve=solve,
         path=plan.path,
+        legal=legal,
     )
 
 

@@ -15,6 +15,7 @@ from models.arrays import BoolArray, FloatArray, IntArray, frozen
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels
 from pricing.errors import InvalidCatalogue
 from pricing.guardrails import MISSING_INPUT, NO_CHANGE_NOW, Limit
+from pricing.legal_bounds import LegalBounds
 from pricing.list_price import SolveReport
 from pricing.money import Money
 from pricing.strategies import OPTIMISED
@@ -39,7 +40,8 @@ class ReasonCode(StrEnum):
     BEST_PRICE_KEPT = "best_price_kept"
     """profit (amount a period)"""
     LIMIT_BINDS = "limit_binds"
-    """limit, bound (amount): the objective would go further if this limit did not stop it"""
+    """limit, bound (amount): the objective would go further if this limit did not stop it. Here and
+    below, where the limit is the law: article, the provisions"""
     HELD = "held"
     """limit: the limit or the missing input that forbids a change"""
     LIMITS_EXCLUDE_EACH_OTHER = "limits_exclude_each_other"
@@ -120,6 +122,7 @@ class Decisions:
         elasticity_std_error: (n,) its standard error; NaN where the model gives none.
         solve: how the joint problem was solved, and how good the answer is.
         path: (n,) which strategies spoke and which claimed the row; None where nobody noted it.
+        legal: what the law left of each row's price; None where it was not asked.
     """
 
     catalogue: Catalogue
@@ -146,6 +149,7 @@ class Decisions:
     elasticity_std_error: FloatArray
     solve: SolveReport
     path: Labels | None = None
+    legal: LegalBounds | None = None
 
     def __post_init__(self) -> None:
         if self.decided_at.tzinfo is None:
@@ -221,7 +225,7 @@ class Decisions:
         elif action == Action.KEEP:
             yield Reason(ReasonCode.BEST_PRICE_KEPT, {"profit": round(float(self.profit[row]), 4)})
         for limit in Limit(int(self.held_by[row])).names:
-            yield Reason(ReasonCode.HELD, {"limit": limit})
+            yield Reason(ReasonCode.HELD, self._named(row, limit))
         if self.upper[row] < self.lower[row] and not self.held_by[row] & (
             MISSING_INPUT | NO_CHANGE_NOW
         ):
@@ -232,12 +236,13 @@ class Decisions:
                     "at_most": str(Money(int(self.upper[row]), currency)),
                     "floor_limit": Limit(int(self.lower_limit[row])).names[0],
                     "cap_limit": Limit(int(self.upper_limit[row])).names[0],
+                    **self._article(row, self.lower_limit[row] | self.upper_limit[row]),
                 },
             )
         if self.path is not None and self.path[row] not in ("", OPTIMISED):
             yield Reason(ReasonCode.STRATEGY, {"path": self.path[row]})
         for limit in Limit(int(self.broken_before[row])).names:
-            yield Reason(ReasonCode.PRICE_IN_FORCE_BREAKS, {"limit": limit})
+            yield Reason(ReasonCode.PRICE_IN_FORCE_BREAKS, self._named(row, limit))
         for binds, which, bound in (
             (self.at_lower, self.lower_limit, self.lower),
             (self.at_upper, self.upper_limit, self.upper),
@@ -248,6 +253,7 @@ class Decisions:
                     {
                         "limit": Limit(int(which[row])).names[0],
                         "bound": str(Money(int(bound[row]), currency)),
+                        **self._article(row, which[row]),
                     },
                 )
         if np.isfinite(self.elasticity[row]):
@@ -263,6 +269,15 @@ class Decisions:
                     "offers": int(self.competitors.offers[row]),
                 },
             )
+
+    def _named(self, row: int, limit: str) -> dict[str, str]:
+        return {"limit": limit, **self._article(row, Limit[limit.upper()])}
+
+    def _article(self, row: int, limits: int | np.int64) -> dict[str, str]:
+        """The provisions, where the law is one of these limits and it is known which they are."""
+        if self.legal is None or not int(limits) & int(Limit.LAW):
+            return {}
+        return {"article": self.legal.article[row]}
 
 
 def _money(minor: np.int64, currency: str) -> Money | None:

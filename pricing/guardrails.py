@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from models.arrays import BoolArray, IntArray
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
 from pricing.errors import InvalidLimits
+from pricing.legal_bounds import LegalBounds
 
 _UNLIMITED: Final = np.iinfo(np.int64).max
 
@@ -56,6 +57,7 @@ class Limit(IntFlag):
     STRATEGY = auto()
     EXPLORATION = auto()
     IMPLAUSIBLE_OFFER = auto()
+    LAW = auto()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -211,9 +213,12 @@ class PriceBounds:
 
 
 def price_bounds(
-    catalogue: Catalogue, competitors: CompetitorPrices, limits: GuardrailLimits
+    catalogue: Catalogue,
+    competitors: CompetitorPrices,
+    limits: GuardrailLimits,
+    legal: LegalBounds | None = None,
 ) -> PriceBounds:
-    """Turn the limits into one interval of prices a row.
+    """Turn the limits and the law's bounds into one interval of prices a row.
 
     Rows with `hold` set have an empty interval: without a cost there is no floor, without a
     current price there is no change to measure.
@@ -239,6 +244,8 @@ def price_bounds(
         known = earlier != UNKNOWN
         floors[limit] = np.where(known, _at_least(earlier * (1.0 - share)), 0)
         caps[limit] = np.where(known, _at_most(earlier * (1.0 + share)), _UNLIMITED)
+    if legal is not None and legal.any:
+        floors[Limit.LAW], caps[Limit.LAW] = legal.lower, legal.upper
     if limits.competitor_band is not None:
         floor, _ = _tightest(floors, highest=True)
         cap, _ = _tightest(caps, highest=False)
@@ -261,6 +268,7 @@ def violations(
     catalogue: Catalogue,
     competitors: CompetitorPrices,
     limits: GuardrailLimits,
+    legal: LegalBounds | None = None,
 ) -> IntArray:
     """The limits that these prices break, as `Limit` bits (n,); 0 where a price may go live.
 
@@ -272,6 +280,7 @@ def violations(
         catalogue: rows with the price in force, cost and tax.
         competitors: offers of the same rows.
         limits: what must hold.
+        legal: the law's bounds of the same rows; None where the law sets none.
     """
     old, cost = catalogue.price.astype(np.float64), catalogue.cost.astype(np.float64)
     net = price / (1.0 + catalogue.tax_rate)
@@ -305,6 +314,9 @@ def violations(
         add(limit, known & (np.abs(price - earlier) > share * earlier * slack))
         least = np.maximum(least, np.where(known, earlier * (1.0 - share), 0.0))
         most = np.minimum(most, np.where(known, earlier * (1.0 + share), np.inf))
+    if legal is not None:
+        add(Limit.LAW, legal.broken(price))
+        least, most = np.maximum(least, legal.lower), np.minimum(most, legal.upper)
     if limits.competitor_band is not None:
         low, high = (side * competitors.lowest for side in limits.competitor_band)
         within_reach = _at_least(np.maximum(least, low)) <= _at_most(np.minimum(most, high))

@@ -107,6 +107,19 @@ class PriceHistory:
             source=np.concatenate([self.source, np.full(len(more), source)]),
         )
 
+    def take(self, keys: IntArray) -> PriceHistory:
+        """The histories of these keys, in this order; a key may be asked for more than once."""
+        first = np.searchsorted(self.key, keys, side="left")
+        rows_of = np.searchsorted(self.key, keys, side="right") - first
+        ends = np.cumsum(rows_of)
+        start = np.repeat(first - (ends - rows_of), rows_of)
+        rows = start + np.arange(int(ends[-1]) if len(ends) else 0)
+        return PriceHistory(
+            len(keys),
+            frozen(np.repeat(np.arange(len(keys)), rows_of)),
+            *(frozen(column[rows]) for column in (self.since, self.until, self.price, self.source)),
+        )
+
     def inside(self, opens: TimeArray, closes: TimeArray) -> IntArray:
         """(m,) seconds that each row was in force in its key's window [opens, closes).
 
