@@ -255,6 +255,10 @@ decisions: Final = sa.Table(
     Column("elasticity_std_error", Double),
     # Which strategies spoke, the last being that which claimed the row; '' where none did.
     Column("path", Text, nullable=False, server_default=""),
+    # What the law left of the price; NULL and '' where it set no bound.
+    Column("law_lower_minor", Minor),
+    Column("law_upper_minor", Minor),
+    Column("law_article", Text, nullable=False, server_default=""),
     sa.Index(None, "product_id", "market_id"),
     **_BY_KEY,
 )
