@@ -7,12 +7,29 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from models.arrays import BoolArray, IntArray
-from pricing.catalogue import Catalogue
+from pricing.catalogue import Catalogue, Market
 from pricing.guardrails import PriceBounds
 from pricing.policy import PricingPolicy
 from pricing.price_points import EndingRule, candidate_grid
 from pricing.relations import TiedRows
 from pricing.strategies import StrategyPlan
+
+
+class Ladders:
+    """The price ladders of a run's markets, each built as far up as anybody asked."""
+
+    def __init__(self, policy: PricingPolicy) -> None:
+        self._policy = policy
+        self._known: dict[str, tuple[int, IntArray]] = {}
+
+    def upto(self, market: Market, top: int) -> IntArray:
+        """Presentable prices of a market, ascending; all of those up to `top`, perhaps more."""
+        height, ladder = self._known.get(market.code, (0, np.empty(0, dtype=np.int64)))
+        if height < top:
+            rule = self._policy.endings.get(market.code) or EndingRule.usual(market.currency)
+            ladder = rule.ladder(top)
+            self._known[market.code] = (top, ladder)
+        return ladder
 
 
 def candidate_prices(
@@ -30,22 +47,50 @@ def candidate_prices(
     Returns:
         prices (n, 1 + k) and valid (n, 1 + k); an invalid cell holds 0, column 0 today's price.
     """
-    n, k = len(catalogue), policy.candidates
+    ladders = Ladders(policy)
+    prices, valid = row_candidates(catalogue, bounds, policy.candidates, ladders, plan)
+    one_grid_a_family(prices, valid, catalogue, bounds, ladders, tied, fixed=plan.frozen)
+    return prices, valid
+
+
+def row_candidates(
+    catalogue: Catalogue, bounds: PriceBounds, k: int, ladders: Ladders, plan: StrategyPlan
+) -> tuple[IntArray, BoolArray]:
+    """The candidates of rows that stand alone; see `candidate_prices`."""
+    n = len(catalogue)
     prices = np.zeros((n, 1 + k), dtype=np.int64)
     valid = np.zeros((n, 1 + k), dtype=np.bool_)
     prices[:, 0], valid[:, 0] = catalogue.price, True
-    for code in range(len(catalogue.markets)):
-        rows = np.flatnonzero((catalogue.market.codes == code) & (bounds.hold == 0))
-        if len(rows):
-            top = int(bounds.upper[rows].max())
-            prices[rows, 1:], valid[rows, 1:] = candidate_grid(
-                bounds.lower[rows], bounds.upper[rows], _ladder(catalogue, policy, code, top), k
-            )
-    _aim(prices, valid, catalogue, bounds, policy, plan)
-    for family in _families(tied, n):
-        _one_grid(family, prices, valid, catalogue, bounds, policy)
+    free = bounds.hold == 0
+    for code, market in enumerate(catalogue.markets):
+        here = free & (catalogue.market.codes == code)
+        rows = slice(None) if here.all() else np.flatnonzero(here)
+        upper = bounds.upper[rows]
+        if len(upper):
+            ladder = ladders.upto(market, int(upper.max()))
+            prices[rows, 1:], valid[rows, 1:] = candidate_grid(bounds.lower[rows], upper, ladder, k)
+    _aim(prices, valid, catalogue, bounds, ladders, plan)
     valid[:, 1:] &= prices[:, 1:] != catalogue.price[:, None]
     return prices, valid
+
+
+def one_grid_a_family(
+    prices: IntArray,
+    valid: BoolArray,
+    catalogue: Catalogue,
+    bounds: PriceBounds,
+    ladders: Ladders,
+    tied: TiedRows,
+    *,
+    fixed: BoolArray,
+) -> None:
+    """Give rows that must have one price the same candidates, in place.
+
+    `fixed` (n,) are rows that a strategy keeps where they are.
+    """
+    for family in _families(tied, len(catalogue)):
+        _one_grid(family, prices, valid, catalogue, bounds, ladders, fixed)
+        valid[family, 1:] &= prices[family, 1:] != catalogue.price[family, None]
 
 
 def _aim(
@@ -53,7 +98,7 @@ def _aim(
     valid: BoolArray,
     catalogue: Catalogue,
     bounds: PriceBounds,
-    policy: PricingPolicy,
+    ladders: Ladders,
     plan: StrategyPlan,
 ) -> None:
     """Put the presentable price next to each target in the last column, in place.
@@ -63,13 +108,13 @@ def _aim(
     """
     valid[plan.frozen, 1:] = False
     aims = plan.aims & (bounds.hold == 0) & (bounds.lower <= bounds.upper) & ~plan.frozen
-    for code in range(len(catalogue.markets)):
+    for code, market in enumerate(catalogue.markets):
         rows = np.flatnonzero(aims & (catalogue.market.codes == code))
         if len(rows) == 0:
             continue
         lower, upper = bounds.lower[rows], bounds.upper[rows]
         wanted = np.clip(np.floor(plan.target[rows] + 1e-6), lower, upper).astype(np.int64)
-        ladder = _ladder(catalogue, policy, code, int(upper.max()))
+        ladder = ladders.upto(market, int(upper.max()))
         if len(ladder):
             below = np.searchsorted(ladder, wanted, side="right") - 1
             rung = ladder[np.maximum(below, 0)]
@@ -80,12 +125,6 @@ def _aim(
         rung = np.where(plan.exact[rows], wanted, rung)
         inside = (rung >= lower) & (rung <= upper)
         prices[rows[inside], -1], valid[rows[inside], -1] = rung[inside], True
-
-
-def _ladder(catalogue: Catalogue, policy: PricingPolicy, code: int, top: int) -> IntArray:
-    market = catalogue.markets[code]
-    rule = policy.endings.get(market.code) or EndingRule.usual(market.currency)
-    return rule.ladder(top)
 
 
 def _families(tied: TiedRows, n: int) -> list[IntArray]:
@@ -107,24 +146,29 @@ def _one_grid(
     valid: BoolArray,
     catalogue: Catalogue,
     bounds: PriceBounds,
-    policy: PricingPolicy,
+    ladders: Ladders,
+    fixed: BoolArray,
 ) -> None:
     """Give the rows of a family the same candidates, in place."""
-    k = policy.candidates
+    k = prices.shape[1] - 1
     prices[family, 1:], valid[family, 1:] = 0, False
-    held = bounds.hold[family] != 0
+    held = (bounds.hold[family] != 0) | fixed[family]
     free = family[~held]
     if len(free) == 0:
         return
     lower, upper = int(bounds.lower[free].max()), int(bounds.upper[free].min())
     if held.any():
         # A price that may not move leaves the others one candidate: to join it.
-        fixed = int(catalogue.price[family[held][0]])
-        if lower <= fixed <= upper:
-            prices[free, 1], valid[free, 1] = fixed, True
+        theirs = int(catalogue.price[family[held][0]])
+        if lower <= theirs <= upper:
+            prices[free, 1], valid[free, 1] = theirs, True
         return
-    ladder = _ladder(catalogue, policy, int(catalogue.market.codes[free[0]]), max(upper, 1))
-    for code in np.unique(catalogue.market.codes[free])[1:].tolist():
-        ladder = np.intersect1d(ladder, _ladder(catalogue, policy, code, max(upper, 1)))
+    first, *others = (
+        ladders.upto(catalogue.markets[code], max(upper, 1))
+        for code in np.unique(catalogue.market.codes[free]).tolist()
+    )
+    ladder = first
+    for other in others:
+        ladder = np.intersect1d(ladder, other)
     rungs, real = candidate_grid(np.array([lower]), np.array([upper]), ladder, k)
     prices[free, 1:], valid[free, 1:] = rungs, real

@@ -136,6 +136,13 @@ class Labels:
         """The labels of these rows, over the same vocabulary."""
         return Labels(self.codes[rows], self.names)
 
+    def part(self, rows: slice) -> Labels:
+        """The labels of a run of rows, without a copy."""
+        part = object.__new__(Labels)
+        object.__setattr__(part, "codes", self.codes[rows])
+        object.__setattr__(part, "names", self.names)
+        return part
+
     def equal(self, name: str) -> BoolArray:
         """(n,) True where the row carries this name."""
         same: BoolArray = self.codes == (self.names.index(name) if name in self.names else -1)
@@ -301,6 +308,18 @@ class Catalogue:
             **{name: getattr(self, name)[rows] for name in _OPTIONAL},
         )
 
+    def part(self, rows: slice) -> Catalogue:
+        """A run of these rows, in their order, without a copy: rows of a catalogue are valid."""
+        part = object.__new__(Catalogue)
+        for item in fields(self):
+            column = getattr(self, item.name)
+            if isinstance(column, Labels):
+                column = column.part(rows)
+            elif item.name != "markets":
+                column = column[rows]
+            object.__setattr__(part, item.name, column)
+        return part
+
     def where(
         self,
         *,
@@ -370,4 +389,8 @@ class CompetitorPrices:
 
     def take(self, rows: IntArray) -> CompetitorPrices:
         """The offers of these catalogue rows, in this order."""
+        return CompetitorPrices(self.lowest[rows], self.offers[rows])
+
+    def part(self, rows: slice) -> CompetitorPrices:
+        """The offers of a run of catalogue rows."""
         return CompetitorPrices(self.lowest[rows], self.offers[rows])

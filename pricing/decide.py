@@ -6,43 +6,35 @@ night run, and a past day for a replay.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.demand import DemandContext, DemandModel
-from pricing.candidates import candidate_prices
+from pricing.candidates import Ladders, one_grid_a_family
 from pricing.catalogue import Catalogue, CompetitorPrices
 from pricing.cross_effects import CrossEffects
-from pricing.decisions import Action, Decisions
+from pricing.decisions import Decisions
 from pricing.errors import InvalidCatalogue
-from pricing.guardrails import (
-    MISSING_INPUT,
-    Limit,
-    PriceBounds,
-    price_bounds,
-    violations,
-)
-from pricing.joint_limits import CHANGE_COUNTS, Grid, JointLimit, joint_limits
+from pricing.guardrails import Limit, PriceBounds
+from pricing.joint_limits import CHANGE_COUNTS, Grid, JointLimit, change_limits, joint_limits
 from pricing.legal_bounds import LegalBounds
 from pricing.list_price import SolveReport, choose
-from pricing.objective import Objective, Worth, worth_of
+from pricing.objective import Objective
+from pricing.outcomes import CrossPull, moving_worth, outcome_columns
 from pricing.policy import PricingPolicy
+from pricing.portions import in_portions
 from pricing.relation_groups import RelationGroups
 from pricing.relations import TiedRows, tie
-from pricing.sanity import plausible_offers, reasons_to_hold
-from pricing.strategies import StrategyPlan, plan_strategies
+from pricing.row_options import Question, RowOptions, aimed_worth, major, or_nothing
+from pricing.sanity import plausible_offers
+from pricing.strategies import plan_strategies
 from pricing.tied_choice import choose_tied
 
 __all__ = ["Objective", "PricingPolicy", "decide"]
-
-_OF_DEMAND: Final = int(Limit.MISSING_DEMAND | Limit.IMPLAUSIBLE_DEMAND)
-
-_NUDGE: Final = 1e-6
-"""Relative step of price by which the direction of the objective is told."""
 
 
 def decide(
@@ -92,127 +84,169 @@ def decide(
         raise InvalidCatalogue(f"cross effects are for {len(cross)} rows, the catalogue has {n}")
     if legal is not None and len(legal) != n:
         raise InvalidCatalogue(f"legal bounds are for {len(legal)} rows, the catalogue has {n}")
-    seen, competitors = competitors, plausible_offers(catalogue, competitors, policy.limits)
-    bounds = price_bounds(catalogue, competitors, policy.limits, legal)
-    in_force, _ = demand.price_elasticity(_major(catalogue.price, catalogue))
-    hold = reasons_to_hold(catalogue, policy.limits, in_force, at=decided_at)
-    hold |= np.where(demand.known, 0, int(Limit.MISSING_DEMAND))
-    plan = plan_strategies(
-        policy.strategies, catalogue, demand, competitors, at=decided_at, context=context
-    )
-    # A target needs no demand curve.
-    hold = np.where(plan.aims, hold & ~_OF_DEMAND, hold)
-    bounds.hold[:] |= hold
-    broken = violations(catalogue.price, catalogue, competitors, policy.limits, legal)
-    tied = tie(policy.relations, catalogue)
-    prices, valid = candidate_prices(catalogue, bounds, policy, tied, plan)
-    rate = policy.rate_of(catalogue)
-    price = _major(prices, catalogue)
-    worth = worth_of(price, policy.objective, catalogue, demand, competitors, context)
-    worth = _aimed(worth, price, plan, catalogue)
-    limits = _joint_limits(price, valid, worth, rate, catalogue, competitors, policy)
-    if len(tied) == 0 and cross is None:
-        value = np.nan_to_num(worth.total * rate[:, None], nan=0.0)
-        column, passed_over, solve = _choose(value, valid, broken != 0, limits, policy)
-    else:
-        chosen = choose_tied(
-            np.nan_to_num(worth.moving * rate[:, None]),
-            _or_nothing(worth.fixed, price) * rate[:, None],
-            _log_ratio(price),
-            valid,
-            (broken != 0) & valid[:, 1:].any(axis=1),
-            prices,
-            tied,
-            cross,
-            limits,
-            policy,
-        )
-        column, passed_over, solve = chosen.column, chosen.held, chosen.solve
-
-    decided = np.take_along_axis(prices, column[:, None], axis=1)[:, 0]
-    changed = column > 0
-    # The last word: whatever the search above believes, a price that breaks a limit stays out.
-    refused = violations(decided, catalogue, competitors, policy.limits, legal) | hold
-    refused = np.where(changed, refused, 0)
-    refused |= _relations_broken(np.where(refused != 0, catalogue.price, decided), changed, tied)
-    decided = np.where(refused != 0, catalogue.price, decided)
-    changed &= refused == 0
-    held = np.where(changed, 0, refused | passed_over | _without_candidates(bounds, valid, plan))
-
-    moved = _cross_shift(decided, catalogue, cross)
-    at_lower, at_upper = _pressed(
-        decided, prices, valid, catalogue, demand, competitors, policy, context, cross
-    )
-    after = _expected(decided, catalogue, demand, context, moved)
-    before = _expected(catalogue.price, catalogue, demand, context, np.zeros(n))
-    elasticity, std_error = demand.price_elasticity(_major(decided, catalogue))
-    return Decisions(
+    offers = plausible_offers(catalogue, competitors, policy.limits)
+    question = Question(
         catalogue=catalogue,
-        competitors=seen,
-        decided_at=decided_at,
-        price=decided,
-        action=np.where(changed, Action.CHANGE, np.where(held != 0, Action.HOLD, Action.KEEP)),
-        held_by=held,
-        broken_before=broken & ~int(MISSING_INPUT),
-        lower=bounds.lower,
-        upper=bounds.upper,
-        lower_limit=bounds.lower_limit,
-        upper_limit=bounds.upper_limit,
-        at_lower=at_lower & (held == 0) & ~plan.aims,
-        at_upper=at_upper & (held == 0) & ~plan.aims,
-        units=after.units,
-        units_low=after.units_low,
-        units_high=after.units_high,
-        revenue=after.revenue,
-        profit=after.profit,
-        revenue_before=before.revenue,
-        profit_before=before.profit,
-        elasticity=elasticity,
-        elasticity_std_error=std_error,
-        solve=solve,
-        path=plan.path,
+        demand=demand,
+        competitors=offers,
+        policy=policy,
+        at=decided_at,
+        context=context,
+        plan=plan_strategies(
+            policy.strategies, catalogue, demand, offers, at=decided_at, context=context
+        ),
+        ladders=Ladders(policy),
         legal=legal,
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Expected:
-    """Expected figures a period at given prices, each (n,)."""
-
-    units: FloatArray
-    units_low: FloatArray
-    units_high: FloatArray
-    revenue: FloatArray
-    profit: FloatArray
-
-
-def _joint_limits(
-    price: FloatArray,
-    valid: BoolArray,
-    worth: Worth,
-    rate: FloatArray,
-    catalogue: Catalogue,
-    competitors: CompetitorPrices,
-    policy: PricingPolicy,
-) -> tuple[JointLimit, ...]:
-    if policy.max_changes is None and not policy.joint.any:
-        return ()
-    grid = Grid(
-        price=price,
-        net=price / (1.0 + catalogue.tax_rate)[:, None],
-        units=np.nan_to_num(worth.units),
-        valid=valid,
-        cost=_major(catalogue.cost, catalogue),
-        lowest=_major(competitors.lowest, catalogue),
-        rate=rate,
+    tied = tie(policy.relations, catalogue)
+    if len(tied) == 0 and cross is None and policy.max_changes is None and not policy.joint.any:
+        columns, solve = _decide_alone(question)
+    else:
+        columns, solve = _decide_together(question, tied, cross)
+    return Decisions(
+        catalogue=catalogue,
+        competitors=competitors,
+        decided_at=decided_at,
+        solve=solve,
+        path=question.plan.path,
+        legal=legal,
+        **columns,
     )
-    return joint_limits(policy.joint, policy.max_changes, grid, catalogue, competitors)
+
+
+def _decide_alone(question: Question) -> tuple[dict[str, NDArray[Any]], SolveReport]:
+    """Rows that nothing ties: each portion goes all the way at once."""
+
+    def decided(rows: slice) -> tuple[dict[str, NDArray[Any]], float]:
+        mine = question.part(rows)
+        options = RowOptions.of(mine)
+        price = major(options.prices, mine.catalogue)
+        value = or_nothing(aimed_worth(mine, price).total)
+        column, passed_over, solve = _choose(value, options, (), mine.policy)
+        chosen, refused = _last_word(mine, options, column)
+        held = refused | passed_over | options.without_choice(mine.plan)
+        return outcome_columns(mine, options, chosen, held), solve.objective
+
+    parts = in_portions(decided, len(question.catalogue))
+    columns = {
+        name: np.concatenate([part[name] for part, _ in parts]) for name in next(iter(parts))[0]
+    }
+    worth = float(sum(objective for _, objective in parts))
+    return columns, SolveReport("optimal", "separable", worth, worth, 0.0, 0.0)
+
+
+def _decide_together(
+    question: Question, tied: TiedRows, cross: CrossEffects | None
+) -> tuple[dict[str, NDArray[Any]], SolveReport]:
+    """Rows that joint limits, relations or cross-price effects tie: one problem of all of them."""
+    catalogue, policy = question.catalogue, question.policy
+    n = len(catalogue)
+    options = _options(question)
+    one_grid_a_family(
+        options.prices,
+        options.valid,
+        catalogue,
+        options.bounds,
+        question.ladders,
+        tied,
+        fixed=question.plan.frozen,
+    )
+    rate = policy.rate_of(catalogue)
+    k = options.prices.shape[1]
+    limits = change_limits(policy.joint, policy.max_changes, n, k)
+    if len(tied) == 0 and cross is None and not policy.joint.any_figure:
+        value = np.empty((n, k))
+
+        def weigh(rows: slice) -> None:
+            mine = question.part(rows)
+            price = major(options.prices[rows], mine.catalogue)
+            value[rows] = or_nothing(aimed_worth(mine, price).total * rate[rows, None])
+
+        in_portions(weigh, n)
+        column, passed_over, solve = _choose(value, options, limits, policy)
+    else:
+        column, passed_over, solve = _choose_tied(question, options, limits, rate, tied, cross)
+    decided, refused = _last_word(question, options, column)
+    refused |= _relations_broken(decided, column > 0, tied)
+    decided = np.where(refused != 0, catalogue.price, decided)
+    held = refused | passed_over | options.without_choice(question.plan)
+    pull = None
+    if cross is not None:
+        shift = _cross_shift(decided, catalogue, cross)
+        pull = CrossPull(shift, cross.back(moving_worth(question, decided)))
+
+    def outcome(rows: slice) -> dict[str, NDArray[Any]]:
+        return outcome_columns(
+            question.part(rows),
+            options.part(rows),
+            decided[rows],
+            held[rows],
+            None if pull is None else pull.part(rows),
+        )
+
+    parts = in_portions(outcome, n)
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, solve
+
+
+def _options(question: Question) -> RowOptions:
+    """The options of all rows; the large arrays are filled in place, portion by portion."""
+    n, k = len(question.catalogue), 1 + question.policy.candidates
+    prices, valid = np.empty((n, k), dtype=np.int64), np.empty((n, k), dtype=np.bool_)
+
+    def fill(rows: slice) -> tuple[PriceBounds, IntArray]:
+        mine = RowOptions.of(question.part(rows))
+        prices[rows], valid[rows] = mine.prices, mine.valid
+        return mine.bounds, mine.broken
+
+    bounds, broken = zip(*in_portions(fill, n), strict=True)
+    return RowOptions(PriceBounds.joined(bounds), np.concatenate(broken), prices, valid)
+
+
+def _choose_tied(
+    question: Question,
+    options: RowOptions,
+    limits: tuple[JointLimit, ...],
+    rate: FloatArray,
+    tied: TiedRows,
+    cross: CrossEffects | None,
+) -> tuple[IntArray, IntArray, SolveReport]:
+    """As `_choose`, where money is limited or one row's price says something of another's."""
+    catalogue, policy = question.catalogue, question.policy
+    price = major(options.prices, catalogue)
+    worth = aimed_worth(question, price)
+    if policy.joint.any_figure:
+        grid = Grid(
+            price=price,
+            net=price / (1.0 + catalogue.tax_rate)[:, None],
+            units=or_nothing(worth.units),
+            valid=options.valid,
+            cost=major(catalogue.cost, catalogue),
+            lowest=major(question.competitors.lowest, catalogue),
+            rate=rate,
+        )
+        limits += joint_limits(policy.joint, grid, catalogue, question.competitors)
+    if len(tied) == 0 and cross is None:
+        return _choose(or_nothing(worth.total * rate[:, None]), options, limits, policy)
+    moving = or_nothing(worth.moving * rate[:, None])
+    fixed = np.zeros(price.shape) if worth.fixed is None else or_nothing(worth.fixed)
+    chosen = choose_tied(
+        moving,
+        fixed * rate[:, None],
+        or_nothing(np.log(price / price[:, :1])),
+        options.valid,
+        (options.broken != 0) & options.open,
+        options.prices,
+        tied,
+        cross,
+        limits,
+        policy,
+    )
+    return chosen.column, chosen.held, chosen.solve
 
 
 def _choose(
     value: FloatArray,
-    valid: BoolArray,
-    broken: BoolArray,
+    options: RowOptions,
     limits: tuple[JointLimit, ...],
     policy: PricingPolicy,
 ) -> tuple[IntArray, IntArray, SolveReport]:
@@ -221,7 +255,8 @@ def _choose(
     A row whose price in force breaks a limit must move if it can. Where there are more such rows
     than changes allowed, they alone compete for the budget.
     """
-    must = broken & valid[:, 1:].any(axis=1)
+    valid = options.valid
+    must = (options.broken != 0) & options.open
     allowed = valid.copy()
     budget = min((x.at_most for x in limits if x.name in CHANGE_COUNTS), default=np.inf)
     if int(must.sum()) <= budget:
@@ -229,86 +264,29 @@ def _choose(
     else:
         allowed[~must, 1:] = False
     column, solve = choose(value, allowed, limits, time_limit=policy.time_limit, gap=policy.gap)
+    if not limits:
+        return column, np.zeros(len(column), dtype=np.int64), solve
     wanted = must | (np.where(valid, value, -np.inf).argmax(axis=1) > 0)
     which = Limit.CHANGE_BUDGET if np.isfinite(budget) else Limit.JOINT_LIMIT
     passed_over = np.where(wanted & (column == 0), int(which), 0)
     return column, passed_over, solve
 
 
-def _without_candidates(bounds: PriceBounds, valid: BoolArray, plan: StrategyPlan) -> IntArray:
-    """(n,) `Limit` bits of the rows that had nothing to choose but the price in force."""
-    none = ~valid[:, 1:].any(axis=1)
-    why = np.where(
-        bounds.hold != 0,
-        bounds.hold,
-        np.where(
-            bounds.lower > bounds.upper,
-            bounds.lower_limit | bounds.upper_limit,
-            int(Limit.PRICE_ENDING),
-        ),
-    )
-    why = np.where(plan.frozen, int(Limit.STRATEGY), why)
-    return np.where(none, why, 0)
+def _last_word(
+    question: Question, options: RowOptions, column: IntArray
+) -> tuple[IntArray, IntArray]:
+    """The prices chosen, and `Limit` bits of those refused: they keep the price in force.
 
-
-def _pressed(
-    price: IntArray,
-    prices: IntArray,
-    valid: BoolArray,
-    catalogue: Catalogue,
-    demand: DemandModel,
-    competitors: CompetitorPrices,
-    policy: PricingPolicy,
-    context: DemandContext | None,
-    cross: CrossEffects | None,
-) -> tuple[BoolArray, BoolArray]:
-    """Rows at the lowest or highest candidate whose objective would rise beyond it."""
-    grid, real = prices[:, 1:], valid[:, 1:]
-    lowest = np.where(real, grid, np.iinfo(np.int64).max).min(axis=1)
-    highest = np.where(real, grid, np.iinfo(np.int64).min).max(axis=1)
-    major = _major(price, catalogue)
-    here, beyond = (
-        worth_of(at, policy.objective, catalogue, demand, competitors, context)
-        for at in (major, major * (1.0 + _NUDGE))
-    )
-    rise = beyond.total - here.total
-    if cross is not None:
-        rise += (beyond.moving - here.moving) * _cross_shift(price, catalogue, cross)
-        rise += np.log1p(_NUDGE) * cross.back(np.nan_to_num(here.moving))
-    return (price <= lowest) & (rise < 0), (price >= highest) & (rise > 0)
-
-
-def _aimed(worth: Worth, price: FloatArray, plan: StrategyPlan, catalogue: Catalogue) -> Worth:
-    """The worth, and where a strategy aims at a price, the money by which each candidate misses it.
-
-    Misses weigh as much as the sales of the row, so that a joint limit is spent where it counts.
+    Whatever the search believes, a price that breaks a limit stays out.
     """
-    rows = np.flatnonzero(plan.aims)
-    if len(rows) == 0:
-        return worth
-    aim = (plan.target / catalogue.scale)[rows, None]
-    sold = np.nan_to_num(worth.units[rows, :1])
-    weight = np.where(sold > 0, sold, 1.0) * price[rows, :1]
-    moving, fixed = worth.moving.copy(), _or_nothing(worth.fixed, price)
-    moving[rows] = 0.0
-    fixed[rows] = np.nan_to_num(-weight * np.abs(price[rows] / aim - 1.0))
-    return Worth(moving, fixed, worth.units)
+    decided = np.take_along_axis(options.prices, column[:, None], axis=1)[:, 0]
+    refused = question.broken(decided) | options.bounds.hold
+    refused = np.where(column > 0, refused, 0)
+    return np.where(refused != 0, question.catalogue.price, decided), refused
 
 
-def _or_nothing(fixed: FloatArray | None, like: FloatArray) -> FloatArray:
-    return np.zeros(like.shape) if fixed is None else np.nan_to_num(fixed)
-
-
-def _log_ratio(price: FloatArray) -> FloatArray:
-    """(n, k) log of each candidate over the price in force, column 0; 0 where one is unknown."""
-    ratio: FloatArray = np.nan_to_num(np.log(price / price[:, :1]))
-    return ratio
-
-
-def _cross_shift(price: IntArray, catalogue: Catalogue, cross: CrossEffects | None) -> FloatArray:
+def _cross_shift(price: IntArray, catalogue: Catalogue, cross: CrossEffects) -> FloatArray:
     """(n,) share by which all these prices together move each row's demand."""
-    if cross is None:
-        return np.zeros(len(price))
     known = catalogue.price > 0
     ratio = np.log(np.where(known, price, 1) / np.where(known, catalogue.price, 1))
     return cross.shift(ratio)
@@ -325,28 +303,3 @@ def _relations_broken(price: IntArray, changed: BoolArray, tied: TiedRows) -> In
     moved = np.unique(groups[changed])
     wrong = np.intersect1d(moved, groups[tied.row[~tied.kept(price)]])
     return np.where(np.isin(groups, wrong), int(Limit.RELATION), 0)
-
-
-def _expected(
-    price: IntArray,
-    catalogue: Catalogue,
-    demand: DemandModel,
-    context: DemandContext | None,
-    moved: FloatArray,
-) -> _Expected:
-    """Expected units, revenue and profit at these prices; NaN where something is unknown.
-
-    `moved` (n,) is the share by which other prices move the row's demand.
-    """
-    major = _major(price, catalogue)
-    net = major / (1.0 + catalogue.tax_rate)
-    units = demand.units(major, context) * (1.0 + moved)
-    low, high = (end * (1.0 + moved) for end in demand.interval(major, 0.95, context))
-    profit = (net - _major(catalogue.cost, catalogue)) * units
-    return _Expected(units, low, high, net * units, profit)
-
-
-def _major(minor: IntArray, catalogue: Catalogue) -> FloatArray:
-    """Minor units (n,) or (n, k) as major units, NaN where the amount is unknown or no price."""
-    scale = catalogue.scale if minor.ndim == 1 else catalogue.scale[:, None]
-    return np.where(minor > 0, minor / scale, np.nan)

@@ -5,8 +5,8 @@ A limit can be set only within a range in which it still protects; none can be s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import IntFlag, auto
 from typing import Any, Final
@@ -210,6 +210,17 @@ class PriceBounds:
     lower_limit: IntArray
     upper_limit: IntArray
     hold: IntArray
+
+    def part(self, rows: slice) -> PriceBounds:
+        """The bounds of a run of rows, without a copy."""
+        return PriceBounds(*(getattr(self, item.name)[rows] for item in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[PriceBounds]) -> PriceBounds:
+        """The rows of all parts, in order."""
+        return cls(
+            *(np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(cls))
+        )
 
 
 def price_bounds(

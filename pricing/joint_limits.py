@@ -91,6 +91,19 @@ class JointLimit:
         found = place[rows]
         return np.where((found >= 0)[:, None], self.usage[found], 0)
 
+    def charge(self, worth: FloatArray, rows: slice, price: float) -> None:
+        """Take what candidates use, at a price a unit, off the worth (m, k) of some rows."""
+        if price != 0.0:
+            mine, usage = self.part(rows)
+            worth[mine] -= price * usage
+
+    def part(self, rows: slice) -> tuple[IntArray | slice, NDArray[Any]]:
+        """Of a run of rows, those that count, as places in the run, and their usage."""
+        if self.rows is None:
+            return slice(None), self.usage[rows]
+        first, last = np.searchsorted(self.rows, (rows.start, rows.stop))
+        return self.rows[first:last] - rows.start, self.usage[first:last]
+
     def in_steps(self) -> tuple[JointLimit, float]:
         """The same limit in whole numbers, and the real size of one step.
 
@@ -156,13 +169,12 @@ class JointTargets:
     @property
     def any(self) -> bool:
         """True where at least one target is set."""
-        numbers = (
-            self.max_change_share,
-            self.revenue_floor,
-            self.unit_floor,
-            self.average_margin,
-            self.markdown_money,
-        )
+        return self.max_change_share is not None or self.any_figure
+
+    @property
+    def any_figure(self) -> bool:
+        """True where a target speaks of money or units, not only of how many prices change."""
+        numbers = (self.revenue_floor, self.unit_floor, self.average_margin, self.markdown_money)
         return bool(self.price_index) or any(number is not None for number in numbers)
 
 
@@ -190,17 +202,12 @@ class Grid:
 
 
 def joint_limits(
-    targets: JointTargets,
-    max_changes: int | None,
-    grid: Grid,
-    catalogue: Catalogue,
-    competitors: CompetitorPrices,
+    targets: JointTargets, grid: Grid, catalogue: Catalogue, competitors: CompetitorPrices
 ) -> tuple[JointLimit, ...]:
-    """The joint limits of a run over its candidates.
+    """The joint limits of a run that speak of money and units.
 
     Args:
-        targets: shares, floors, bands and budgets.
-        max_changes: most price changes as a number.
+        targets: floors, bands and budgets.
         grid: candidates and their figures.
         catalogue: rows with categories.
         competitors: offers of the same rows.
@@ -208,7 +215,6 @@ def joint_limits(
     return tuple(
         limit
         for source in (
-            _changes(targets, max_changes, grid),
             _floors(targets, grid),
             _indices(targets, grid, catalogue, competitors),
             _markdowns(targets, grid),
@@ -217,28 +223,41 @@ def joint_limits(
     )
 
 
-def _changes(targets: JointTargets, max_changes: int | None, grid: Grid) -> Iterator[JointLimit]:
+def change_limits(
+    targets: JointTargets, max_changes: int | None, rows: int, columns: int
+) -> tuple[JointLimit, ...]:
+    """The limits on the number of changes: every column but the first counts one.
+
+    Args:
+        targets: may hold a share.
+        max_changes: most price changes as a number.
+        rows: n.
+        columns: candidates of each, the price in force included.
+    """
     share = targets.max_change_share
-    for name, most in (
-        (CHANGE_COUNTS[0], max_changes),
-        (CHANGE_COUNTS[1], None if share is None else int(share * len(grid.price))),
-    ):
-        if most is not None:
-            usage = np.ones(grid.price.shape, dtype=np.int64)
-            usage[:, 0] = 0
-            yield JointLimit(name, usage, most)
+    usage = np.broadcast_to(np.minimum(np.arange(columns, dtype=np.int64), 1), (rows, columns))
+    return tuple(
+        JointLimit(name, usage, most)
+        for name, most in (
+            (CHANGE_COUNTS[0], max_changes),
+            (CHANGE_COUNTS[1], None if share is None else int(share * rows)),
+        )
+        if most is not None
+    )
 
 
 def _floors(targets: JointTargets, grid: Grid) -> Iterator[JointLimit]:
     """Revenue, units and average margin: limits on minus the figure."""
-    revenue = _known(grid.net * grid.units * grid.rate[:, None], grid)
-    if targets.revenue_floor is not None:
-        floor = targets.revenue_floor * float(revenue[:, 0].sum())
-        yield JointLimit("revenue_floor", -revenue, -floor, moves_with_demand=True)
     if targets.unit_floor is not None:
         units = _known(grid.units, grid)
         floor = targets.unit_floor * float(units[:, 0].sum())
         yield JointLimit("unit_floor", -units, -floor, moves_with_demand=True)
+    if targets.revenue_floor is None and targets.average_margin is None:
+        return
+    revenue = _known(grid.net * grid.units * grid.rate[:, None], grid)
+    if targets.revenue_floor is not None:
+        floor = targets.revenue_floor * float(revenue[:, 0].sum())
+        yield JointLimit("revenue_floor", -revenue, -floor, moves_with_demand=True)
     if targets.average_margin is not None:
         profit = _known((grid.net - grid.cost[:, None]) * grid.units * grid.rate[:, None], grid)
         missing = targets.average_margin * np.where(np.isnan(grid.cost)[:, None], 0.0, revenue)

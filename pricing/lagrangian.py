@@ -16,8 +16,9 @@ from typing import Final
 import numpy as np
 from ortools.linear_solver import pywraplp
 
-from models.arrays import FloatArray
+from models.arrays import FloatArray, IntArray
 from pricing.joint_limits import JointLimit
+from pricing.portions import in_portions
 
 _ROUNDS: Final = 200
 _CLOSE: Final = 1e-9
@@ -31,12 +32,14 @@ class Dual:
     Attributes:
         charges: (l,) value lost a unit of each limit, not negative.
         bound: no choice within the limits is worth more than this.
-        charged: (n, k) value of each candidate less its charges; -inf where there is none.
+        settled: (n,) the best candidate of each row at these charges.
+        loss: (n,) how far its second-best lies below it, charged; infinite where there is none.
     """
 
     charges: FloatArray
     bound: float
-    charged: FloatArray
+    settled: IntArray
+    loss: FloatArray
 
 
 def lagrangian_dual(value: FloatArray, limits: Sequence[JointLimit]) -> Dual:
@@ -47,12 +50,9 @@ def lagrangian_dual(value: FloatArray, limits: Sequence[JointLimit]) -> Dual:
         limits: l limits over the same candidates.
     """
     room = np.array([limit.at_most for limit in limits], dtype=np.float64)
-    finite = np.isfinite(value)
-    spread = np.where(finite, value, -np.inf).max(axis=1) - np.where(finite, value, np.inf).min(
-        axis=1
-    )
     # One unit of a limit is never worth more than the most that a row can gain by giving it up.
-    most = float(spread.max(initial=0.0)) * 1.01 + 1e-9
+    spread = max(in_portions(lambda rows: _spread(value[rows]), len(value)))
+    most = spread * 1.01 + 1e-9
     master = pywraplp.Solver.CreateSolver("GLOP")
     charges = [master.NumVar(0.0, most / _small_use(limit), "") for limit in limits]
     height = master.NumVar(-master.infinity(), master.infinity(), "")
@@ -61,10 +61,7 @@ def lagrangian_dual(value: FloatArray, limits: Sequence[JointLimit]) -> Dual:
     best_bound, best_charges = np.inf, np.zeros(len(limits))
     trial = np.zeros(len(limits))
     for _ in range(_ROUNDS):
-        charged = _charge(value, limits, trial)
-        column = np.argmax(charged, axis=1)
-        used = np.array([limit.used(column) for limit in limits], dtype=np.float64)
-        worth = float(np.take_along_axis(value, column[:, None], axis=1).sum())
+        worth, used = _answer(value, limits, trial)
         bound = worth + float(trial @ (room - used))
         if bound < best_bound:
             best_bound, best_charges = bound, trial
@@ -75,19 +72,56 @@ def lagrangian_dual(value: FloatArray, limits: Sequence[JointLimit]) -> Dual:
         if best_bound - height.solution_value() <= _CLOSE * max(abs(best_bound), 1.0):
             break
         trial = np.array([charge.solution_value() for charge in charges])
-    return Dual(best_charges, best_bound, _charge(value, limits, best_charges))
+    settled, loss = _settle(value, limits, best_charges)
+    return Dual(best_charges, best_bound, settled, loss)
 
 
-def _charge(value: FloatArray, limits: Sequence[JointLimit], charges: FloatArray) -> FloatArray:
+def _answer(
+    value: FloatArray, limits: Sequence[JointLimit], charges: FloatArray
+) -> tuple[float, FloatArray]:
+    """What the rows' best candidates at these charges are worth, and use of each limit (l,)."""
+
+    def best(rows: slice) -> tuple[float, IntArray]:
+        mine = value[rows]
+        column = np.argmax(_charged(mine, rows, limits, charges), axis=1)
+        return float(np.take_along_axis(mine, column[:, None], axis=1).sum()), column
+
+    worth, columns = zip(*in_portions(best, len(value)), strict=True)
+    column = np.concatenate(columns)
+    return sum(worth), np.array([limit.used(column) for limit in limits], dtype=np.float64)
+
+
+def _settle(
+    value: FloatArray, limits: Sequence[JointLimit], charges: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    """(n,) best candidates at these charges, and (n,) how far the second-best lies below."""
+
+    def clear(rows: slice) -> tuple[IntArray, FloatArray]:
+        charged = _charged(value[rows], rows, limits, charges)
+        every = np.arange(len(charged))
+        column = np.argmax(charged, axis=1)
+        best = charged[every, column]
+        charged[every, column] = -np.inf
+        return column, best - charged.max(axis=1)
+
+    columns, losses = zip(*in_portions(clear, len(value)), strict=True)
+    return np.concatenate(columns), np.concatenate(losses)
+
+
+def _charged(
+    value: FloatArray, rows: slice, limits: Sequence[JointLimit], charges: FloatArray
+) -> FloatArray:
+    """Value (m, k) of the candidates of some rows less their charges; -inf where there is none."""
     charged = value.copy()
-    for limit, charge in zip(limits, charges.tolist(), strict=True):
-        if charge == 0.0:
-            continue
-        if limit.rows is None:
-            charged -= charge * limit.usage
-        else:
-            charged[limit.rows] -= charge * limit.usage
+    for limit, price in zip(limits, charges.tolist(), strict=True):
+        limit.charge(charged, rows, price)
     return charged
+
+
+def _spread(value: FloatArray) -> float:
+    """The greatest difference between two candidates of one row."""
+    least = np.where(np.isfinite(value), value, np.inf).min(axis=1)
+    return float((value.max(axis=1) - least).max(initial=0.0))
 
 
 def _small_use(limit: JointLimit) -> float:

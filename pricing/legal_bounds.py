@@ -87,6 +87,10 @@ class LegalBounds:
         """The bounds of these rows, in this order."""
         return LegalBounds(self.lower[rows], self.upper[rows], self.article.take(rows))
 
+    def part(self, rows: slice) -> LegalBounds:
+        """The bounds of a run of rows."""
+        return LegalBounds(self.lower[rows], self.upper[rows], self.article.part(rows))
+
     def put(self, rows: IntArray, found: LegalBounds) -> LegalBounds:
         """These bounds with those of some rows narrowed by `found`, row i of it for `rows[i]`.
 

@@ -19,6 +19,7 @@ from models.arrays import BoolArray, FloatArray, IntArray
 from pricing.errors import InfeasibleLimits, InvalidLimits
 from pricing.joint_limits import JointLimit
 from pricing.lagrangian import lagrangian_dual
+from pricing.portions import in_portions
 
 _WORTH_STEPS: Final = 10**9
 """Integer steps between nothing and the largest gain: fine enough to rank any two prices, small
@@ -87,10 +88,10 @@ def choose(
         raise InvalidLimits("value and valid must be (n, k) arrays of one shape")
     if not valid.any(axis=1).all():
         raise InvalidLimits("every row needs at least one candidate; keep the current price as one")
-    if not np.isfinite(value[valid]).all():
+    if not (np.isfinite(value) | ~valid).all():
         raise InvalidLimits("the value of a candidate is not finite; give the row a known curve")
     masked = np.where(valid, value, -np.inf)
-    best = np.argmax(masked, axis=1)
+    best: IntArray = np.argmax(masked, axis=1)
     if all(limit.holds(best) for limit in limits):
         worth = float(_picked(value, best).sum())
         return best, SolveReport("optimal", "separable", worth, worth, 0.0, 0.0)
@@ -114,12 +115,11 @@ def _solve(
     """
     if alone := hopeless(masked, limits):
         raise no_answer(alone, proven=True, time_limit=time_limit)
-    value = np.where(valid & ~_dominated(masked, valid, limits), masked, -np.inf)
+    value = np.concatenate(
+        in_portions(lambda rows: _undominated(masked, rows, valid, limits), len(masked))
+    )
     dual = lagrangian_dual(value, limits)
-    settled = np.argmax(dual.charged, axis=1)
-    losses = np.take_along_axis(dual.charged, settled[:, None], axis=1) - dual.charged
-    losses[np.arange(len(losses)), settled] = np.inf
-    loss = losses.min(axis=1)
+    settled, loss = dual.settled, dual.loss
     doubtful_first = np.argsort(loss, kind="stable")
     whole = all(limit.whole for limit in limits)
     allowed = 0.0 if whole else allowed_gap * abs(dual.bound)
@@ -258,24 +258,24 @@ def no_answer(limits: Sequence[JointLimit], *, proven: bool, time_limit: float) 
     )
 
 
-def _dominated(masked: FloatArray, valid: BoolArray, limits: Sequence[JointLimit]) -> BoolArray:
-    """(n, k) candidates that another of the row beats in value and matches in every limit.
+def _undominated(
+    masked: FloatArray, rows: slice, valid: BoolArray, limits: Sequence[JointLimit]
+) -> FloatArray:
+    """Values (m, k) of some rows, -inf for a candidate that another of its row beats or equals.
 
-    Of candidates equal in value and usage, the first stays.
+    Beats in value and matches in every limit, that is. Of equals in all, the first stays.
     """
-    n, k = masked.shape
-    dominated = np.zeros((n, k), dtype=np.bool_)
+    value, real = masked[rows], valid[rows]
+    k = value.shape[1]
+    dominated = np.zeros(value.shape, dtype=np.bool_)
     for column in range(k):
-        rival, earlier = masked[:, column : column + 1], column < np.arange(k)
-        better = ((rival > masked) | ((rival == masked) & earlier)) & valid[:, column : column + 1]
+        rival, earlier = value[:, column : column + 1], column < np.arange(k)
+        better = ((rival > value) | ((rival == value) & earlier)) & real[:, column : column + 1]
         for limit in limits:
-            no_dearer = limit.usage[:, column : column + 1] <= limit.usage
-            if limit.rows is None:
-                better &= no_dearer
-            else:
-                better[limit.rows] &= no_dearer
+            mine, usage = limit.part(rows)
+            better[mine] &= usage[:, column : column + 1] <= usage
         dominated |= better
-    return dominated
+    return np.where(real & ~dominated, value, -np.inf)
 
 
 def _picked(values: FloatArray, column: IntArray) -> FloatArray:

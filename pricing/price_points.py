@@ -134,10 +134,11 @@ def candidate_grid(
     first = np.searchsorted(ladder, lower, side="left")
     count = np.maximum(np.searchsorted(ladder, upper, side="right") - first, 0)
     column = np.arange(most, dtype=np.int64)[None, :]
+    valid = column < np.minimum(count, most)[:, None]
     # Where every rung fits, take them all; else spread `most` of them from end to end.
-    spread = np.rint(column * ((count[:, None] - 1) / (most - 1))).astype(np.int64)
-    rank = np.where(count[:, None] <= most, column, spread)
-    valid = (rank < count[:, None]) & (count[:, None] > 0)
-    rungs = np.where(valid, first[:, None] + rank, 0)
-    prices = np.where(valid, ladder[rungs], 0) if len(ladder) else np.zeros_like(rungs)
+    step = np.where(count <= most, 1.0, (count - 1) / (most - 1))
+    rung = np.rint(column * step[:, None]).astype(np.int64)
+    rung += first[:, None]
+    prices = ladder.take(rung, mode="clip") if len(ladder) else rung
+    prices *= valid
     return prices, valid

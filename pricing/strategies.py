@@ -142,6 +142,12 @@ class StrategyPlan:
         """(n,) True where there is a target."""
         return ~np.isnan(self.target)
 
+    def part(self, rows: slice) -> StrategyPlan:
+        """What is asked of a run of rows."""
+        return StrategyPlan(
+            self.target[rows], self.exact[rows], self.frozen[rows], self.path.part(rows)
+        )
+
 
 def plan_strategies(
     strategies: Sequence[Strategy],

@@ -17,6 +17,7 @@ from pricing.decide import Objective, PricingPolicy, decide
 from pricing.decisions import Action, Decisions, ReasonCode
 from pricing.errors import InvalidCatalogue, InvalidLimits
 from pricing.guardrails import GuardrailLimits
+from pricing.portions import ROWS
 from pricing.price_points import EndingRule
 from tests.pricing.catalogues import EUROPE, JAPAN, NOW, catalogue_of, curves, priced_catalogues
 
@@ -304,3 +305,24 @@ def test_columns_that_are_not_aligned_are_refused() -> None:
 def test_a_setting_outside_its_safe_range_is_refused_by_name(build: object, field: str) -> None:
     with pytest.raises(InvalidLimits, match=field):
         build()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("max_changes", [None, 9_000])
+def test_rows_beyond_one_portion_are_decided_as_rows_of_a_small_catalogue(
+    max_changes: int | None,
+) -> None:
+    small = catalogue_of([1000, 2099, 549, 7450, 999], [500, 1500, 500, 3000, 400])
+    demand = curves(small, [-2.5, -1.5, -6.0, -2.0, 0.3], [90.0, 5.0, 300.0, 2.0, 40.0])
+    times = 5 * ROWS // len(small)
+    rows = np.tile(np.arange(len(small)), times)
+    many = catalogue_of(small.price[rows].tolist(), small.cost[rows].tolist())
+    one = run(small, demand, PricingPolicy())
+    all_ = run(many, demand.take(rows), PricingPolicy(max_changes=max_changes))
+    changed = all_.action == Action.CHANGE
+    assert (all_.price[changed] == one.price[rows][changed]).all()
+    if max_changes is None:
+        assert all_.price.tolist() == one.price[rows].tolist()
+        assert all_.profit.tolist() == one.profit[rows].tolist()
+    else:
+        assert all_.changes == min(max_changes, one.changes * times)
+        assert all_.solve.status == "optimal"

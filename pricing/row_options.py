@@ -1,0 +1,170 @@
+"""What each row may choose from and what each choice is worth, row by row.
+
+Nothing here looks from one row at another, so rows can be taken in portions of any size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+
+from models.arrays import BoolArray, FloatArray, IntArray
+from models.demand import DemandContext, DemandModel
+from pricing.candidates import Ladders, row_candidates
+from pricing.catalogue import Catalogue, CompetitorPrices
+from pricing.guardrails import Limit, PriceBounds, price_bounds, violations
+from pricing.legal_bounds import LegalBounds
+from pricing.objective import Worth, worth_of
+from pricing.policy import PricingPolicy
+from pricing.sanity import reasons_to_hold
+from pricing.strategies import StrategyPlan
+
+_OF_DEMAND: Final = int(Limit.MISSING_DEMAND | Limit.IMPLAUSIBLE_DEMAND)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What a run asks of n rows, all aligned.
+
+    Attributes:
+        catalogue: the rows.
+        demand: their curves.
+        competitors: plausible offers for them.
+        policy: limits and objective.
+        at: time of the decision, aware.
+        context: season and other effects in force.
+        plan: what strategies ask of them.
+        ladders: presentable prices of the markets.
+        legal: what the law leaves of each price; None where it was not asked.
+    """
+
+    catalogue: Catalogue
+    demand: DemandModel
+    competitors: CompetitorPrices
+    policy: PricingPolicy
+    at: datetime
+    context: DemandContext | None
+    plan: StrategyPlan
+    ladders: Ladders
+    legal: LegalBounds | None = None
+
+    def part(self, rows: slice) -> Question:
+        """The same question of a run of rows."""
+        context = self.context
+        return replace(
+            self,
+            catalogue=self.catalogue.part(rows),
+            demand=self.demand.take(np.arange(rows.start, rows.stop)),
+            competitors=self.competitors.part(rows),
+            context=None if context is None else DemandContext(context.log_shift[rows]),
+            plan=self.plan.part(rows),
+            legal=None if self.legal is None else self.legal.part(rows),
+        )
+
+    def worth(self, price: FloatArray) -> Worth:
+        """The objective at prices (n,) or (n, k) in major units."""
+        return worth_of(
+            price,
+            self.policy.objective,
+            self.catalogue,
+            self.demand,
+            self.competitors,
+            self.context,
+        )
+
+    def broken(self, price: IntArray) -> IntArray:
+        """(n,) `Limit` bits of the hard limits that these prices break."""
+        return violations(price, self.catalogue, self.competitors, self.policy.limits, self.legal)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowOptions:
+    """What limits, endings and strategies leave to n rows.
+
+    Attributes:
+        bounds: the limits as an interval; `hold` has every reason to change nothing.
+        broken: (n,) `Limit` bits that the price in force breaks.
+        prices: (n, 1 + k) candidates in minor units, the price in force first.
+        valid: (n, 1 + k) which of them exist.
+    """
+
+    bounds: PriceBounds
+    broken: IntArray
+    prices: IntArray
+    valid: BoolArray
+
+    @classmethod
+    def of(cls, question: Question) -> RowOptions:
+        """The options of rows that no relation ties."""
+        catalogue, plan, limits = question.catalogue, question.plan, question.policy.limits
+        bounds = price_bounds(catalogue, question.competitors, limits, question.legal)
+        in_force, _ = question.demand.price_elasticity(major(catalogue.price, catalogue))
+        hold = reasons_to_hold(catalogue, limits, in_force, at=question.at)
+        hold |= np.where(question.demand.known, 0, int(Limit.MISSING_DEMAND))
+        # A target needs no demand curve.
+        bounds.hold[:] |= np.where(plan.aims, hold & ~_OF_DEMAND, hold)
+        prices, valid = row_candidates(
+            catalogue, bounds, question.policy.candidates, question.ladders, plan
+        )
+        return cls(bounds, question.broken(catalogue.price), prices, valid)
+
+    def part(self, rows: slice) -> RowOptions:
+        """The options of a run of rows, without a copy."""
+        return RowOptions(
+            self.bounds.part(rows), self.broken[rows], self.prices[rows], self.valid[rows]
+        )
+
+    @property
+    def open(self) -> BoolArray:
+        """(n,) True where there is a choice beside the price in force."""
+        return np.asarray(self.valid[:, 1:].any(axis=1))
+
+    def without_choice(self, plan: StrategyPlan) -> IntArray:
+        """(n,) `Limit` bits of the rows that had nothing to choose but the price in force."""
+        bounds = self.bounds
+        why = np.where(
+            bounds.hold != 0,
+            bounds.hold,
+            np.where(
+                bounds.lower > bounds.upper,
+                bounds.lower_limit | bounds.upper_limit,
+                int(Limit.PRICE_ENDING),
+            ),
+        )
+        why = np.where(plan.frozen, int(Limit.STRATEGY), why)
+        return np.where(self.open, 0, why)
+
+
+def aimed_worth(question: Question, price: FloatArray) -> Worth:
+    """The objective of candidates (n, k), or how far they miss what a strategy aims at.
+
+    Misses weigh as much as the sales of the row, so that a joint limit is spent where it counts.
+    """
+    worth, plan = question.worth(price), question.plan
+    rows = np.flatnonzero(plan.aims)
+    if len(rows) == 0:
+        return worth
+    aim = (plan.target / question.catalogue.scale)[rows, None]
+    sold = or_nothing(worth.units[rows, :1])
+    weight = np.where(sold > 0, sold, 1.0) * price[rows, :1]
+    moving = worth.moving.copy()
+    fixed = np.zeros(price.shape) if worth.fixed is None else or_nothing(worth.fixed)
+    moving[rows] = 0.0
+    fixed[rows] = or_nothing(-weight * np.abs(price[rows] / aim - 1.0))
+    return Worth(moving, fixed, worth.units)
+
+
+def or_nothing(figure: FloatArray) -> FloatArray:
+    """The figure, and 0 where it is unknown."""
+    return np.where(np.isfinite(figure), figure, 0.0)
+
+
+def major(minor: IntArray, catalogue: Catalogue) -> FloatArray:
+    """Minor units (n,) or (n, k) as major units, NaN where the amount is unknown or no price."""
+    scale = catalogue.scale if minor.ndim == 1 else catalogue.scale[:, None]
+    amount: FloatArray = minor / scale
+    amount[minor <= 0] = np.nan
+    return amount
