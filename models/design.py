@@ -6,10 +6,11 @@ count. Everything outside is zero, so that sums over t need no mask.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.calendar import (
@@ -21,6 +22,8 @@ from models.calendar import (
 )
 from models.panel import Panel
 from models.spec import FitSpec
+
+_Number = TypeVar("_Number", np.float64, np.int64)
 
 _WEEKS_FOR_YEARLY_TERMS: Final = 52
 _KNOWN: Final = 0.5
@@ -39,9 +42,11 @@ class Design:
         log_units: (s, t) dependent variable.
         units: (s, t) sold.
         log_price: (s, t) log price paid.
-        controls: (s, t, k) columns held constant; the first is the constant 1.
-        names: (k,) what the columns are.
-        plain: (k,) value of each control in a plain period: no promotion, no holiday, average
+        own_controls: (s, t, k) columns held constant; a constant 1 among them, or in the next.
+        common_controls: (t, c) columns held constant that come first and are the same in all
+            series, which then have all t periods; (t, 0) where there are none.
+        names: (c + k,) what the columns are.
+        plain: (c + k,) value of each control in a plain period: no promotion, no holiday, average
             season, trend at the end of the window.
         instruments: (s, t, q) what moves the price from outside; a column of zeros where the
             series lacks it.
@@ -51,10 +56,21 @@ class Design:
     log_units: FloatArray
     units: FloatArray
     log_price: FloatArray
-    controls: FloatArray
+    own_controls: FloatArray
     names: tuple[str, ...]
     plain: FloatArray
     instruments: FloatArray
+    common_controls: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+
+    @property
+    def controls(self) -> FloatArray:
+        """(s, t, c + k) all columns held constant, the common ones first."""
+        if not self.common_controls.shape[1]:
+            return self.own_controls
+        shape = (*self.used.shape, self.common_controls.shape[1])
+        return np.concatenate(
+            [np.broadcast_to(self.common_controls, shape), self.own_controls], axis=2
+        )
 
     @property
     def n_obs(self) -> IntArray:
@@ -119,56 +135,96 @@ def design_block(panel: Panel, calendar: Calendar, spec: FitSpec, first: int, la
     Rows without sales count where units are whole numbers, through log(units + 1/2); of a series
     sold by weight they have no logarithm and do not count.
     """
-    rows, there = panel.padded(first, last)
-    if not len(panel.period_start):
-        return _empty(there.shape[0], calendar, spec)
-    units = np.where(there, panel.units[rows], 0.0)
+    block = panel.part(first, last) if (first, last) != (0, len(panel)) else panel
+    if not len(block.period_start):
+        return _empty(last - first, calendar, spec)
+    cells = _cells_of(block)
+    period = calendar.period[int(panel.offset[first]) : int(panel.offset[last])]
+    units = cells.of(block.units)
     counted = (units == np.rint(units)).all(axis=1)
-    used = there & (counted[:, None] | (units > 0))
+    used = cells.there & (counted[:, None] | (units > 0))
     shift = np.where(counted, _COUNT_SHIFT, 0.0)[:, None]
     log_units = np.log(np.where(used, units + shift, 1.0))
+    when = cells.of(period)
+    spare = used.sum(axis=1) - len(calendar.names) - len(spec.controls) - 2
+    common = np.empty((0, 0))
+    if used.all() and (when == when[0]).all() and spare[0] >= spec.minimum_spare:
+        common = np.column_stack([np.ones(used.shape[1]), calendar.table[when[0]]])
+        before = 0
+    else:
+        before = 1 + len(calendar.names)
     # Columns lie side by side in memory (the transpose is a view): each is read many times.
-    shape = (len(rows), 1 + len(calendar.names) + len(spec.controls), rows.shape[1])
+    shape = (len(used), before + len(spec.controls), used.shape[1])
     controls = np.empty(shape).transpose(0, 2, 1)
-    controls[..., 0] = used
-    period = calendar.period[rows]
-    for j, column in enumerate(calendar.table.T, 1):
-        controls[..., j] = column[period] * used
-    for j, name in enumerate(spec.controls, 1 + len(calendar.names)):
+    if before:
+        controls[..., 0] = used
+        for j, column in enumerate(calendar.table.T, 1):
+            controls[..., j] = column[when] * used
+    for j, name in enumerate(spec.controls, before):
         if name == "competitor":
-            controls[..., j] = _centred(np.log(panel.competitor_price[rows]), used)
+            controls[..., j] = _centred(np.log(cells.of(block.competitor_price)), used)
         else:
-            controls[..., j] = getattr(panel, name)[rows] * used
-    # A short series can not pay for all controls; the constant alone still gives its level.
-    spare = used.sum(axis=1) - controls.shape[2] - 1
-    controls[spare < spec.minimum_spare, :, 1:] = 0.0
+            controls[..., j] = cells.of(getattr(block, name)) * used
+    if before:
+        # A short series can not pay for all controls; the constant alone still gives its level.
+        controls[spare < spec.minimum_spare, :, 1:] = 0.0
     return Design(
         used=used,
         log_units=log_units,
         units=units * used,
-        log_price=np.where(used, np.log(panel.price[rows]), 0.0),
-        controls=controls,
+        log_price=np.where(used, np.log(cells.of(block.price)), 0.0),
+        own_controls=controls,
         names=("constant", *calendar.names, *spec.controls),
         plain=np.concatenate([[1.0], calendar.plain, np.zeros(len(spec.controls))]),
-        instruments=_instruments(panel, spec, rows, used),
+        instruments=_instruments(block, spec, cells, used),
+        common_controls=common,
     )
 
 
-def _instruments(panel: Panel, spec: FitSpec, rows: IntArray, used: BoolArray) -> FloatArray:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cells:
+    """Where the rows of a panel lie in its rectangle of series by periods.
+
+    Attributes:
+        there: (s, t) True where there is a row.
+        rows: (s, t) row of each cell; None where the rows fill the rectangle in order.
+    """
+
+    there: BoolArray
+    rows: IntArray | None
+
+    def of(self, column: NDArray[_Number]) -> NDArray[_Number]:
+        """(s, t) a column (r,) of the panel; padding holds some valid value."""
+        return column.reshape(self.there.shape) if self.rows is None else column[self.rows]
+
+
+def _cells_of(panel: Panel) -> _Cells:
+    lengths = panel.lengths
+    if (lengths == lengths[0]).all():
+        return _Cells(np.ones((len(panel), int(lengths[0])), dtype=np.bool_), None)
+    rows, there = panel.padded(0, len(panel))
+    return _Cells(there, rows)
+
+
+def _instruments(panel: Panel, spec: FitSpec, cells: _Cells, used: BoolArray) -> FloatArray:
     """(s, t, q) instruments; the unknown cells of a mostly known column carry its mean."""
-    columns: dict[str, FloatArray] = {}
-    with np.errstate(invalid="ignore"):
-        columns["cost"] = np.log(panel.cost)
-        columns["depth"] = np.log(np.maximum(panel.regular_price, panel.price) / panel.price)
-    stacked = np.zeros((*rows.shape, len(spec.instruments)))
+    shape = (used.shape[0], len(spec.instruments), used.shape[1])
+    stacked = np.empty(shape).transpose(0, 2, 1)
     for j, name in enumerate(spec.instruments):
-        stacked[..., j] = _centred(columns[name][rows], used)
+        with np.errstate(invalid="ignore"):
+            if name == "cost":
+                column = np.log(panel.cost)
+            else:
+                column = np.log(np.maximum(panel.regular_price, panel.price) / panel.price)
+        stacked[..., j] = _centred(cells.of(column), used)
     return stacked
 
 
 def _centred(values: FloatArray, used: BoolArray) -> FloatArray:
     """(s, t) values less their series' mean; 0 where not known, and in series that know too few."""
     known = used & np.isfinite(values)
+    if known.all():
+        return np.asarray(values - values.mean(axis=1, keepdims=True), dtype=np.float64)
     share = known.sum(axis=1) / np.maximum(used.sum(axis=1), 1)
     values = np.where(known, values, 0.0)
     mean = values.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
@@ -201,7 +257,7 @@ def _empty(series: int, calendar: Calendar, spec: FitSpec) -> Design:
         log_units=nothing,
         units=nothing,
         log_price=nothing,
-        controls=np.zeros((series, 1, k)),
+        own_controls=np.zeros((series, 1, k)),
         names=("constant", *calendar.names, *spec.controls),
         plain=np.concatenate([[1.0], calendar.plain, np.zeros(len(spec.controls))]),
         instruments=np.zeros((series, 1, len(spec.instruments))),

@@ -120,7 +120,8 @@ def evidence_of(design: Design, parts: Partialled, spec: FitSpec) -> Evidence:
         through = replace(through, **_named(two_stage_by_statsmodels(design)))
     n = np.maximum(design.n_obs, 1)
     mean = design.log_price.sum(axis=1) / n
-    spread = (design.used * (design.log_price - mean[:, None]) ** 2).sum(axis=1) / n
+    distance = design.used * (design.log_price - mean[:, None])
+    spread = np.vecdot(distance, distance) / n
     return Evidence(
         n_obs=design.n_obs,
         degrees=parts.degrees,

@@ -107,7 +107,7 @@ def fit_demand(
     curves = FittedCurves(
         sku=panel.sku,
         market=panel.market,
-        demand=curves_through(panel, blocks, settled.elasticity, settled.std, curve=evidence.sold),
+        demand=curves_through(blocks, settled.elasticity, settled.std, curve=evidence.sold),
         own_elasticity=standing.own.elasticity,
         own_std_error=standing.own.std_error,
         n_obs=evidence.n_obs,
@@ -145,7 +145,7 @@ def _look(
 def _look_at_block(panel: Panel, calendar: Calendar, spec: FitSpec) -> tuple[Evidence, LevelBlock]:
     design = design_block(panel, calendar, spec, 0, len(panel))
     parts = partial_out(design)
-    return evidence_of(design, parts, spec), level_block(design, parts)
+    return evidence_of(design, parts, spec), level_block(panel, design, parts)
 
 
 def _pool(

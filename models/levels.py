@@ -24,6 +24,7 @@ class LevelBlock:
         weights: (s, t) that read the plain-period level off a dependent variable.
         level_units, level_price: (s,) plain-period level of log units and of log price.
         n_obs, degrees: (s,) periods, and those beyond the parameters.
+        reference: (s,) price at which the level is told; NaN without rows.
     """
 
     log_units: FloatArray
@@ -34,25 +35,26 @@ class LevelBlock:
     level_price: FloatArray
     n_obs: IntArray
     degrees: IntArray
+    reference: FloatArray
 
 
-def level_block(design: Design, parts: Partialled) -> LevelBlock:
-    """Keep of a block what its level needs."""
+def level_block(panel: Panel, design: Design, parts: Partialled) -> LevelBlock:
+    """Keep of a block of series, and their design, what their level needs."""
     weights = parts.controls.weights_of(design.plain)
     return LevelBlock(
         log_units=parts.log_units,
         log_price=parts.log_price,
         ratio=np.where(design.used, design.units / np.exp(design.log_units), 0.0),
         weights=weights,
-        level_units=(weights * design.log_units).sum(axis=1),
-        level_price=(weights * design.log_price).sum(axis=1),
+        level_units=np.vecdot(weights, design.log_units),
+        level_price=np.vecdot(weights, design.log_price),
         n_obs=parts.n_obs,
         degrees=parts.degrees,
+        reference=_reference_prices(panel),
     )
 
 
 def curves_through(
-    panel: Panel,
     blocks: Sequence[LevelBlock],
     elasticity: FloatArray,
     std: FloatArray,
@@ -66,15 +68,15 @@ def curves_through(
     are uncorrelated, so all of their covariance comes from the distance of the reference price.
 
     Args:
-        panel: n series.
-        blocks: of the same series, in order.
+        blocks: of n series, in order.
         elasticity: (n,) in force.
         std: (n,) their standard deviations.
         curve: (n,) False where a series gets no curve.
     """
-    reference = _reference_prices(panel)
+    n_series = len(elasticity)
+    reference = np.concatenate([block.reference for block in blocks])
     base, level_variance, residual_variance, distance = (
-        np.full(len(panel), np.nan) for _ in range(4)
+        np.full(n_series, np.nan) for _ in range(4)
     )
     first = 0
     for block in blocks:
@@ -86,12 +88,13 @@ def curves_through(
         distance[rows] = np.log(reference[rows]) - block.level_price
         with np.errstate(divide="ignore"):
             # Duan (1983): the mean of the antilog, not the antilog of the mean.
-            smear = np.log((block.ratio * np.exp(residual)).sum(axis=1) / n)
+            smear = np.log(np.vecdot(block.ratio, np.exp(residual)) / n)
         base[rows] = block.level_units + e * distance[rows] + smear
-        level_variance[rows] = ((block.weights * residual) ** 2).sum(axis=1) * n / degrees
-        residual_variance[rows] = (residual**2).sum(axis=1) / degrees
+        residual_variance[rows] = np.vecdot(residual, residual) / degrees
+        residual *= block.weights
+        level_variance[rows] = np.vecdot(residual, residual) * n / degrees
     variance = std**2
-    covariance = np.empty((len(panel), 2, 2))
+    covariance = np.empty((n_series, 2, 2))
     covariance[:, 0, 0] = level_variance + distance**2 * variance
     covariance[:, 0, 1] = covariance[:, 1, 0] = distance * variance
     covariance[:, 1, 1] = variance
@@ -109,6 +112,11 @@ def _reference_prices(panel: Panel) -> FloatArray:
     reference = np.full(len(panel), np.nan)
     filled = np.flatnonzero(panel.lengths > 0)
     if not len(filled):
+        return reference
+    last = panel.regular_price[panel.offset[filled + 1] - 1]
+    reference[filled] = last
+    missing = ~np.isfinite(last)
+    if not missing.any():
         return reference
     rows = np.arange(len(panel.regular_price))
     known = np.where(np.isfinite(panel.regular_price), rows, -1)

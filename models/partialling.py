@@ -7,7 +7,7 @@ one coefficient (Frisch and Waugh 1933, Lovell 1963), equal to the full regressi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -21,8 +21,34 @@ _DEPENDENT: Final = 1e-7
 taken for a combination of them and left out."""
 _WELL_CONDITIONED: Final = 1e-5
 """Square of that part above which the normal equations tell it with all digits that matter."""
+_WELL_APART: Final = 1e-2
+"""Square of that part above which one pass leaves columns orthogonal to thirteen digits."""
 _LEAST_FREEDOM: Final = 1e-3
 """A period that the fit passes through has no residual of its own to divide by."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Common:
+    """Orthonormal columns that all series of a block have in common, and come first.
+
+    Attributes:
+        q: (t, c) orthonormal, zero where a column was left out.
+        r: (c, c) upper triangular; the columns are q · r.
+        rank: columns that were kept.
+    """
+
+    q: FloatArray
+    r: FloatArray
+    rank: int
+
+    def residual(self, values: FloatArray) -> FloatArray:
+        """(s, m, t) what the columns do not explain of `values` (s, m, t), contiguous."""
+        # Twice is enough (Giraud et al. 2005): the second pass removes what rounding left over.
+        # A product a series, not one large one: blocks run side by side, and a large product
+        # would start threads of its own.
+        for _ in range(2):
+            values = values - np.matmul(np.matmul(values, self.q), self.q.T)
+        return values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,33 +58,57 @@ class Basis:
     Attributes:
         q: (s, t, k) orthonormal columns, zero where a column was left out.
         r: (s, k, k) upper triangular, columns = q · r; 1 on the diagonal of one left out.
-        rank: (s,) columns that were kept.
+        rank: (s,) columns that were kept, common ones among them.
+        common: columns before these k that all series share, where there are some; q is
+            orthogonal to them.
+        across: (s, c, k) what the k columns have of the common ones, or nothing.
     """
 
     q: FloatArray
     r: FloatArray
     rank: IntArray
+    common: Common | None = None
+    across: FloatArray | None = None
 
     def residual(self, values: FloatArray) -> FloatArray:
-        """(s, t) what the columns do not explain of `values` (s, t)."""
-        # Twice is enough (Giraud et al. 2005): the second pass removes what rounding left over.
+        """(s, m, t) what the columns do not explain of `values` (s, m, t)."""
+        if self.common is not None:
+            values = self.common.residual(values)
+        transposed = self.q.transpose(0, 2, 1)
         for _ in range(2):
-            values = values - self.fitted(values)
+            values = values - np.matmul(np.matmul(values, self.q), transposed)
         return values
 
     def fitted(self, values: FloatArray) -> FloatArray:
-        """(s, t) projection of `values` (s, t) on the columns."""
+        """(s, t) projection of `values` (s, t) on the k columns."""
         inner = np.matmul(values[:, None, :], self.q)
-        fitted: FloatArray = np.matmul(self.q, inner.transpose(0, 2, 1))[..., 0]
+        fitted: FloatArray = np.matmul(inner, self.q.transpose(0, 2, 1))[:, 0]
         return fitted
+
+    @property
+    def leverage(self) -> FloatArray:
+        """(s, t) diagonal of the projection on all columns."""
+        leverage: FloatArray = np.einsum("stk,stk->st", self.q, self.q)
+        return leverage if self.common is None else leverage + (self.common.q**2).sum(axis=1)
 
     def weights_of(self, contrast: FloatArray) -> FloatArray:
         """(s, t) weights w for which w · y = contrast · (least-squares coefficients of y)."""
-        transposed = self.r.transpose(0, 2, 1)
-        wanted = np.broadcast_to(contrast, transposed.shape[:2])[..., None]
-        solved = np.linalg.solve(transposed, wanted)
-        weights: FloatArray = np.matmul(self.q, solved)[..., 0]
-        return weights
+        s, _, k = self.q.shape
+        first, own = contrast[: len(contrast) - k], contrast[len(contrast) - k :]
+        wanted = np.broadcast_to(own, (s, k))
+        weights: FloatArray | float = 0.0
+        if self.common is not None and self.across is not None:
+            solved = np.linalg.solve(self.common.r.T, first)
+            weights = self.common.q @ solved
+            wanted = wanted - np.matmul(solved, self.across)
+        if k:
+            # Forward substitution: the transposed factor is lower triangular, and k is small.
+            v = np.empty((s, k))
+            for j in range(k):
+                told = np.vecdot(self.r[:, :j, j], v[:, :j])
+                v[:, j] = (wanted[:, j] - told) / self.r[:, j, j]
+            weights = weights + np.matmul(self.q, v[..., None])[..., 0]
+        return np.broadcast_to(np.asarray(weights, dtype=np.float64), self.q.shape[:2])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +120,7 @@ class Partialled:
         instruments: (s, t, q) likewise.
         controls: basis of the controls.
         n_obs: (s,) periods.
+        leverage: (s, t) of the controls.
     """
 
     log_units: FloatArray
@@ -77,6 +128,7 @@ class Partialled:
     instruments: FloatArray
     controls: Basis
     n_obs: IntArray
+    leverage: FloatArray
 
     @property
     def degrees(self) -> IntArray:
@@ -87,7 +139,7 @@ class Partialled:
     def price_variation(self) -> FloatArray:
         """(s,) standard deviation of log price that the controls leave unexplained."""
         spare = np.maximum(self.n_obs - self.controls.rank, 1)
-        variation: FloatArray = np.sqrt((self.log_price**2).sum(axis=1) / spare)
+        variation: FloatArray = np.sqrt(np.vecdot(self.log_price, self.log_price) / spare)
         return variation
 
 
@@ -134,9 +186,9 @@ class SlopeEstimates:
 def orthonormal(columns: FloatArray) -> Basis:
     """Orthonormal columns of the same span, leaving out dependent columns, later ones first.
 
-    Cholesky factors of the normal equations, taken twice, are as orthogonal as Householder's where
-    columns are well conditioned (Yamamoto et al. 2015), and one call for all series; the other
-    series go through Gram-Schmidt with reorthogonalisation.
+    Cholesky factors of the normal equations, taken twice where columns lean on each other, are as
+    orthogonal as Householder's where columns are well conditioned (Yamamoto et al. 2015), and one
+    call for all series; the other series go through Gram-Schmidt with reorthogonalisation.
 
     Args:
         columns: (s, t, k), zero outside the cells that count.
@@ -148,34 +200,36 @@ def orthonormal(columns: FloatArray) -> Basis:
     length = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
     empty = length == 0.0
     scale = np.where(empty, 1.0, length)
-    once, sound = _cholesky(gram / (scale[:, :, None] * scale[:, None, :]), empty)
+    once, least = _cholesky(gram / (scale[:, :, None] * scale[:, None, :]), empty)
     # Rows of the inverse carry the scale, so that one product both scales and rotates.
     q = np.matmul(columns, np.linalg.inv(once).transpose(0, 2, 1) / scale[:, :, None])
-    twice, _ = _cholesky(np.matmul(q.transpose(0, 2, 1), q), empty)
-    q = np.matmul(q, np.linalg.inv(twice).transpose(0, 2, 1))
-    r = np.matmul(twice.transpose(0, 2, 1), once.transpose(0, 2, 1)) * scale[:, None, :]
+    r = once.transpose(0, 2, 1) * scale[:, None, :]
+    if (least < _WELL_APART).any():
+        twice, _ = _cholesky(np.matmul(q.transpose(0, 2, 1), q), empty)
+        q = np.matmul(q, np.linalg.inv(twice).transpose(0, 2, 1))
+        r = np.matmul(twice.transpose(0, 2, 1), r)
     rank = k - empty.sum(axis=1)
-    rest = np.flatnonzero(~sound)
+    rest = np.flatnonzero(least <= _WELL_CONDITIONED)
     if len(rest):
         slow = _gram_schmidt(columns[rest])
         q[rest], r[rest], rank[rest] = slow.q, slow.r, slow.rank
     return Basis(q, r, rank.astype(np.int64))
 
 
-def _cholesky(gram: FloatArray, empty: BoolArray) -> tuple[FloatArray, BoolArray]:
-    """(s, k, k) lower factors, and (s,) whether they may be trusted; columns of zeros get a 1."""
+def _cholesky(gram: FloatArray, empty: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """(s, k, k) lower factors, and (s,) their least pivot, squared; columns of zeros get a 1."""
     s, k, _ = gram.shape
     gram[:, np.arange(k), np.arange(k)] += empty
     lower = np.zeros((s, k, k))
-    sound = np.ones(s, dtype=np.bool_)
+    least = np.ones(s)
     for j in range(k):
         height2 = gram[:, j, j] - (lower[:, j, :j] ** 2).sum(axis=1)
-        sound &= height2 > _WELL_CONDITIONED
+        least = np.minimum(least, height2)
         lower[:, j, j] = np.sqrt(np.where(height2 > _WELL_CONDITIONED, height2, 1.0))
         if j + 1 < k:
             inner = np.matmul(lower[:, j + 1 :, :j], lower[:, j, :j, None])[..., 0]
             lower[:, j + 1 :, j] = (gram[:, j + 1 :, j] - inner) / lower[:, j, j, None]
-    return lower, sound
+    return lower, least
 
 
 def _gram_schmidt(columns: FloatArray) -> Basis:
@@ -209,16 +263,39 @@ def independent(columns: FloatArray) -> BoolArray:
 
 def partial_out(design: Design) -> Partialled:
     """Take the controls out of units, price and instruments of every series."""
-    controls = orthonormal(design.controls)
+    basis = _controls_of(design)
     q = design.instruments.shape[2]
-    parts = [controls.residual(design.instruments[..., j]) for j in range(q)]
+    stacked = np.empty((design.used.shape[0], 2 + q, design.used.shape[1]))
+    stacked[:, 0], stacked[:, 1] = design.log_units, design.log_price
+    stacked[:, 2:] = design.instruments.transpose(0, 2, 1)
+    left = basis.residual(stacked)
     return Partialled(
-        log_units=controls.residual(design.log_units),
-        log_price=controls.residual(design.log_price),
-        instruments=np.stack(parts, axis=2) if parts else np.zeros((*design.used.shape, 0)),
-        controls=controls,
+        log_units=left[:, 0],
+        log_price=left[:, 1],
+        instruments=left[:, 2:].transpose(0, 2, 1),
+        controls=basis,
         n_obs=design.n_obs,
+        leverage=basis.leverage,
     )
+
+
+def _controls_of(design: Design) -> Basis:
+    """Basis of all controls; what all series share is worked out once."""
+    own = design.own_controls
+    if not design.common_controls.shape[1]:
+        return orthonormal(own)
+    shared = orthonormal(design.common_controls[None])
+    common = Common(shared.q[0], shared.r[0], int(shared.rank[0]))
+    before = own.transpose(0, 2, 1)
+    across = np.matmul(before, common.q)
+    left = common.residual(np.ascontiguousarray(before))
+    # What is left of a column that the common ones explain is rounding, and no direction.
+    gone = np.vecdot(left, left) <= _DEPENDENT**2 * np.vecdot(before, before)
+    if gone.any():
+        left, across = left * ~gone[..., None], across * ~gone[..., None]
+    basis = orthonormal(left.transpose(0, 2, 1))
+    rank = basis.rank + common.rank
+    return replace(basis, rank=rank, common=common, across=across.transpose(0, 2, 1))
 
 
 def ols(parts: Partialled) -> SlopeEstimates:
@@ -237,32 +314,30 @@ def slope(parts: Partialled, direction: FloatArray) -> SlopeEstimates:
         direction: (s, t) the price itself for least squares, the part of it that instruments
             explain for two-stage least squares.
     """
-    strength = (direction * parts.log_price).sum(axis=1)
+    units, price = parts.log_units, parts.log_price
+    strength, length = np.vecdot(direction, price), np.vecdot(direction, direction)
     degrees = parts.degrees
     with np.errstate(divide="ignore", invalid="ignore"):
-        elasticity = (direction * parts.log_units).sum(axis=1) / strength
+        elasticity = np.vecdot(direction, units) / strength
         scale = parts.n_obs / np.where(degrees > 0, degrees, np.nan) / strength**2
-        residual = parts.log_units - elasticity[:, None] * parts.log_price
+        score = (units - elasticity[:, None] * price) * direction
+        std_error = np.sqrt(np.vecdot(score, score) * scale)
         square = direction**2
-        std_error = np.sqrt((square * residual**2).sum(axis=1) * scale)
-        length = square.sum(axis=1, keepdims=True)
-        leverage = (parts.controls.q**2).sum(axis=2) + square / length
-        share = square / np.maximum(1.0 - leverage, _LEAST_FREEDOM)
-        robust = _by_elasticity(parts, share / strength[:, None] ** 2)
-        classical = _by_elasticity(parts, length / (degrees * strength**2)[:, None])
+        rest = 1.0 - (parts.leverage + square / length[:, None])
+        share = square / np.maximum(rest, _LEAST_FREEDOM)
+        robust = _quadratic(units, price, share) / strength[:, None] ** 2
+        classical = _quadratic(units, price, None) * (length / (degrees * strength**2))[:, None]
     known = np.isfinite(elasticity) & np.isfinite(std_error) & (strength > 0)
     estimates = SlopeEstimates(elasticity, std_error, robust, classical)
     return estimates.where(known, SlopeEstimates.unknown(len(known)))
 
 
-def _by_elasticity(parts: Partialled, weight: FloatArray) -> FloatArray:
+def _quadratic(units: FloatArray, price: FloatArray, weight: FloatArray | None) -> FloatArray:
     """(s, 3) coefficients in e of the sum over t of weight · (log units - e · log price)²."""
+    by_units = units if weight is None else weight * units
+    by_price = price if weight is None else weight * price
     return np.column_stack(
-        [
-            (weight * parts.log_units**2).sum(axis=1),
-            -2.0 * (weight * parts.log_units * parts.log_price).sum(axis=1),
-            (weight * parts.log_price**2).sum(axis=1),
-        ]
+        [np.vecdot(by_units, units), -2.0 * np.vecdot(by_units, price), np.vecdot(by_price, price)]
     )
 
 

@@ -31,6 +31,9 @@ _SPREADS_DIFFER: Final = 0.05
 """How far the spreads of categories lie from the common one, on the grid's root scale: a common
 spread of 0.35 means 0.25 to 0.46 for two categories in three."""
 
+_NO_WEIGHT: Final = 1e-17
+"""Weight below which a spread changes no digit of a mean or a variance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prior:
@@ -156,21 +159,20 @@ def pool_groups(
     y, error2, g = estimate[known], std_error[known] ** 2, group[known]
     # First what each group says alone, then what the groups say of each other, then both together.
     wide = np.full(groups, prior.mean), np.full(groups, 100.0 * prior.std)
-    grid = _grid(y, error2, g, groups, *wide)
+    sums = _sums(y, error2, g, groups)
+    grid = _grid(sums, *wide)
     alone_mean, alone_std = _group_means(grid, _spread_weights(grid, together=groups > 1))
     counted = np.bincount(g, minlength=groups) > 0
+    one = np.zeros(int(counted.sum()), dtype=np.int64)
     among = _grid(
-        alone_mean[counted],
-        alone_std[counted] ** 2,
-        np.zeros(int(counted.sum()), dtype=np.int64),
-        1,
+        _sums(alone_mean[counted], alone_std[counted] ** 2, one, 1),
         np.array([prior.mean]),
         np.array([prior.std]),
     )
     weight = _spread_weights(among, together=False)
     overall, overall_std = _group_means(among, weight)
     differ = np.hypot((weight[:, 0] * _SPREADS).sum(), overall_std[0])
-    grid = _grid(y, error2, g, groups, np.full(groups, overall[0]), np.full(groups, differ))
+    grid = _grid(sums, np.full(groups, overall[0]), np.full(groups, differ))
     return _members(estimate, std_error, group, grid, _spread_weights(grid, together=groups > 1))
 
 
@@ -187,7 +189,8 @@ def _between_markets(
         return 0.0
     names, code = np.unique(product[several], return_inverse=True)
     wide = np.zeros(len(names)), np.full(len(names), 100.0)
-    grid = _grid(estimate[several], std_error[several] ** 2, code, len(names), *wide)
+    sums = _sums(estimate[several], std_error[several] ** 2, code.astype(np.int64), len(names))
+    grid = _grid(sums, *wide)
     log_weight = grid.log_likelihood.sum(axis=1) + _log_prior()
     weight = np.exp(log_weight - log_weight.max())
     return float((weight * _SPREADS).sum() / weight.sum())
@@ -205,28 +208,57 @@ def _product_estimates(
         return mean, 1.0 / np.sqrt(total)
 
 
-def _grid(
-    y: FloatArray,
-    error2: FloatArray,
-    g: IntArray,
-    groups: int,
-    prior_mean: FloatArray,
-    prior_std: FloatArray,
-) -> _Grid:
-    """Each group at every spread tried; priors of the group means are (groups,)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sums:
+    """What g groups say at every spread, whatever is believed of their means; (spreads, g).
+
+    Attributes:
+        weight: sum of the precisions.
+        mean: their weighted mean; any value where the group is empty.
+        squares: weighted squares about it.
+        log_det: sum of the logarithms of the precisions.
+    """
+
+    weight: FloatArray
+    mean: FloatArray
+    squares: FloatArray
+    log_det: FloatArray
+
+
+def _sums(y: FloatArray, error2: FloatArray, g: IntArray, groups: int) -> _Sums:
+    """Sums over the members of each group; a group's members side by side, one product a group."""
+    order = np.argsort(g, kind="stable")
+    counts = np.bincount(g, minlength=groups)
+    ends = np.cumsum(counts)
+    y, error2 = y[order], error2[order]
+    # About the middle of the group, so that squares do not cancel between large sums.
+    middle = np.bincount(g[order], y, groups) / np.maximum(counts, 1)
+    d = y - np.repeat(middle, counts)
+    columns = np.column_stack([np.ones(len(y)), d, d**2])
+    spread2 = _SPREADS[:, None] ** 2
     shape = (len(_SPREADS), groups)
-    log_likelihood, centre, precision = np.empty(shape), np.empty(shape), np.empty(shape)
+    total, log_det = np.zeros((*shape, 3)), np.zeros(shape)
+    for k, (end, count) in enumerate(zip(ends.tolist(), counts.tolist(), strict=True)):
+        if count:
+            variance = error2[end - count : end] + spread2
+            log_det[:, k] = -np.log(variance).sum(axis=1)
+            total[:, k] = (1.0 / variance) @ columns[end - count : end]
+    weight = total[..., 0]
+    shift = total[..., 1] / np.where(weight > 0, weight, 1.0)
+    squares = np.maximum(total[..., 2] - weight * shift**2, 0.0)
+    return _Sums(weight, middle + shift, squares, log_det)
+
+
+def _grid(sums: _Sums, prior_mean: FloatArray, prior_std: FloatArray) -> _Grid:
+    """Each group at every spread tried; priors of the group means are (groups,)."""
     precision0 = prior_std**-2.0
-    for k, spread in enumerate(_SPREADS):
-        w = 1.0 / (error2 + spread**2)
-        precision[k] = np.bincount(g, w, groups) + precision0
-        centre[k] = (np.bincount(g, w * y, groups) + prior_mean * precision0) / precision[k]
-        # Squares about the centre: no cancellation between large sums.
-        squares = np.bincount(g, w * (y - centre[k][g]) ** 2, groups)
-        squares = squares + precision0 * (centre[k] - prior_mean) ** 2
-        log_det = np.bincount(g, np.log(w), groups) + np.log(precision0) - np.log(precision[k])
-        log_likelihood[k] = 0.5 * (log_det - squares)
-    return _Grid(log_likelihood, centre, precision)
+    precision = sums.weight + precision0
+    # A convex step from the prior: exact where the two agree, and where one has no weight.
+    centre = prior_mean + sums.weight / precision * (sums.mean - prior_mean)
+    squares = sums.squares + sums.weight * (sums.mean - centre) ** 2
+    squares = squares + precision0 * (centre - prior_mean) ** 2
+    log_det = sums.log_det + np.log(precision0) - np.log(precision)
+    return _Grid(0.5 * (log_det - squares), centre, precision)
 
 
 def _log_prior() -> FloatArray:
@@ -270,7 +302,9 @@ def _members(
     value = np.where(known, estimate, 0.0)
     error2 = np.where(known, std_error, np.inf) ** 2
     mean, second = np.zeros(len(estimate)), np.zeros(len(estimate))
-    for k, spread in enumerate(_SPREADS):
+    # Spreads that the data rule out in every group would add nothing to any digit.
+    counted = np.flatnonzero(weight.max(axis=1) > _NO_WEIGHT)
+    for k, spread in zip(counted.tolist(), _SPREADS[counted].tolist(), strict=True):
         # Share of the member's own word; none where it was not identified.
         own = spread**2 / (spread**2 + error2)
         m = own * value + (1.0 - own) * grid.centre[k][group]

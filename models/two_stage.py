@@ -54,12 +54,12 @@ def two_stage(parts: Partialled) -> IVEstimates:
     explained = basis.fitted(price)
     unexplained = price - explained
     degrees = parts.degrees + 1 - basis.rank
-    explained_ss, rest_ss = (explained**2).sum(axis=1), (unexplained**2).sum(axis=1)
+    explained_ss, rest_ss = np.vecdot(explained, explained), np.vecdot(unexplained, unexplained)
     usable = (basis.rank > 0) & (degrees > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         f = (explained_ss / basis.rank) / (rest_ss / degrees)
     return IVEstimates(
-        slope=slope(parts, np.where(usable[:, None], explained, 0.0)),
+        slope=slope(parts, explained).where(usable, SlopeEstimates.unknown(len(usable))),
         instruments=basis.rank,
         first_stage_f=np.where(usable, f, np.nan),
         wu_hausman_t=np.where(usable, _control_function(parts, explained, unexplained), np.nan),
@@ -74,14 +74,15 @@ def _control_function(
     The explained and unexplained parts of the price are orthogonal, so the two coefficients come
     from one inner product each; the added residual's coefficient is their difference.
     """
+    units = parts.log_units
     with np.errstate(divide="ignore", invalid="ignore"):
-        from_explained = explained / (explained**2).sum(axis=1, keepdims=True)
-        from_rest = unexplained / (unexplained**2).sum(axis=1, keepdims=True)
-        a = (from_explained * parts.log_units).sum(axis=1)
-        b = (from_rest * parts.log_units).sum(axis=1)
-        residual = parts.log_units - a[:, None] * explained - b[:, None] * unexplained
+        from_explained = explained / np.vecdot(explained, explained)[:, None]
+        from_rest = unexplained / np.vecdot(unexplained, unexplained)[:, None]
+        a, b = np.vecdot(from_explained, units), np.vecdot(from_rest, units)
+        residual = units - a[:, None] * explained - b[:, None] * unexplained
         scale = parts.n_obs / np.maximum(parts.degrees - 1, 1)
-        variance = ((from_rest - from_explained) ** 2 * residual**2).sum(axis=1) * scale
+        score = (from_rest - from_explained) * residual
+        variance = np.vecdot(score, score) * scale
         t: FloatArray = (b - a) / np.sqrt(variance)
     return t
 

@@ -6,6 +6,8 @@ this package by orthogonalisation, so they may differ by rounding times the cond
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -41,7 +43,7 @@ def random_design(rng: np.random.Generator, *, series: int = 5, periods: int = 4
         log_units=units,
         units=np.exp(units),
         log_price=price,
-        controls=controls,
+        own_controls=controls,
         names=("constant", "a", "b", "copy_of_a", "sometimes_constant"),
         plain=np.array([1.0, 0.0, 0.0, 0.0, 0.0]),
         instruments=instruments,
@@ -99,7 +101,7 @@ def test_a_price_that_never_moves_has_no_elasticity() -> None:
         log_units=design.log_units,
         units=design.units,
         log_price=frozen_price,
-        controls=design.controls,
+        own_controls=design.controls,
         names=design.names,
         plain=design.plain,
         instruments=design.instruments,
@@ -124,3 +126,35 @@ def test_the_basis_is_orthonormal_and_rebuilds_the_columns(seed: int, scale: flo
     np.testing.assert_allclose(
         np.where(left_out[:, None, :], columns, rebuilt), columns, atol=1e-9 * max(scale, 1.0)
     )
+
+
+def test_controls_that_all_series_share_are_taken_out_once_with_the_same_answer() -> None:
+    rng = np.random.default_rng(8)
+    shared = np.column_stack([np.ones(60), rng.normal(size=(60, 4))])
+    shared[:, 4] = shared[:, 1] - shared[:, 2]
+    own = rng.normal(size=(12, 60, 3)) + shared[:, 1, None]
+    own[3, :, 0] = 0.0
+    own[4, :, 1] = 3.0 * shared[:, 2] - 1.0
+    own[5, :, 2] = own[5, :, 0]
+    price = rng.normal(size=(12, 60)) + own[..., 0]
+    together = Design(
+        used=np.ones((12, 60), dtype=np.bool_),
+        log_units=rng.normal(size=(12, 60)) - 2.0 * price,
+        units=np.ones((12, 60)),
+        log_price=price,
+        own_controls=own,
+        names=tuple("abcdefgh"),
+        plain=np.array([1.0, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+        instruments=price[..., None] + rng.normal(size=(12, 60, 2)),
+        common_controls=shared,
+    )
+    apart = replace(together, own_controls=together.controls, common_controls=np.empty((0, 0)))
+    fast, slow = partial_out(together), partial_out(apart)
+    assert fast.controls.rank.tolist() == slow.controls.rank.tolist()
+    for name in ("log_units", "log_price", "instruments", "leverage"):
+        np.testing.assert_allclose(getattr(fast, name), getattr(slow, name), atol=1e-11)
+    np.testing.assert_allclose(
+        fast.controls.weights_of(together.plain), slow.controls.weights_of(apart.plain), atol=1e-11
+    )
+    np.testing.assert_allclose(ols(fast).std_error, ols(slow).std_error, rtol=1e-9)
+    np.testing.assert_allclose(ols(fast).elasticity, ols_by_statsmodels(apart)[0], rtol=1e-8)

@@ -90,7 +90,7 @@ def test_instruments_see_through_prices_that_follow_demand() -> None:
         used=np.ones((series, periods), dtype=np.bool_),
         log_units=units,
         log_price=price,
-        controls=np.ones((series, periods, 1)),
+        own_controls=np.ones((series, periods, 1)),
         plain=np.ones(1),
         instruments=cost[..., None],
     )
