@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ from pricing.price_history import PriceHistory, TimeArray, instant, local_midnig
 from storage.bulk import read_columns
 from storage.keys import skus_of
 from storage.markets import list_markets, market_id
+from storage.price_books import state_of, version_at
 from storage.products import chosen_products
 from storage.tables import price_book_entries as entries
 from storage.tables import price_books as books
@@ -27,7 +29,11 @@ _DAY = 86_400
 
 
 def applied_prices(
-    conn: Connection, market: str, *, skus: Collection[str] | None = None
+    conn: Connection,
+    market: str,
+    *,
+    skus: Collection[str] | None = None,
+    since: datetime | None = None,
 ) -> tuple[StrArray, PriceHistory]:
     """Every public price that was in force in a market.
 
@@ -39,6 +45,8 @@ def applied_prices(
         conn: an open transaction.
         market: market code.
         skus: these products only.
+        since: what was in force before this time is not asked for, so that a long history need not
+            be read; the price in force at it stands as one row of the book of that time.
 
     Returns:
         (n,) SKUs, sorted, and their history with keys in that order.
@@ -47,41 +55,80 @@ def applied_prices(
         UnknownMarket: there is no such market.
     """
     number, zone = _place(conn, market)
-    in_books = (
-        sa.select(
-            entries.c.product_id, books.c.published_at, entries.c.price_minor, books.c.version
-        )
-        .join_from(entries, books)
-        .where(entries.c.market_id == number, entries.c.tier == PUBLIC)
-    )
     chosen = chosen_products(conn, skus=skus)
-    if chosen is not None:
-        in_books = in_books.where(entries.c.product_id.in_(chosen))
-    rows = conn.execute(in_books).all()
-    product = np.array([row[0] for row in rows], dtype=np.int64)
-    since = np.array([instant(row[1]) for row in rows], dtype="datetime64[s]")
-    price = np.array([UNKNOWN if row[2] is None else row[2] for row in rows], dtype=np.int64)
-    source = np.array([f"price book {row[3]}" for row in rows], dtype=np.str_)
+    base = None if since is None else version_at(conn, since)
+    product, version, price = _in_books(conn, number, chosen, base)
+    versions, place = np.unique(version, return_inverse=True)
+    moments = _published(conn, versions)
+    since_of = moments[place]
+    source = np.array([f"price book {value}" for value in versions.tolist()], dtype=np.str_)[place]
 
-    sold, day, units, revenue, regular = _sales(conn, number, chosen)
+    sold, day, units, revenue, regular = _sales(conn, number, chosen, unless_in=base)
     asked = _asked(units, revenue, regular)
     started = _midnights(day, zone)
-    first_book: dict[int, np.datetime64] = {}
-    for item, moment in zip(product.tolist(), since, strict=True):
-        first_book[item] = min(moment, first_book.get(item, moment))
-    end = np.datetime64("9999-12-31", "s")
-    before = started < np.array(
-        [first_book.get(item, end) for item in sold.tolist()], dtype="datetime64[s]"
-    )
+    before = started < _first_book(sold, product, since_of)
     keep = before & (asked != UNKNOWN)
     told = np.char.add("sales of ", day.astype(str)) if len(day) else np.empty(0, "U1")
     return _history(
         conn,
         np.concatenate([product, sold[keep]]),
-        np.concatenate([since, started[keep]]),
+        np.concatenate([since_of, started[keep]]),
         np.concatenate([price, asked[keep]]),
         np.concatenate([source, told[keep]]),
     )
+
+
+def aligned(skus: StrArray, history: PriceHistory, wanted: StrArray) -> PriceHistory:
+    """The histories of other SKUs, in their order; empty where nothing is on record.
+
+    Args:
+        skus: (n,) SKUs of the history's keys, sorted.
+        history: as `applied_prices` and `transactions` give it.
+        wanted: (m,) SKUs asked for.
+    """
+    if len(skus) == 0:
+        return history.take(np.full(len(wanted), -1))
+    found = np.minimum(np.searchsorted(skus, wanted), len(skus) - 1)
+    return history.take(np.where(skus[found] == wanted, found, -1))
+
+
+def _in_books(
+    conn: Connection, market: int, chosen: sa.Select[int] | None, base: int | None
+) -> list[IntArray]:
+    """product, version, price of every public entry; as of `base` one row a product before it."""
+    later = sa.select(entries.c.product_id, entries.c.version, entries.c.price_minor).where(
+        entries.c.market_id == market, entries.c.tier == PUBLIC
+    )
+    queries = [later if base is None else later.where(entries.c.version > base)]
+    if base is not None:
+        state = state_of(base).subquery()
+        queries.append(
+            sa.select(state.c.product_id, sa.literal(base), state.c.price_minor).where(
+                state.c.market_id == market, state.c.tier == PUBLIC
+            )
+        )
+    if chosen is not None:
+        queries = [query.where(query.selected_columns[0].in_(chosen)) for query in queries]
+    found = [read_columns(conn, query, ("int", "int", "money")) for query in queries]
+    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+
+def _published(conn: Connection, versions: IntArray) -> TimeArray:
+    """(n,) when each version went live."""
+    query = sa.select(books.c.version, books.c.published_at)
+    moments = {row.version: instant(row.published_at) for row in conn.execute(query)}
+    return np.array([moments[value] for value in versions.tolist()], dtype="datetime64[s]")
+
+
+def _first_book(sold: IntArray, product: IntArray, since: TimeArray) -> TimeArray:
+    """(m,) when a book first named each product sold; far ahead where none did."""
+    end = np.datetime64("9999-12-31", "s")
+    if not len(product):
+        return np.full(len(sold), end)
+    order = np.lexsort((since, product))
+    names, first = np.unique(product[order], return_index=True)
+    place = np.minimum(np.searchsorted(names, sold), len(names) - 1)
+    return np.where(names[place] == sold, since[order][first][place], end)
 
 
 def transactions(
@@ -135,8 +182,17 @@ def _place(conn: Connection, market: str) -> tuple[int, ZoneInfo]:
     return number, ZoneInfo(zones[market])
 
 
-def _sales(conn: Connection, market: int, chosen: sa.Select[int] | None) -> list[NDArray[Any]]:
-    """product, day, units, revenue, regular price (NaN where unknown)."""
+def _sales(
+    conn: Connection,
+    market: int,
+    chosen: sa.Select[int] | None,
+    *,
+    unless_in: int | None = None,
+) -> list[NDArray[Any]]:
+    """product, day, units, revenue, regular price (NaN where unknown).
+
+    Not of products that the price book `unless_in` had named by then: its prices count for them.
+    """
     query = sa.select(
         sales.c.product_id,
         sales.c.period_start,
@@ -146,6 +202,14 @@ def _sales(conn: Connection, market: int, chosen: sa.Select[int] | None) -> list
     ).where(sales.c.market_id == market)
     if chosen is not None:
         query = query.where(sales.c.product_id.in_(chosen))
+    if unless_in is not None:
+        named = sa.select(entries.c.product_id).where(
+            entries.c.product_id == sales.c.product_id,
+            entries.c.market_id == market,
+            entries.c.tier == PUBLIC,
+            entries.c.version <= unless_in,
+        )
+        query = query.where(~named.exists())
     return read_columns(conn, query, ("int", "day", "float", "float", "float"))
 
 

@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from pricing.catalogue import Catalogue, CompetitorPrices, Labels
+from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels
 from pricing.decisions import Decisions, PriceDecision
+from pricing.emergency_cap import NO_CAP
+from pricing.legal_bounds import NO_FLOOR, LegalBounds
 from pricing.list_price import SolveReport
 from pricing.price_book import PUBLIC
 from storage.bulk import (
@@ -62,6 +64,9 @@ _COLUMNS: Final[dict[str, Kind]] = {
     **dict.fromkeys(_FLAGS, "bool"),
     **dict.fromkeys(_FLOATS, "float"),
     "path": "str",
+    "law_lower_minor": "money",
+    "law_upper_minor": "money",
+    "law_article": "str",
 }
 
 
@@ -148,6 +153,7 @@ def save_run(
             **{name: pa.array(getattr(run, name)) for name in _FLAGS},
             **{name: floats_in(getattr(run, name)) for name in _FLOATS},
             "path": constant_in("", len(run)) if run.path is None else _texts(run.path),
+            **_law(run.legal),
         }
     )
     append(conn, decisions, rows)
@@ -215,6 +221,19 @@ def _texts(labels: Labels) -> pa.Array:
     return pa.DictionaryArray.from_arrays(labels.codes, list(labels.names)).dictionary_decode()
 
 
+def _law(legal: LegalBounds | None) -> dict[str, pa.Array]:
+    """The columns of the law; none where it set no bound, so that they get their defaults."""
+    if legal is None or not legal.any:
+        return {}
+    lower = np.where(legal.lower > NO_FLOOR, legal.lower, UNKNOWN)
+    upper = np.where(legal.upper < NO_CAP, legal.upper, UNKNOWN)
+    return {
+        "law_lower_minor": money_in(lower),
+        "law_upper_minor": money_in(upper),
+        "law_article": _texts(legal.article),
+    }
+
+
 def _head(conn: Connection, run_id: int) -> sa.Row[Any]:
     head = conn.execute(
         sa.select(decision_runs).where(decision_runs.c.run_id == run_id)
@@ -269,5 +288,17 @@ def _read(conn: Connection, head: sa.Row[Any], rows: sa.ColumnElement[bool]) -> 
             seconds=head.solve_seconds,
         ),
         path=Labels.of(column["path"]),
+        legal=_legal(column),
         **{name: column[name] for name in (*_CODES, *_FLAGS, *_FLOATS)},
+    )
+
+
+def _legal(column: Mapping[str, NDArray[Any]]) -> LegalBounds:
+    lower, upper = column["law_lower_minor"], column["law_upper_minor"]
+    if (lower == UNKNOWN).all() and (upper == UNKNOWN).all():
+        return LegalBounds.none(len(lower))
+    return LegalBounds(
+        np.where(lower == UNKNOWN, NO_FLOOR, lower),
+        np.where(upper == UNKNOWN, NO_CAP, upper),
+        Labels.of(column["law_article"]),
     )

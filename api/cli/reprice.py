@@ -20,6 +20,7 @@ from pricing.decide import Objective, PricingPolicy
 from pricing.decisions import Action
 from pricing.guardrails import GuardrailLimits
 from pricing.strategy_terms import PricingRules
+from storage.rule_packs import load_rule_packs
 
 _DEFAULTS: Final = GuardrailLimits()
 _MOST_LINES: Final = 12
@@ -87,6 +88,7 @@ def reprice_command(
             category=category,
             skus=sku,
             progress=progress,
+            packs=load_rule_packs(settings.rule_packs),
         )
     out.print(run_table(outcome))
     out.print(

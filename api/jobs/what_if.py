@@ -88,7 +88,14 @@ def ask_what_if(
         for change in question.changes
     }
     if question.optimal:
-        decisions = decide(known.catalogue, known.demand, known.competitors, policy, decided_at=now)
+        decisions = decide(
+            known.catalogue,
+            known.demand,
+            known.competitors,
+            policy,
+            decided_at=now,
+            legal=known.legal,
+        )
         scenarios[OPTIMAL] = decisions.price
     return what_if(
         known.catalogue,

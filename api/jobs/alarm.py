@@ -1,0 +1,106 @@
+"""The alert of a run whose inputs were not to be believed, or whose prices the law held."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy.engine import Connection
+
+from models.arrays import BoolArray
+from pricing.decisions import Decisions
+from pricing.guardrails import GuardrailLimits, Limit
+from pricing.sanity import plausible_offers
+from storage.outbox import enqueue
+
+TOPIC: Final = "prices.held"
+"""Topic of the alert; its key is the number of the run."""
+
+ALARMING: Final = (
+    Limit.IMPLAUSIBLE_COST
+    | Limit.IMPLAUSIBLE_DEMAND
+    | Limit.CURRENCY_MISMATCH
+    | Limit.CLOCK_BEHIND
+    | Limit.STALE_INPUTS
+    | Limit.LAW
+)
+"""What holds a price because something is wrong. Limits that merely do their daily work, and inputs
+that were never there, are left to the summary of the run."""
+
+_EXAMPLES: Final = 10
+
+_WORDS: Final = {
+    Limit.IMPLAUSIBLE_COST: "costs far from the price",
+    Limit.IMPLAUSIBLE_DEMAND: "demand that does not fall as it should when the price rises",
+    Limit.CURRENCY_MISMATCH: "amounts in another currency than the market's",
+    Limit.CLOCK_BEHIND: "prices or inputs from the future: a clock is wrong",
+    Limit.STALE_INPUTS: "inputs that are too old",
+    Limit.LAW: "no lawful price within the other limits",
+}
+
+
+def alarm(
+    conn: Connection, run_id: int, run: Decisions, limits: GuardrailLimits, *, at: datetime
+) -> bool:
+    """Enqueue one alert that says what a run held, and why; True if there was something to say.
+
+    Args:
+        conn: the transaction that stores the run: the run and its alert stand or fall together.
+        run_id: its number.
+        run: its decisions.
+        limits: what the run took for plausible.
+        at: when it was stored, UTC.
+
+    Raises:
+        NotWriting: the transaction was opened to read.
+    """
+    alarming = (run.held_by & int(ALARMING)) != 0
+    ignored = _ignored_offers(run, limits)
+    if not alarming.any() and not ignored.any():
+        return False
+    held = {
+        limit: int(((run.held_by & int(limit)) != 0).sum())
+        for limit in _WORDS
+        if ((run.held_by & int(limit)) != 0).any()
+    }
+    texts = [f"{count} x {_WORDS[limit]}" for limit, count in held.items()]
+    if ignored.any():
+        texts.append(f"{int(ignored.sum())} x offers too far from the price were ignored")
+    payload = {
+        "run": run_id,
+        "rows": len(run),
+        "held": {_name(limit): count for limit, count in held.items()},
+        "offers_ignored": int(ignored.sum()),
+        "why": "; ".join(texts),
+        "examples": _examples(run, np.flatnonzero(alarming | ignored)[:_EXAMPLES].tolist()),
+    }
+    enqueue(conn, TOPIC, str(run_id), payload, at=at)
+    return True
+
+
+def _ignored_offers(run: Decisions, limits: GuardrailLimits) -> BoolArray:
+    """(n,) offers that no decision used, since they can hardly be of the same product."""
+    used = plausible_offers(run.catalogue, run.competitors, limits)
+    ignored: BoolArray = (run.competitors.offers > 0) & (used.offers == 0)
+    return ignored
+
+
+def _examples(run: Decisions, rows: list[int]) -> list[dict[str, Any]]:
+    examples = []
+    for row in rows:
+        found = run.record(row)
+        examples.append(
+            {
+                "sku": found.sku,
+                "market": found.market,
+                "price_in_force": None if found.previous is None else str(found.previous),
+                "price_decided": None if found.price is None else str(found.price),
+                "reasons": [reason.wire() for reason in found.reasons],
+            }
+        )
+    return examples
+
+
+def _name(limit: Limit) -> str:
+    return limit.names[0]
