@@ -64,6 +64,8 @@ products: Final = sa.Table(
     Column("mpn", Text),
     Column("pack_size", Double),
     Column("pack_unit", Text),
+    # A key value item: one of the products by which customers judge the shop.
+    Column("kvi", Boolean, nullable=False, server_default=sa.false()),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
@@ -93,7 +95,29 @@ costs: Final = sa.Table(
     _market(),
     Column("valid_from", Date, primary_key=True),
     Column("cost_minor", Minor, nullable=False),
+    # Where the cost was stated in another currency than the market's: which. NULL otherwise.
+    Column("currency", Text),
+    Column("as_of", Date),  # when somebody last knew that it is right; NULL where nobody said
     CheckConstraint("cost_minor > 0", name="positive"),
+    **_BY_KEY,
+)
+
+# What the owner, the maker or a contract allows. The newest row up to a day holds whole: what is
+# NULL in it is not limited.
+price_limits: Final = sa.Table(
+    "price_limits",
+    metadata,
+    _product(),
+    _market(),
+    Column("valid_from", Date, primary_key=True),
+    Column("minimum_minor", Minor),
+    Column("maximum_minor", Minor),
+    Column("rrp_minor", Minor),
+    Column("map_minor", Minor),
+    CheckConstraint(
+        "minimum_minor > 0 AND maximum_minor > 0 AND rrp_minor > 0 AND map_minor > 0",
+        name="positive",
+    ),
     **_BY_KEY,
 )
 
@@ -104,6 +128,7 @@ stock: Final = sa.Table(
     _market(),
     Column("counted_at", Date, primary_key=True),
     Column("units", Double, nullable=False),
+    Column("expires_at", Date),  # last day on which these goods may be sold
     CheckConstraint("units >= 0", name="not_negative"),
     **_BY_KEY,
 )
