@@ -36,7 +36,8 @@
     │   ├── PricesFrozen        somebody pulled the kill switch
     │   ├── ClockBehind         the time given is before what has already happened
     │   ├── DraftNotReady       a draft in another state than it must have
-    │   └── PlanNotReady        a plan in another state than it must have
+    │   ├── PlanNotReady        a plan in another state than it must have
+    │   └── LeaseHeld           another process is doing what only one may do at a time
     └── ImportRefused           a file that is not brought in; nothing of it was written
         ├── FileUnreadable      not there, a directory, cut short, or in another encoding
         ├── LayoutRefused       the header, the delimiter or the column mapping does not fit
@@ -227,6 +228,10 @@ class DraftNotReady(NotPossibleNow):
 
 class PlanNotReady(NotPossibleNow):
     """The plan is in another state, or was accepted before."""
+
+
+class LeaseHeld(NotPossibleNow):
+    """Another process is doing what only one may do at a time; the message says which."""
 
 
 class ImportRefused(StorageError, ValueError):

@@ -99,6 +99,18 @@ def site_definitions(conn: Connection) -> dict[str, Mapping[str, Any]]:
     return {row.name: row.definition for row in conn.execute(query) if row.definition}
 
 
+def remove_site(conn: Connection, name: str) -> None:
+    """Forget how a site is crawled. Its offers and crawls stay, and its name can come back.
+
+    Raises:
+        UnknownSite: no site has this name, or it was removed before.
+    """
+    require_writer(conn)
+    if name not in site_definitions(conn):
+        raise UnknownSite(f"site {name!r} is unknown")
+    conn.execute(sites.update().where(sites.c.name == name).values(definition=sa.null()))
+
+
 def start_crawl(
     conn: Connection, site: str, *, at: datetime, report: Mapping[str, Any] | None = None
 ) -> int:
@@ -138,6 +150,18 @@ def resume_crawl(conn: Connection, crawl_id: int, *, report: Mapping[str, Any]) 
         raise CrawlNotFound(f"there is no crawl {crawl_id}")
 
 
+def note_progress(
+    conn: Connection, crawl_id: int, *, pages: int, offers: int, failures: int
+) -> None:
+    """Note how far a crawl is that has not ended."""
+    require_writer(conn)
+    conn.execute(
+        crawls.update()
+        .where(crawls.c.crawl_id == crawl_id, crawls.c.status == "running")
+        .values(pages=pages, offers=offers, failures=failures)
+    )
+
+
 def finish_crawl(
     conn: Connection,
     crawl_id: int,
@@ -171,24 +195,47 @@ def finish_crawl(
         raise CrawlNotFound(f"there is no crawl {crawl_id}")
 
 
-def crawls_of(conn: Connection, site: str | None = None, *, limit: int = 50) -> tuple[Crawl, ...]:
-    """The newest crawls, of one site or of all, the newest first."""
-    query = (
-        sa.select(
-            crawls.c.crawl_id,
-            sites.c.name,
-            crawls.c.started_at,
-            crawls.c.finished_at,
-            crawls.c.status,
-            crawls.c.pages,
-            crawls.c.offers,
-            crawls.c.failures,
-            crawls.c.report,
-        )
-        .join_from(crawls, sites)
-        .order_by(crawls.c.crawl_id.desc())
-        .limit(limit)
-    )
+def crawls_of(
+    conn: Connection, site: str | None = None, *, limit: int = 50, visits: bool = False
+) -> tuple[Crawl, ...]:
+    """The newest crawls, of one site or of all, the newest first.
+
+    Args:
+        conn: any transaction.
+        site: name of the site; None for all.
+        limit: at most so many.
+        visits: leave out what others reported, for which nobody went to the shop.
+    """
+    query = _crawls().order_by(crawls.c.crawl_id.desc()).limit(limit)
     if site is not None:
         query = query.where(sites.c.name == site)
+    if visits:
+        query = query.where(crawls.c.report["reported"].as_string().is_(None))
     return tuple(Crawl(*row) for row in conn.execute(query))
+
+
+def find_crawl(conn: Connection, site: str, crawl_id: int) -> Crawl:
+    """One crawl of a site.
+
+    Raises:
+        CrawlNotFound: the site has no crawl of this number.
+    """
+    query = _crawls().where(sites.c.name == site, crawls.c.crawl_id == crawl_id)
+    row = conn.execute(query).one_or_none()
+    if row is None:
+        raise CrawlNotFound(f"site {site!r} has no crawl {crawl_id}")
+    return Crawl(*row)
+
+
+def _crawls() -> sa.Select[Any]:
+    return sa.select(
+        crawls.c.crawl_id,
+        sites.c.name,
+        crawls.c.started_at,
+        crawls.c.finished_at,
+        crawls.c.status,
+        crawls.c.pages,
+        crawls.c.offers,
+        crawls.c.failures,
+        crawls.c.report,
+    ).join_from(crawls, sites)

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 import storage.competitor_tables
 import storage.governance_tables
 import storage.law_tables
+import storage.lease_tables
 import storage.plan_tables
 import storage.promotion_tables  # noqa: F401  (adds its tables to the metadata)
 from storage.database import open_engine, writing
