@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,8 @@ from scipy import special
 
 from models.arrays import BoolArray, FloatArray, IntArray, StrArray, frozen
 from models.errors import InvalidDemand
+
+_Values = TypeVar("_Values", FloatArray, BoolArray)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,12 +92,18 @@ class DemandModel(Protocol):
 class ConstantElasticityDemand:
     """Log-log demand: log E[units] = log_base + elasticity · log(price / reference_price).
 
+    A row may be semi-log instead: log E[units] = log_base + elasticity · (price / reference_price
+    - 1), whose elasticity grows with the price and is `elasticity` at the reference price. Its
+    `exponent` is 1, that of a log-log row 0: the elasticity is that at the reference price times
+    (price / reference_price) ^ exponent.
+
     Attributes:
         reference_price: (n,) major units, where the curve is anchored; NaN where there is no curve.
         log_base: (n,) log of expected units a period at the reference price.
         elasticity: (n,) d log units / d log price, negative for ordinary goods.
         covariance: (n, 2, 2) of (log_base, elasticity), symmetric and positive semi-definite.
         residual_variance: (n,) variance of log demand around the curve, period by period.
+        exponent: (n,) 0 log-log, 1 semi-log; 0 for all where not given.
 
     Raises:
         InvalidDemand: shapes disagree, or a row with a curve holds a value that none can have.
@@ -106,9 +114,12 @@ class ConstantElasticityDemand:
     elasticity: FloatArray
     covariance: FloatArray
     residual_variance: FloatArray
+    exponent: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         n = len(self.reference_price)
+        if n and not len(self.exponent):
+            object.__setattr__(self, "exponent", np.zeros(n))
         for item in fields(self):
             array = np.asarray(getattr(self, item.name), dtype=np.float64)
             expected = (n, 2, 2) if item.name == "covariance" else (n,)
@@ -121,6 +132,8 @@ class ConstantElasticityDemand:
                 raise InvalidDemand(f"{name} must be finite wherever reference_price is given")
         if (self.reference_price[known] <= 0).any():
             raise InvalidDemand("reference_price must be above zero")
+        if not np.isin(self.exponent[known], (0.0, 1.0)).all():
+            raise InvalidDemand("exponent must be 0 (log-log) or 1 (semi-log)")
         spread = np.diagonal(self.covariance[known], axis1=1, axis2=2)
         if (spread < 0).any() or (self.residual_variance[known] < 0).any():
             raise InvalidDemand("variances must not be negative")
@@ -140,30 +153,33 @@ class ConstantElasticityDemand:
 
     def gradient(self, price: FloatArray, context: DemandContext | None = None) -> FloatArray:
         """elasticity · units / price; see `DemandModel.gradient`."""
-        slope: FloatArray = _column(self.elasticity, price) * self.units(price, context) / price
+        here = _column(self.elasticity, price) * self._growth(price)
+        slope: FloatArray = here * self.units(price, context) / price
         return slope
 
     def interval(
         self, price: FloatArray, level: float = 0.95, context: DemandContext | None = None
     ) -> tuple[FloatArray, FloatArray]:
         """Delta-method interval on the log scale; see `DemandModel.interval`."""
-        log_ratio = self._log_ratio(price)
-        variance = (
-            _column(self.covariance[:, 0, 0], price)
-            + 2.0 * _column(self.covariance[:, 0, 1], price) * log_ratio
-            + _column(self.covariance[:, 1, 1], price) * log_ratio**2
-        )
-        half = special.ndtri(0.5 + level / 2.0) * np.sqrt(np.maximum(variance, 0.0))
+        half = special.ndtri(0.5 + level / 2.0) * np.sqrt(self.log_variance(price))
         centre = self._log_units(price, context)
         return np.exp(centre - half), np.exp(centre + half)
 
     def price_elasticity(self, price: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The same at every price; see `DemandModel.price_elasticity`."""
+        """The same at every price of a log-log row; see `DemandModel.price_elasticity`."""
         std_error = np.sqrt(self.covariance[:, 1, 1])
-        return (
-            np.broadcast_to(_column(self.elasticity, price), price.shape).copy(),
-            np.broadcast_to(_column(std_error, price), price.shape).copy(),
+        growth = self._growth(price)
+        return _column(self.elasticity, price) * growth, _column(std_error, price) * growth
+
+    def log_variance(self, price: FloatArray) -> FloatArray:
+        """Variance of log expected units at these prices, from the parameters' covariance."""
+        move = self._log_ratio(price)
+        variance = (
+            _column(self.covariance[:, 0, 0], price)
+            + 2.0 * _column(self.covariance[:, 0, 1], price) * move
+            + _column(self.covariance[:, 1, 1], price) * move**2
         )
+        return np.maximum(variance, 0.0)
 
     def sample(
         self,
@@ -215,16 +231,32 @@ class ConstantElasticityDemand:
         nothing = np.full(n, np.nan)
         return cls(nothing, nothing, nothing, np.full((n, 2, 2), np.nan), nothing)
 
+    @property
+    def _semi_log(self) -> BoolArray:
+        semi: BoolArray = self.exponent == 1.0
+        return semi
+
     def _log_ratio(self, price: FloatArray) -> FloatArray:
-        ratio: FloatArray = np.log(price / _column(self.reference_price, price))
-        return ratio
+        """What the elasticity is multiplied with: 0 at the reference price."""
+        ratio: FloatArray = price / _column(self.reference_price, price)
+        semi = self._semi_log
+        if not semi.any():
+            return np.asarray(np.log(ratio), dtype=np.float64)
+        return np.where(_column(semi, price), ratio - 1.0, np.log(ratio))
+
+    def _growth(self, price: FloatArray) -> FloatArray:
+        """Elasticity at these prices as a multiple of that at the reference price."""
+        semi = self._semi_log
+        if not semi.any():
+            return np.ones(price.shape)
+        return np.where(_column(semi, price), price / _column(self.reference_price, price), 1.0)
 
     def _log_units(self, price: FloatArray, context: DemandContext | None) -> FloatArray:
         level = self.log_base if context is None else self.log_base + context.log_shift
         return _column(level, price) + _column(self.elasticity, price) * self._log_ratio(price)
 
 
-def _column(values: FloatArray, like: FloatArray) -> FloatArray:
+def _column(values: _Values, like: FloatArray) -> _Values:
     """(n,) values shaped to go with prices of shape (n,) or (n, k)."""
     return values if like.ndim == 1 else values[:, None]
 
@@ -347,5 +379,6 @@ class FittedCurves:
                 "reference_price": self.demand.reference_price,
                 "base_units": np.exp(self.demand.log_base),
                 "residual_variance": self.demand.residual_variance,
+                "form": np.where(self.demand.exponent == 1.0, "semi-log", "log-log"),
             }
         )

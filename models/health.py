@@ -175,16 +175,10 @@ def _errors(
     row = series[rows]
     demand: ConstantElasticityDemand = curves.demand.take(row)
     price = panel.price[rows]
-    ratio = np.log(price / demand.reference_price)
-    parameter = (
-        demand.covariance[:, 0, 0]
-        + 2.0 * demand.covariance[:, 0, 1] * ratio
-        + demand.covariance[:, 1, 1] * ratio**2
-    )
     expected = demand.units(price)
     # The curve is a mean; the middle of a log-normal lies below it. Counts scatter besides.
     middle = np.log(expected + 0.5) - demand.residual_variance / 2.0
-    std = np.sqrt(np.maximum(parameter, 0.0) + demand.residual_variance + 1e-12)
+    std = np.sqrt(demand.log_variance(price) + demand.residual_variance + 1e-12)
     return np.log(panel.units[rows] + 0.5) - middle, row, std
 
 

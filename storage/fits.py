@@ -29,6 +29,7 @@ _CURVE = (
     "residual_variance",
     "own_elasticity",
     "own_std_error",
+    "exponent",
 )
 _COLUMNS: dict[str, Kind] = {
     "product_id": "int",
@@ -95,6 +96,7 @@ def save_fit(
         "residual_variance": demand.residual_variance,
         "own_elasticity": curves.own_elasticity,
         "own_std_error": curves.own_std_error,
+        "exponent": np.nan_to_num(demand.exponent),
     }
     rows = pa.table(
         {
@@ -156,6 +158,7 @@ def _curves(conn: Connection, head: sa.Row[Any]) -> FittedCurves:
             elasticity=column["elasticity"],
             covariance=covariance,
             residual_variance=column["residual_variance"],
+            exponent=column["exponent"],
         ),
         own_elasticity=column["own_elasticity"],
         own_std_error=column["own_std_error"],

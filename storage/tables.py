@@ -222,6 +222,8 @@ fit_curves: Final = sa.Table(
     Column("residual_variance", Double),
     Column("own_elasticity", Double),
     Column("own_std_error", Double),
+    # 0 log-log, 1 semi-log.
+    Column("exponent", Double, nullable=False, server_default="0"),
     Column("n_obs", BigInteger, nullable=False),
     Column("method", Text, nullable=False),
     Column("status", Text, nullable=False),

@@ -40,6 +40,7 @@ def test_a_fit_comes_back_to_the_last_bit(engine: Engine, curves: FittedCurves) 
         "reference_price",
         "log_base",
         "elasticity",
+        "exponent",
         "covariance",
         "residual_variance",
     ):
