@@ -95,7 +95,6 @@ def curves_for(catalogue: Catalogue, elasticity: float = -2.0) -> FittedCurves:
             elasticity=np.where(missing, np.nan, elasticity),
             covariance=covariance,
             residual_variance=np.where(missing, np.nan, 0.05),
-            exponent=np.where(missing, 0.0, np.arange(len(price)) % 2),
         ),
         own_elasticity=np.where(missing, np.nan, elasticity * 1.1),
         own_std_error=np.where(missing, np.nan, 0.3),
