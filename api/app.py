@@ -174,7 +174,7 @@ def _promotion_work(service: Service) -> list[Periodic]:
 
 
 def _release(service: Service) -> None:
-    keep_releases(service.engine, now=datetime.now(UTC))
+    keep_releases(service.engine, now=datetime.now(UTC), packs=service.packs)
 
 
 def _deliver(service: Service) -> None:

@@ -23,14 +23,16 @@ from sqlalchemy.engine import Connection
 from models.arrays import IntArray, StrArray
 from storage.bulk import append, constant_in
 from storage.database import take_turns
-from storage.errors import DraftNotFound, DraftNotReady, RunNotFound
+from storage.errors import DraftNotFound, DraftNotReady, PricesNotAllowed, RunNotFound
 from storage.governance_log import log
 from storage.governance_tables import draft_approvals as approvals
 from storage.governance_tables import draft_parts
 from storage.governance_tables import price_book_drafts as table
 from storage.keys import key_ids
 from storage.outbox import enqueue
-from storage.price_books import Part, live_version, publish
+from storage.price_books import live_version
+from storage.publishing import Part, publish
+from storage.rule_packs import RulePacks
 from storage.tables import decision_runs
 
 _OPEN: Final = ("draft", "approved", "releasing")
@@ -254,11 +256,19 @@ def finish(
     log(conn, status, at=at, actor=by, draft_id=draft_id, reason=reason)
 
 
-def release_next_stage(conn: Connection, draft_id: int, *, at: datetime, by: str) -> int | None:
+def release_next_stage(
+    conn: Connection,
+    draft_id: int,
+    *,
+    at: datetime,
+    by: str,
+    packs: RulePacks | None = None,
+) -> int | None:
     """Make the next stage of a draft live, if it is due; returns the version that it made.
 
     A draft that another price book has overtaken is rejected instead, with an alert: it would
-    change prices from others than those that were approved.
+    change prices from others than those that were approved. So is a draft with a price that the
+    law, or a limit at today's cost, forbids; the alert names rows and articles.
 
     Raises:
         DraftNotFound: there is no such draft.
@@ -281,7 +291,11 @@ def release_next_stage(conn: Connection, draft_id: int, *, at: datetime, by: str
         enqueue(conn, "price_book.overtaken", str(draft_id), facts, at=at)
         return None
     part = Part(draft_id, found.stages_done) if found.stages > 1 else None
-    version = publish(conn, found.run_id, at=at, note=found.note, part=part)
+    try:
+        version = publish(conn, found.run_id, at=at, note=found.note, part=part, packs=packs)
+    except PricesNotAllowed as error:  # raised before anything is written
+        _refuse(conn, found, error, at=at, by=by)
+        return None
     done = found.stages_done + 1
     pause = conn.scalar(sa.select(table.c.stage_pause_seconds).where(table.c.draft_id == draft_id))
     last = done == found.stages
@@ -297,6 +311,21 @@ def release_next_stage(conn: Connection, draft_id: int, *, at: datetime, by: str
     )
     log(conn, "went_live", at=at, actor=by, draft_id=draft_id, version=version, stage=done)
     return version
+
+
+def _refuse(
+    conn: Connection, draft: Draft, error: PricesNotAllowed, *, at: datetime, by: str
+) -> None:
+    finish(conn, draft.draft_id, "rejected", at=at, by=by, reason=str(error))
+    facts = {
+        "draft": draft.draft_id,
+        "run": draft.run_id,
+        "stages_done": draft.stages_done,
+        "count": error.count,
+        "prices": [dict(row) for row in error.rows],
+        "why": str(error),
+    }
+    enqueue(conn, "price_book.refused", str(draft.draft_id), facts, at=at)
 
 
 def due_drafts(conn: Connection, at: datetime) -> tuple[int, ...]:

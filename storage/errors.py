@@ -35,6 +35,7 @@
     ├── NotPossibleNow          what is stored does not allow it at this time
     │   ├── PricesFrozen        somebody pulled the kill switch
     │   ├── ClockBehind         the time given is before what has already happened
+    │   ├── PricesNotAllowed    prices that the law or a limit forbids by now
     │   ├── DraftNotReady       a draft in another state than it must have
     │   ├── PlanNotReady        a plan in another state than it must have
     │   └── LeaseHeld           another process is doing what only one may do at a time
@@ -48,8 +49,9 @@ Each message names the file, the field or the variable, and what to do about it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class StorageError(Exception):
@@ -220,6 +222,22 @@ class PricesFrozen(NotPossibleNow):
 
 class ClockBehind(NotPossibleNow):
     """The time given lies before what has already happened; check this computer's clock."""
+
+
+class PricesNotAllowed(NotPossibleNow):
+    """The law, or a limit at today's cost, forbids prices that were to go live; none of them did.
+
+    Attributes:
+        rows: the first of them as plain values: sku, market, price, limits, article, bounds.
+        count: how many there are.
+    """
+
+    def __init__(
+        self, message: str, rows: Sequence[Mapping[str, Any]] = (), count: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.rows = tuple(rows)
+        self.count = count
 
 
 class DraftNotReady(NotPossibleNow):

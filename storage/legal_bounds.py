@@ -21,6 +21,7 @@ from pricing.price_history import NEVER, PriceHistory, instant
 from storage.charged_prices import aligned, applied_prices, transactions
 from storage.law import MarketRules, list_emergencies, list_market_rules
 from storage.law_tables import announced_reductions as reductions
+from storage.law_tables import emergencies, market_rules
 from storage.markets import market_id
 from storage.rule_packs import RulePacks
 from storage.tables import products
@@ -75,6 +76,22 @@ def stored_legal_bounds(
             if len(some):
                 bounds = bounds.put(some, found)
     return bounds
+
+
+def law_may_bind(conn: Connection, at: datetime) -> bool:
+    """False where certainly no price has a legal bound at a time: a cheap question.
+
+    True where a market is under some law and an emergency was ever declared, or an announced
+    reduction is not over.
+    """
+    under_law = conn.scalar(sa.select(market_rules.c.market_id).limit(1)) is not None
+    declared = sa.select(emergencies.c.emergency_id).limit(1)
+    announced = sa.select(reductions.c.reduction_id).where(_not_over(at)).limit(1)
+    return under_law and any(conn.scalar(query) is not None for query in (declared, announced))
+
+
+def _not_over(at: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(reductions.c.ends_at.is_(None), reductions.c.ends_at > at)
 
 
 def _of_emergencies(
@@ -173,7 +190,7 @@ def _announced(conn: Connection, market: str, at: datetime) -> list[sa.Row[tuple
         .join_from(reductions, products)
         .where(
             reductions.c.market_id == market_id(conn, market),
-            sa.or_(reductions.c.ends_at.is_(None), reductions.c.ends_at > at),
+            _not_over(at),
         )
         .order_by(reductions.c.starts_at, reductions.c.reduction_id)
     )

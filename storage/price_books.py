@@ -1,4 +1,7 @@
-"""Price books: numbered states of all prices, kept as what changed in each."""
+"""Price books as they are read: numbered states of all prices, kept as what changed in each.
+
+`storage.publishing` makes them.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,16 @@ from sqlalchemy.engine import Connection
 
 from pricing.money import Money
 from pricing.price_book import PUBLIC, PriceBook
-from storage.bulk import read_columns, refresh_statistics
-from storage.database import take_turns
-from storage.errors import ClockBehind, PriceBookNotFound, RunNotFound
-from storage.freezes import frozen_markets, require_unfrozen
-from storage.governance_tables import draft_parts
+from storage.bulk import read_columns
+from storage.errors import PriceBookNotFound
 from storage.keys import market_codes_of, skus_of
 from storage.markets import list_markets, market_id
 from storage.products import product_id
-from storage.tables import decision_runs, decisions, markets
+from storage.tables import markets
 from storage.tables import price_book_entries as entries
 from storage.tables import price_books as books
 
-_KEY: Final = ("product_id", "market_id", "tier")
+KEY: Final = ("product_id", "market_id", "tier")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,191 +55,6 @@ class PriceChange:
     published_at: datetime
     price: Money | None
     run_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Those prices of a draft that go live in one stage."""
-
-    draft_id: int
-    stage: int
-
-
-def publish(
-    conn: Connection, run_id: int, *, at: datetime, note: str = "", part: Part | None = None
-) -> int:
-    """Make the prices of a decision run live; returns the new version.
-
-    Only what differs from the live book is written. Prices that the run says nothing about stay,
-    and so do those of frozen markets. Publishing the run that is live already changes nothing and
-    returns its version. A tier price above the public one is lowered to it, always.
-
-    Args:
-        conn: a transaction that may write.
-        run_id: the run.
-        at: when it goes live.
-        note: kept with the version.
-        part: only these of its prices; all where None.
-
-    Raises:
-        RunNotFound: no run has this number.
-        PricesFrozen: somebody pulled the kill switch.
-        ClockBehind: `at` lies before the last publication.
-        NotWriting: the transaction was opened to read.
-    """
-    take_turns(conn, "publish")
-    require_unfrozen(conn)
-    if (
-        conn.scalar(sa.select(decision_runs.c.run_id).where(decision_runs.c.run_id == run_id))
-        is None
-    ):
-        raise RunNotFound(f"there is no decision run {run_id}")
-    live = conn.execute(
-        sa.select(books.c.version, books.c.run_id).where(books.c.status == "live")
-    ).one_or_none()
-    if live is not None and live.run_id == run_id and part is None:
-        number: int = live.version
-        return number
-    version = _new_live_version(conn, run_id=run_id, at=at, note=note)
-    state = state_of(version).subquery()
-    changed = (
-        sa.select(
-            decisions.c.product_id,
-            decisions.c.market_id,
-            decisions.c.tier,
-            sa.literal(version),
-            decisions.c.price_minor,
-            decisions.c.run_id,
-        )
-        .outerjoin(
-            state,
-            sa.and_(
-                state.c.product_id == decisions.c.product_id,
-                state.c.market_id == decisions.c.market_id,
-                state.c.tier == decisions.c.tier,
-            ),
-        )
-        .where(
-            decisions.c.run_id == run_id,
-            decisions.c.price_minor.is_not(None),
-            decisions.c.price_minor.is_distinct_from(state.c.price_minor),
-        )
-    )
-    frozen = frozen_markets(conn)
-    if frozen:
-        changed = changed.where(decisions.c.market_id.not_in(frozen))
-    if part is not None:
-        changed = changed.join(
-            draft_parts,
-            sa.and_(
-                draft_parts.c.product_id == decisions.c.product_id,
-                draft_parts.c.market_id == decisions.c.market_id,
-            ),
-        ).where(draft_parts.c.draft_id == part.draft_id, draft_parts.c.stage == part.stage)
-    names = ("product_id", "market_id", "tier", "version", "price_minor", "run_id")
-    conn.execute(entries.insert().from_select(names, changed))
-    _cap_tiers(conn, version)
-    refresh_statistics(conn, entries)
-    return version
-
-
-def roll_back(conn: Connection, to: int, *, at: datetime, note: str = "") -> int:
-    """Bring every price back to what it was in a version; returns the new version that does so.
-
-    Prices that did not exist then are taken off. Nothing is deleted: the version rolled back from
-    stays on record.
-
-    Args:
-        conn: a transaction that may write.
-        to: the version whose prices come back.
-        at: when they do.
-        note: kept with the new version.
-
-    Raises:
-        PriceBookNotFound: there is no such version.
-        ClockBehind: `at` lies before the last publication.
-        NotWriting: the transaction was opened to read.
-    """
-    take_turns(conn, "publish")
-    if conn.scalar(sa.select(books.c.version).where(books.c.version == to)) is None:
-        raise PriceBookNotFound(f"there is no price book {to}")
-    version = _new_live_version(conn, run_id=None, at=at, note=note)
-    # Only keys with an entry after that version can differ from it. For each of them the index
-    # finds the entry that counted then and the one that counts now.
-    key = (
-        sa.select(*(entries.c[name] for name in _KEY))
-        .where(entries.c.version > to)
-        .distinct()
-        .subquery("moved")
-    )
-    then = _entry_at(key, to, entries.c.price_minor)
-    restored = sa.select(
-        *(key.c[name] for name in _KEY),
-        sa.literal(version),
-        then,
-        _entry_at(key, to, entries.c.run_id),
-    ).where(then.is_distinct_from(_entry_at(key, version, entries.c.price_minor)))
-    names = (*_KEY, "version", "price_minor", "run_id")
-    conn.execute(entries.insert().from_select(names, restored))
-    refresh_statistics(conn, entries)
-    return version
-
-
-def _entry_at(key: sa.FromClause, version: int, column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
-    """What a column of a key's entry was as of a version; NULL where there was none."""
-    entry = entries.alias()
-    return (
-        sa.select(entry.c[column.name])
-        .where(*(entry.c[name] == key.c[name] for name in _KEY), entry.c.version <= version)
-        .order_by(entry.c.version.desc())
-        .limit(1)
-        .correlate(key)
-        .scalar_subquery()
-    )
-
-
-def _new_live_version(conn: Connection, *, run_id: int | None, at: datetime, note: str) -> int:
-    """A further version in place of the live one, without prices yet."""
-    newest = conn.execute(
-        sa.select(books.c.version, books.c.published_at).order_by(books.c.version.desc()).limit(1)
-    ).one_or_none()
-    if newest is not None and at < newest.published_at:
-        raise ClockBehind(
-            f"price book {newest.version} went live at {newest.published_at}, which is later than "
-            f"{at}; check this computer's clock"
-        )
-    conn.execute(books.update().where(books.c.status == "live").values(status="superseded"))
-    version = 1 if newest is None else int(newest.version) + 1
-    conn.execute(
-        books.insert().values(
-            version=version, published_at=at, run_id=run_id, status="live", note=note
-        )
-    )
-    return version
-
-
-def _cap_tiers(conn: Connection, version: int) -> None:
-    """Lower every tier price of the live book that exceeds the public price to that price."""
-    if conn.scalar(sa.select(entries.c.tier).where(entries.c.tier != PUBLIC).limit(1)) is None:
-        return
-    tiers, public = state_of(version).subquery("tiers"), state_of(version).subquery("public")
-    above = (
-        sa.select(tiers.c.product_id, tiers.c.market_id, tiers.c.tier, public.c.price_minor)
-        .join(
-            public,
-            sa.and_(
-                public.c.product_id == tiers.c.product_id,
-                public.c.market_id == tiers.c.market_id,
-                public.c.tier == PUBLIC,
-            ),
-        )
-        .where(tiers.c.tier != PUBLIC, tiers.c.price_minor > public.c.price_minor)
-    )
-    for row in conn.execute(above).all():
-        key = {"product_id": row[0], "market_id": row[1], "tier": row[2], "version": version}
-        this = sa.and_(*(entries.c[name] == value for name, value in key.items()))
-        conn.execute(entries.delete().where(this))
-        conn.execute(entries.insert().values(**key, price_minor=row[3], run_id=None))
 
 
 def live_version(conn: Connection) -> int | None:
@@ -371,7 +186,7 @@ def state_of(version: int) -> sa.Select[*tuple[Any, ...]]:
         .where(entries.c.version <= version)
         .subquery()
     )
-    columns = (ranked.c[name] for name in (*_KEY, "price_minor", "run_id"))
+    columns = (ranked.c[name] for name in (*KEY, "price_minor", "run_id"))
     return sa.select(*columns).where(ranked.c.place == 1)
 
 

@@ -19,6 +19,7 @@ from storage.drafts import Draft, list_drafts, read_draft, reject
 from storage.errors import PriceBookNotFound
 from storage.governance_log import read_log
 from storage.price_books import list_price_books, live_version
+from storage.rule_packs import load_rule_packs
 from storage.watched_figures import add_reading
 
 app = typer.Typer(
@@ -97,10 +98,13 @@ def approve_command(
             by=operator(by),
             four_eyes=settings.four_eyes,
             note=note,
+            packs=load_rule_packs(settings.rule_packs),
         )
     print_draft(found)
     if version is not None:
         out.print(f"price book [bold]{version}[/] is live, made of run {found.run_id}")
+    if found.status == "rejected":
+        raise typer.Exit(1)
 
 
 @app.command("reject")
@@ -123,7 +127,8 @@ def rollback_command(
     by: _By = None,
 ) -> None:
     """Bring all prices back to a version, as a new version. The service takes it up in seconds."""
-    with database(load_settings()) as engine:
+    settings = load_settings()
+    with database(settings) as engine:
         with reading(engine) as conn:
             live = live_version(conn)
         if live is None:
@@ -136,6 +141,7 @@ def rollback_command(
             by=operator(by),
             reason=reason,
             while_frozen=while_frozen,
+            packs=load_rule_packs(settings.rule_packs),
         )
     out.print(f"price book [bold]{made}[/] is live with the prices of {to}")
 
@@ -146,11 +152,13 @@ def advance_command() -> None:
 
     `pricewright serve` does so all the time.
     """
-    with database(load_settings()) as engine:
-        work = keep_releases(engine, now=utc_now())
+    settings = load_settings()
+    with database(settings) as engine:
+        packs = load_rule_packs(settings.rule_packs)
+        work = keep_releases(engine, now=utc_now(), packs=packs)
     out.print(
         f"{len(work.versions)} went live, {len(work.rolled_back)} rolled back, "
-        f"{len(work.overtaken)} overtaken, {len(work.frozen)} frozen"
+        f"{len(work.rejected)} rejected, {len(work.frozen)} frozen"
     )
 
 
@@ -160,11 +168,12 @@ def reading_command(
     value: Annotated[float, typer.Argument(help="Its value now.")],
 ) -> None:
     """Tell a watched figure's value; a broken band brings the old prices back."""
-    with database(load_settings()) as engine:
+    settings = load_settings()
+    with database(settings) as engine:
         now = utc_now()
         with writing(engine) as conn:
             add_reading(conn, figure, value, at=now)
-        work = keep_releases(engine, now=now)
+        work = keep_releases(engine, now=now, packs=load_rule_packs(settings.rule_packs))
     for draft in work.rolled_back:
         out.print(f"[bold red]the release of draft {draft} was rolled back[/]")
 

@@ -19,6 +19,7 @@ from storage.database import reading
 from storage.decisions import newest_run
 from storage.errors import RunNotFound
 from storage.markets import list_markets
+from storage.rule_packs import load_rule_packs
 
 app = typer.Typer(add_completion=False)
 
@@ -85,7 +86,8 @@ def publish_command(
             watches=watch or (),
             watch_for=timedelta(hours=watch_hours),
         )
-        done = release(engine, run_id, terms, now=now, by=operator(by), note=note)
+        packs = load_rule_packs(settings.rule_packs)
+        done = release(engine, run_id, terms, now=now, by=operator(by), note=note, packs=packs)
     _print_proposal(done)
 
 
@@ -119,3 +121,4 @@ def _print_proposal(done: Proposal) -> None:
         )
     elif draft.reason:
         out.print(escape(draft.reason))
+        raise typer.Exit(1)

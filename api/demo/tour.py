@@ -47,7 +47,7 @@ from simulations.market import COUNTRY, CURRENCY, DemoMarket, MarketSpec, genera
 from simulations.rivals import RIVALS
 from storage.database import writing
 from storage.imports import import_file
-from storage.price_books import publish
+from storage.publishing import publish
 
 LAST_WEEK: Final = date(2025, 12, 22)
 """The newest week of the demo's history: fixed, so that equal seeds show equal figures."""

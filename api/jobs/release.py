@@ -33,7 +33,9 @@ from storage.errors import DraftNotReady, NotPossibleNow, PricesFrozen
 from storage.freezes import require_unfrozen
 from storage.governance_log import log
 from storage.outbox import enqueue
-from storage.price_books import live_version, load_price_book, roll_back
+from storage.price_books import live_version, load_price_book
+from storage.publishing import roll_back
+from storage.rule_packs import RulePacks
 from storage.watched_figures import (
     Watch,
     end_watch,
@@ -94,24 +96,32 @@ class ReleaseWork:
     Attributes:
         versions: price books that went live.
         rolled_back: drafts whose release was thrown back.
-        overtaken: drafts that another price book overtook.
+        rejected: drafts that another price book overtook, or that may not go live by now.
         frozen: drafts that are due and wait for a freeze to be lifted.
     """
 
     versions: tuple[int, ...] = ()
     rolled_back: tuple[int, ...] = ()
-    overtaken: tuple[int, ...] = ()
+    rejected: tuple[int, ...] = ()
     frozen: tuple[int, ...] = ()
 
 
 def release(
-    engine: Engine, run_id: int, terms: ReleaseTerms, *, now: datetime, by: str, note: str = ""
+    engine: Engine,
+    run_id: int,
+    terms: ReleaseTerms,
+    *,
+    now: datetime,
+    by: str,
+    note: str = "",
+    packs: RulePacks | None = None,
 ) -> Proposal:
     """Propose the prices of a run; they go live at once unless something says to wait.
 
     They wait where the change budget is exceeded, where four eyes are asked for, or for their time.
     The very first price book has nothing to be compared with: its changes are measured and shown,
-    and wait for nobody unless four eyes are asked for.
+    and wait for nobody unless four eyes are asked for. A draft with a price that the law or a limit
+    forbids by now is rejected, with an alert, and nothing goes live.
 
     Args:
         engine: the database.
@@ -120,6 +130,7 @@ def release(
         now: the time, UTC.
         by: who proposes it.
         note: kept with it.
+        packs: the rules of law; those that are shipped where None.
 
     Raises:
         RunNotFound: no run has this number.
@@ -155,14 +166,25 @@ def release(
         start = max(now, terms.activate_at or now)
         for figure, band in terms.watches.items():
             watch(conn, Watch(draft_id, figure, band, start + terms.watch_for))
-        version = None if waits else release_next_stage(conn, draft_id, at=now, by=by)
+        version = None
+        if not waits:
+            version = release_next_stage(conn, draft_id, at=now, by=by, packs=packs)
         return Proposal(read_draft(conn, draft_id), report, version)
 
 
 def approve_draft(
-    engine: Engine, draft_id: int, *, now: datetime, by: str, four_eyes: bool, note: str = ""
+    engine: Engine,
+    draft_id: int,
+    *,
+    now: datetime,
+    by: str,
+    four_eyes: bool,
+    note: str = "",
+    packs: RulePacks | None = None,
 ) -> tuple[Draft, int | None]:
     """Consent to a draft; if it is approved and due, its first stage goes live at once.
+
+    If the law or a limit forbids one of its prices by now, it is rejected instead, with an alert.
 
     Returns:
         The draft as it stands now, and the version that went live; None where none did.
@@ -176,7 +198,7 @@ def approve_draft(
         approved = approve(conn, draft_id, at=now, by=by, four_eyes=four_eyes, note=note)
         version = None
         if approved.status == "approved":
-            version = release_next_stage(conn, draft_id, at=now, by=by)
+            version = release_next_stage(conn, draft_id, at=now, by=by, packs=packs)
         return read_draft(conn, draft_id), version
 
 
@@ -188,6 +210,7 @@ def roll_back_to(
     by: str,
     reason: str,
     while_frozen: bool = False,
+    packs: RulePacks | None = None,
 ) -> int:
     """Bring all prices back to a version; returns the new version that does so.
 
@@ -198,6 +221,7 @@ def roll_back_to(
         by: who does it.
         reason: why.
         while_frozen: do it although prices are frozen.
+        packs: the rules of law; those that are shipped where None.
 
     Raises:
         PriceBookNotFound: there is no such version.
@@ -207,10 +231,10 @@ def roll_back_to(
     with writing(engine) as conn:
         if not while_frozen:
             require_unfrozen(conn)
-        return _roll_back(conn, version, at=now, by=by, reason=reason)
+        return _roll_back(conn, version, at=now, by=by, reason=reason, packs=packs)
 
 
-def keep_releases(engine: Engine, *, now: datetime) -> ReleaseWork:
+def keep_releases(engine: Engine, *, now: datetime, packs: RulePacks | None = None) -> ReleaseWork:
     """Do what is due: scheduled books, next stages, and going back where a figure broke its band.
 
     Each draft has a transaction of its own. Call it again and again; where nothing is due it reads
@@ -219,16 +243,17 @@ def keep_releases(engine: Engine, *, now: datetime) -> ReleaseWork:
     Args:
         engine: the database.
         now: the time, UTC.
+        packs: the rules of law; those that are shipped where None.
     """
-    back = _throw_back(engine, now)
+    back = _throw_back(engine, now, packs)
     with reading(engine) as conn:
         due = due_drafts(conn, now)
-    versions, overtaken, frozen = [], [], []
+    versions, rejected, frozen = [], [], []
     for draft_id in due:
         try:
             with writing(engine) as conn:
-                version = release_next_stage(conn, draft_id, at=now, by=SYSTEM)
-                status = read_draft(conn, draft_id).status
+                version = release_next_stage(conn, draft_id, at=now, by=SYSTEM, packs=packs)
+                draft = read_draft(conn, draft_id)
         except PricesFrozen:
             frozen.append(draft_id)
             continue
@@ -238,10 +263,10 @@ def keep_releases(engine: Engine, *, now: datetime) -> ReleaseWork:
         if version is not None:
             versions.append(version)
             _log.info("price book went live", draft=draft_id, version=version)
-        elif status == "rejected":
-            overtaken.append(draft_id)
-            _log.warning("a draft was overtaken by another price book", draft=draft_id)
-    return ReleaseWork(tuple(versions), back, tuple(overtaken), tuple(frozen))
+        elif draft.status == "rejected":
+            rejected.append(draft_id)
+            _log.warning("a draft did not go live", draft=draft_id, why=draft.reason)
+    return ReleaseWork(tuple(versions), back, tuple(rejected), tuple(frozen))
 
 
 def proposed_prices(run: Decisions, live: PriceBook | None) -> ProposedPrices:
@@ -279,10 +304,18 @@ def _assign_stages(conn: Connection, draft_id: int, run: Decisions, terms: Relea
     )
 
 
-def _roll_back(conn: Connection, to: int, *, at: datetime, by: str, reason: str) -> int:
+def _roll_back(
+    conn: Connection,
+    to: int,
+    *,
+    at: datetime,
+    by: str,
+    reason: str,
+    packs: RulePacks | None,
+) -> int:
     """The new version; the draft that made the live one is marked as thrown back."""
     live = live_version(conn)
-    version = roll_back(conn, to, at=at, note=f"rollback to {to}: {reason}")
+    version = roll_back(conn, to, at=at, note=f"rollback to {to}: {reason}", packs=packs)
     draft = None if live is None else draft_of_version(conn, live)
     if draft is not None and draft.status in ("releasing", "released"):
         finish(conn, draft.draft_id, "rolled_back", at=at, by=by, reason=reason)
@@ -292,7 +325,7 @@ def _roll_back(conn: Connection, to: int, *, at: datetime, by: str, reason: str)
     return version
 
 
-def _throw_back(engine: Engine, now: datetime) -> tuple[int, ...]:
+def _throw_back(engine: Engine, now: datetime, packs: RulePacks | None) -> tuple[int, ...]:
     """Roll back the releases of which a watched figure broke its band."""
     with reading(engine) as conn:
         broken = [(item, why) for item in watched(conn) if (why := _breach(conn, item, now))]
@@ -305,7 +338,7 @@ def _throw_back(engine: Engine, now: datetime) -> tuple[int, ...]:
             if draft.restores is None or live_version(conn) != draft.version:
                 _stop_watching(conn, item, draft, why, now)
                 continue
-            _roll_back(conn, draft.restores, at=now, by=SYSTEM, reason=why)
+            _roll_back(conn, draft.restores, at=now, by=SYSTEM, reason=why, packs=packs)
         thrown.append(item.draft_id)
         _log.error("a release was rolled back", draft=item.draft_id, why=why)
     return tuple(thrown)

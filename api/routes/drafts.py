@@ -144,7 +144,11 @@ _CHANGING = problem_responses(
 def approve_one(
     service: Running, operator: Operator, draft: _Number, word: WordDocument
 ) -> DraftDocument:
-    """Consent to a draft. It goes live at once unless it has a later time."""
+    """Consent to a draft. It goes live at once unless it has a later time.
+
+    Where the law, or a limit at today's cost, forbids one of its prices, the draft is rejected, its
+    `reason` names rows and articles, and nothing goes live.
+    """
     try:
         found, version = approve_draft(
             service.engine,
@@ -153,6 +157,7 @@ def approve_one(
             by=operator,
             four_eyes=service.settings.four_eyes,
             note=word.note,
+            packs=service.packs,
         )
     except stored.DraftNotFound as error:
         raise DraftNotFound(str(error)) from None

@@ -155,7 +155,7 @@ def add_figure_reading(
     now = datetime.now(UTC)
     with writing(service.engine) as conn:
         add_reading(conn, request.figure, request.value, at=now)
-    work = keep_releases(service.engine, now=now)
+    work = keep_releases(service.engine, now=now, packs=service.packs)
     if work.rolled_back or work.versions:
         service.live.refresh()
     return ReadingDocument(rolled_back=list(work.rolled_back))
@@ -187,6 +187,7 @@ def propose_run(service: Running, operator: Operator, request: ProposalRequest) 
             now=datetime.now(UTC),
             by=operator,
             note=request.note,
+            packs=service.packs,
         )
     except (InvalidLimits, stored.RunNotFound) as error:
         fault = {"field": "body", "message": str(error)}

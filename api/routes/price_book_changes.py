@@ -159,6 +159,7 @@ def roll_back_one(
             by=operator,
             reason=request.reason,
             while_frozen=request.while_frozen,
+            packs=service.packs,
         )
     except stored.PriceBookNotFound as error:
         raise PriceBookNotFound(str(error)) from None

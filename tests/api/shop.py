@@ -18,7 +18,7 @@ from storage.database import writing
 from storage.decisions import save_run
 from storage.markets import add_markets
 from storage.offers import ObservedOffer, append_offers
-from storage.price_books import publish
+from storage.publishing import publish
 from storage.sites import finish_crawl, save_site, start_crawl
 from storage.tables import products
 

@@ -23,9 +23,9 @@ from storage.price_books import (
     live_version,
     load_price_book,
     price_history,
-    publish,
     version_at,
 )
+from storage.publishing import publish
 from storage.tables import price_book_entries
 from tests.storage.samples import NOW, add_cost, add_sale, add_shop, decisions_for, rows_in
 

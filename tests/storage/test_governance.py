@@ -43,7 +43,8 @@ from storage.errors import (
 from storage.freezes import freeze, freezes_in_force, unfreeze
 from storage.governance_log import read_log
 from storage.outbox import messages
-from storage.price_books import live_version, load_price_book, publish, roll_back
+from storage.price_books import live_version, load_price_book
+from storage.publishing import publish, roll_back
 from storage.watched_figures import Watch, add_reading, end_watch, readings_of, watch, watched
 from tests.storage.samples import NOW, add_cost, add_sale, add_shop, decisions_for
 

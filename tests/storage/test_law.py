@@ -29,7 +29,7 @@ from storage.law import (
     reduction_in_force,
     set_market_rules,
 )
-from storage.price_books import publish
+from storage.publishing import publish
 from tests.storage.samples import NOW, add_cost, add_sale, add_shop, decisions_for
 
 DAY = timedelta(days=1)

@@ -12,7 +12,7 @@ from pricing.policy import PricingPolicy
 from storage.catalogue import read_catalogue
 from storage.database import reading, writing
 from storage.decisions import read_run, save_run
-from storage.price_books import publish
+from storage.publishing import publish
 from tests.storage.samples import NOW, add_cost, add_sale, add_shop, decisions_for
 
 DAY = timedelta(days=1)

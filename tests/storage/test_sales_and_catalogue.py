@@ -13,7 +13,7 @@ from storage.catalogue import read_catalogue
 from storage.database import reading, writing
 from storage.decisions import save_run
 from storage.errors import UnknownMarket
-from storage.price_books import publish
+from storage.publishing import publish
 from storage.sales import read_sales, sales_window
 from tests.storage.samples import (
     NOW,
