@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from datetime import date
-
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
