@@ -12,6 +12,7 @@ planning"; the bound and the exact improvement are added here.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,29 +45,37 @@ def plan_calendar(
     problem: PromotionProblem,
     limits: CalendarLimits | None = None,
     *,
-    start: IntArray | None = None,
+    starts: Sequence[IntArray] = (),
     time_limit: float = 20.0,
     gap: float = 1e-4,
+    watch: Callable[[float, float, IntArray], None] | None = None,
 ) -> PromotionCalendar:
     """Choose the promotions of a season.
 
     Args:
         problem: products, weeks and mechanics.
         limits: joint limits, none by default.
-        start: (n, t) a calendar to improve on, such as last year's; left out if it breaks a limit.
+        starts: (n, t) calendars to improve on, such as last year's; one that breaks a limit is
+            left out.
         time_limit: seconds of the exact solver.
         gap: at which the choice among known sequences may stop.
+        watch: told of each better calendar, with its profit and the bound known so far (infinite
+            before there is one).
 
     Raises:
-        InvalidLimits: a limit names no mechanic.
+        InvalidLimits: a limit names no mechanic, or pins break a product's own rules.
+        InfeasibleLimits: pins break a joint limit.
     """
-    search = CalendarSearch(problem, limits or CalendarLimits())
+    search = CalendarSearch(problem, limits or CalendarLimits(), watch)
+    search.saw(search.least)
+    kept = [one for one in starts if search.keeps(one)]
+    for one in kept:
+        search.saw(one)
     if search.small:
         bound, best, seconds = search.exact(time_limit)
     else:
         bound, additive, seconds = search.additive(time_limit, gap)
-        starts = [additive] if start is None or not search.keeps(start) else [additive, start]
-        best = max((search.improved(one) for one in starts), key=search.profit)
+        best = max((search.improved(one) for one in [additive, *kept]), key=search.profit)
     course = follow_calendar(problem, best)
     profit = float(course.profit.sum())
     bound = max(bound, profit)
@@ -89,14 +98,14 @@ def plan_calendar(
 def greedy_calendar(problem: PromotionProblem, limits: CalendarLimits | None = None) -> IntArray:
     """(n, t) the calendar of a planner who adds the best promotion left until none pays."""
     search = CalendarSearch(problem, limits or CalendarLimits())
-    actions = np.zeros((len(problem), problem.weeks), dtype=np.int64)
+    actions = search.least.copy()
     now = search.profit(actions)
     gains = _single_gains(problem, search)
     for flat in np.argsort(-gains, axis=None, kind="stable"):
         i, week, a = (int(k) for k in np.unravel_index(flat, gains.shape))
         if not gains[i, week, a] > 0:
             break
-        if actions[i, week]:
+        if actions[i, week] or problem.pinned[i, week] >= 0:
             continue
         trial = actions.copy()
         trial[i, week] = a + 1

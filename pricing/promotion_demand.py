@@ -12,7 +12,7 @@ action, funding by the brand included, less the action's fixed cost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,14 @@ class PromotionProblem:
             stock and inbound, least margin, the law on prior prices.
         most: (n,) int, promotion weeks a product may have.
         gap: (n,) int, least weeks between two promotion weeks; 1 allows consecutive ones.
+        features: by mechanic, the slots that it takes beside the one of its own name, such as
+            `flyer` or `homepage`; none where empty.
+        pins: (n, t) action that must run, -1 where the plan is free; None pins nothing.
+        announced: (n, m) True where the mechanic shows a reduction from the usual price: the law
+            on prior prices then asks for `clean_weeks` at no lower price before it begins.
+        lowers: (n, m) True where the mechanic lowers the price that everybody pays.
+        clean_weeks: weeks that the window of the law reaches back; 0 for no such law.
+        progressive: a reduction that grows without interruption keeps its prior price.
 
     Raises:
         InvalidLimits: names the column and the fix.
@@ -61,16 +69,23 @@ class PromotionProblem:
     allowed: BoolArray
     most: IntArray
     gap: IntArray
+    features: tuple[tuple[str, ...], ...] = ()
+    pins: IntArray | None = None
+    announced: BoolArray | None = None
+    lowers: BoolArray | None = None
+    clean_weeks: int = 0
+    progressive: bool = False
 
     def __post_init__(self) -> None:
         n, weeks, m = len(self.sku), np.shape(self.base)[1], len(self.mechanics)
         if not n or not weeks or not m:
             raise InvalidLimits("a calendar needs at least one product, week and mechanic")
+        self._fill(n, weeks, m)
         shapes = {
             "sku": (n,), "category": (n,), "base": (n, weeks), "margin": (n,),
             "promotion_margin": (n, m), "discount": (n, m), "lift": (n, m), "fixed_cost": (n, m),
             "pull": (n, np.shape(self.pull)[-1]), "allowed": (n, weeks, m), "most": (n,),
-            "gap": (n,),
+            "gap": (n,), "pins": (n, weeks), "announced": (n, m), "lowers": (n, m),
         }  # fmt: skip
         for name, shape in shapes.items():
             array: Any = np.asarray(getattr(self, name))
@@ -89,6 +104,9 @@ class PromotionProblem:
             ("pull must not be negative", (self.pull < 0).any()),
             ("most must not be negative", (self.most < 0).any()),
             ("gap must be at least 1", (self.gap < 1).any()),
+            ("pins name no action", (self.pinned > m).any() or (self.pinned < -1).any()),
+            ("clean_weeks must not be negative", self.clean_weeks < 0),
+            ("features are given by mechanic", len(self.features) != m),
         ):
             if wrong:
                 raise InvalidLimits(name)
@@ -100,8 +118,37 @@ class PromotionProblem:
                 "make its negative cross shares smaller"
             )
 
+    def _fill(self, n: int, weeks: int, m: int) -> None:
+        """What was not given."""
+        for name, usual in (
+            ("features", ((),) * m),
+            ("pins", np.full((n, weeks), -1, dtype=np.int64)),
+            ("announced", np.zeros((n, m), dtype=np.bool_)),
+            ("lowers", np.zeros((n, m), dtype=np.bool_)),
+        ):
+            if getattr(self, name) is None or (name == "features" and not self.features):
+                object.__setattr__(self, name, usual)
+
     def __len__(self) -> int:
         return len(self.sku)
+
+    @property
+    def pinned(self) -> IntArray:
+        """(n, t) action that must run, -1 where the plan is free."""
+        assert self.pins is not None  # noqa: S101  (filled when it was made)
+        return self.pins
+
+    @property
+    def announces(self) -> BoolArray:
+        """(n, 1 + m) whether an action shows a reduction."""
+        assert self.announced is not None  # noqa: S101  (filled when it was made)
+        return np.column_stack([np.zeros(len(self), dtype=np.bool_), self.announced])
+
+    @property
+    def lowering(self) -> BoolArray:
+        """(n, 1 + m) whether an action lowers the price that everybody pays."""
+        assert self.lowers is not None  # noqa: S101  (filled when it was made)
+        return np.column_stack([np.zeros(len(self), dtype=np.bool_), self.lowers])
 
     @property
     def weeks(self) -> int:
@@ -132,17 +179,31 @@ class PromotionProblem:
     def may(self) -> BoolArray:
         """(n, t, 1 + m) actions allowed."""
         nothing = np.ones((len(self), self.weeks, 1), dtype=np.bool_)
-        return np.concatenate([nothing, self.allowed], axis=2)
+        free = np.concatenate([nothing, self.allowed], axis=2)
+        pins = self.pinned[:, :, None]
+        # A person's word stands above what is allowed, but not above gap, number and law.
+        return np.where(pins < 0, free, pins == np.arange(free.shape[2]))
+
+    def scaled(self, factor: float | FloatArray) -> PromotionProblem:
+        """The same products with other demand: a factor, or (n, t) of them."""
+        return replace(self, base=self.base * factor)
 
     def take(self, rows: IntArray) -> PromotionProblem:
         """These products only."""
         columns = {
             item.name: getattr(self, item.name)[rows]
             for item in fields(self)
-            if item.name not in ("mechanics", "cross")
+            if item.name not in ("mechanics", "cross", "features", "clean_weeks", "progressive")
         }
         cross = sparse.csr_array(self.cross[rows][:, rows])
-        return PromotionProblem(mechanics=self.mechanics, cross=cross, **columns)
+        return PromotionProblem(
+            mechanics=self.mechanics,
+            cross=cross,
+            features=self.features,
+            clean_weeks=self.clean_weeks,
+            progressive=self.progressive,
+            **columns,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

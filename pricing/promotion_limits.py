@@ -18,7 +18,7 @@ class CalendarLimits:
     """Limits on all products together; what is missing is not limited.
 
     Attributes:
-        slots: by mechanic, most products under it in one week.
+        slots: by mechanic or feature, most products in it in one week.
         budget: most given away over all weeks, minor units, at the units of own effects.
         category_share: most products of a category on promotion in one week, as a share of its
             products, rounded down but never below one.
@@ -41,28 +41,36 @@ class CalendarRows:
     Attributes:
         names: (m,) what each row limits.
         room: (m,) how much of it there is.
-        slot: (a, t) row in which an action takes a slot; -1 none.
+        slot: (k, a, t) rows in which an action takes slots; -1 none.
         category: (n, t) row in which a promotion takes a place of its category; -1 none.
         budget: row of the budget; -1 none.
 
     Raises:
-        InvalidLimits: slots of a mechanic that does not exist.
+        InvalidLimits: slots of a mechanic or feature that does not exist.
     """
 
     def __init__(self, problem: PromotionProblem, limits: CalendarLimits) -> None:
-        unknown = sorted(set(limits.slots) - set(problem.mechanics))
+        taken = [
+            (name, *more) for name, more in zip(problem.mechanics, problem.features, strict=True)
+        ]
+        known = sorted({name for names in taken for name in names})
+        unknown = sorted(set(limits.slots) - set(known))
         if unknown:
+            features = [name for name in known if name not in problem.mechanics]
+            more = f", the features {', '.join(features)}" if features else ""
             raise InvalidLimits(
-                f"slots of {unknown[0]!r}: the mechanics are {', '.join(problem.mechanics)}"
+                f"slots of {unknown[0]!r}: the mechanics are {', '.join(problem.mechanics)}{more}"
             )
         self._problem = problem
         n, weeks = len(problem), problem.weeks
         names: list[str] = []
         room: list[float] = []
-        self.slot = np.full((len(problem.mechanics) + 1, weeks), -1, dtype=np.int64)
-        for name, most in limits.slots.items():
-            action = problem.mechanics.index(name) + 1
-            self.slot[action] = len(names) + np.arange(weeks)
+        layers = max(len(limits.slots), 1)
+        self.slot = np.full((layers, len(problem.mechanics) + 1, weeks), -1, dtype=np.int64)
+        for layer, (name, most) in enumerate(limits.slots.items()):
+            for action, mine in enumerate(taken, start=1):
+                if name in mine:
+                    self.slot[layer, action] = len(names) + np.arange(weeks)
             names += [f"slots of {name}"] * weeks
             room += [float(most)] * weeks
         self.category = np.full((n, weeks), -1, dtype=np.int64)
@@ -89,7 +97,7 @@ class CalendarRows:
     def charges(self, point: FloatArray) -> FloatArray:
         """(n, a, t) charge on each action, the budget's not counted."""
         padded = np.append(point, 0.0)
-        charged = padded[self.slot][None] + np.zeros((len(self._problem), 1, 1))
+        charged = padded[self.slot].sum(axis=0)[None] + np.zeros((len(self._problem), 1, 1))
         charged[:, 1:] += padded[self.category][:, None]
         return charged
 
@@ -98,10 +106,10 @@ class CalendarRows:
         problem, weeks = self._problem, self._problem.weeks
         count = len(rows)
         sequence = np.repeat(np.arange(count)[:, None], weeks, axis=1)
-        slot = self.slot[actions, np.arange(weeks)]
-        place = np.where(actions > 0, self.category[rows], -1)
-        cells = [(sequence[slot >= 0], slot[slot >= 0]), (sequence[place >= 0], place[place >= 0])]
-        amounts = [np.ones(len(cells[0][0])), np.ones(len(cells[1][0]))]
+        places = [layer[actions, np.arange(weeks)] for layer in self.slot]
+        places.append(np.where(actions > 0, self.category[rows], -1))
+        cells = [(sequence[place >= 0], place[place >= 0]) for place in places]
+        amounts = [np.ones(len(cell[0])) for cell in cells]
         if self.budget >= 0:
             each = problem.discounts[rows[:, None], actions]
             given = (own_units(problem, actions, rows) * each).sum(axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations, product
 from typing import Final
 
@@ -32,16 +33,49 @@ class CalendarSearch:
     Attributes:
         rows: the joint limits.
         oracle: best sequences of each product.
+        least: (n, t) the calendar with as few promotions as the pins allow.
+
+    Raises:
+        InfeasibleLimits: what is pinned breaks a joint limit; says how much is needed.
     """
 
-    def __init__(self, problem: PromotionProblem, limits: CalendarLimits) -> None:
-        self._problem = problem
+    def __init__(
+        self,
+        problem: PromotionProblem,
+        limits: CalendarLimits,
+        watch: Callable[[float, float, IntArray], None] | None = None,
+    ) -> None:
+        self._problem, self._watch = problem, watch
+        self._best_seen, self._bound = -np.inf, np.inf
         self.rows = CalendarRows(problem, limits)
         self.oracle = SequenceOracle(problem)
+        self.least = self.oracle.least()
         self._spread = problem.lifts - 1.0
         self._fixed = problem.fixed_costs[:, None, :, None]
         self._given = self.oracle.units * problem.discounts[:, None, :, None]
         self._budget_charge = 0.0
+        self._refuse_pins()
+
+    def _refuse_pins(self) -> None:
+        """Nothing but pins can break a joint limit: without them doing nothing keeps them all."""
+        used, room = self._used(self.least), self.rows.room
+        over = np.flatnonzero(used > room + 1e-9 * np.maximum(np.abs(room), 1.0))
+        if not len(over):
+            return
+        needed: dict[str, float] = {}
+        for row in over.tolist():
+            name = self.rows.names[row]
+            needed[name] = max(needed.get(name, 0.0), float(used[row]))
+        raise InfeasibleLimits(
+            "what is pinned does not fit the limits: "
+            + "; ".join(
+                f"{name} must be at least {np.ceil(least - 1e-9):,.0f}"
+                + (" minor units" if name == "budget" else "")
+                for name, least in needed.items()
+            )
+            + "; or take pins away",
+            sorted(needed),
+        )
 
     @property
     def small(self) -> bool:
@@ -59,12 +93,21 @@ class CalendarSearch:
         used = self._used(actions)
         return bool(self.oracle.permitted(actions).all() and (used <= self.rows.room + slack).all())
 
+    def saw(self, actions: IntArray) -> None:
+        """Tell who watches, if this calendar is better than all before."""
+        if self._watch is None:
+            return
+        profit = self.profit(actions)
+        if profit > self._best_seen:
+            self._best_seen = profit
+            self._watch(profit, self._bound, actions)
+
     def additive(self, time_limit: float, gap: float) -> tuple[float, IntArray, float]:
         """A proven bound on every calendar, the calendar behind it, and the solver's seconds."""
-        reward, n = self._optimistic(), len(self._problem)
+        reward = self._optimistic()
         room = self.rows.room
         point = best = Charges(np.zeros(len(room)), np.ones(1))
-        columns = self._columns(reward, np.zeros((n, self._problem.weeks), dtype=np.int64))
+        columns = self._columns(reward, self.least)
         finite = np.where(np.isfinite(reward), reward, 0.0)
         ceiling = np.full(len(room), 2.0 * float(np.ptp(finite, axis=(1, 2)).sum(axis=1).max()) + 1)
         if self.rows.budget >= 0:
@@ -91,7 +134,10 @@ class CalendarSearch:
                 "no calendar was found within the limits; raise the time limit",
                 sorted(set(self.rows.names)),
             )
-        return bound, columns.rungs[found.chosen].astype(np.int64), found.seconds
+        self._bound = bound
+        chosen = columns.rungs[found.chosen].astype(np.int64)
+        self.saw(chosen)
+        return bound, chosen, found.seconds
 
     def improved(self, actions: IntArray) -> IntArray:
         """The best answer of product after product to the others, limits kept, until none helps."""
@@ -106,6 +152,7 @@ class CalendarSearch:
                 profit = self.profit(trial)
                 if profit > now and self.keeps(trial):
                     actions, now = trial, profit
+                    self.saw(actions)
             if now - before <= 1e-7 * abs(now):
                 break
         return actions
@@ -154,6 +201,7 @@ class CalendarSearch:
         solver = cp_model.CpSolver()
         solver.parameters.max_time_in_seconds = time_limit
         solver.parameters.num_workers = 1
+        solver.parameters.catch_sigint_signal = False
         status = solver.solve(model)
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             raise InfeasibleLimits(
@@ -180,7 +228,7 @@ class CalendarSearch:
         reward = reward + self._spread[i][None, :, None] * on_others[0]
         reward -= self._budget_charge * self._given[i]
         free = np.append(rows.room - self._used(others), np.inf)
-        closed = (free[rows.slot] < 1.0) | (free[rows.category[i]] < 1.0)
+        closed = (free[rows.slot] < 1.0).any(axis=0) | (free[rows.category[i]] < 1.0)
         closed[0] = False
         reward = np.where(closed[None], -np.inf, reward)
         answer: IntArray = self.oracle.best(reward[None], np.array([i]))[1][0]

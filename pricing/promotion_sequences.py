@@ -1,13 +1,11 @@
 """The best sequence of promotions of one product, exactly, for all products at once.
 
 What a week brings depends on the product's own promotions in the weeks before, no further back than
-pull-forward and the gap reach: a state of that many weeks and the promotions used so far makes the
-dynamic programme over weeks exact.
+pull-forward, the gap and the law on prior prices reach: a state of that many weeks and the
+promotions used so far makes the dynamic programme over weeks exact.
 """
 
 from __future__ import annotations
-
-from itertools import pairwise, product
 
 import numpy as np
 
@@ -29,23 +27,15 @@ class SequenceOracle:
 
     def __init__(self, problem: PromotionProblem) -> None:
         self._problem = problem
-        reach = max(problem.pull.shape[1], int(problem.gap.max()) - 1, 1)
-        actions = len(problem.mechanics) + 1
-        nearest = int(problem.gap.min())
-        if actions**reach > 200 * _MOST_STATES:
-            raise InvalidLimits(
-                f"memory of {reach} weeks and {actions - 1} mechanics are too many; shorten the "
-                "gap or the pull-forward"
-            )
+        reach = max(problem.pull.shape[1], int(problem.gap.max()) - 1, problem.clean_weeks, 1)
+        self._announces, self._lowering = problem.announces, problem.lowering
+        self._discounts = problem.discounts
         # A window lists the actions of the last weeks, the newest first.
-        windows = [w for w in product(range(actions), repeat=reach) if _spaced(w, nearest)]
-        if len(windows) > _MOST_STATES:
-            raise InvalidLimits(f"{len(windows)} states are too many; shorten gap or pull-forward")
+        windows = self._reachable(reach, len(problem.mechanics) + 1)
         self._windows = np.array(windows, dtype=np.int64)
         position = {window: k for k, window in enumerate(windows)}
-        self._next = np.array(
-            [[position.get((a, *w[:-1]), -1) for a in range(actions)] for w in windows]
-        )
+        actions = range(len(problem.mechanics) + 1)
+        self._next = np.array([[position.get((a, *w[:-1]), -1) for a in actions] for w in windows])
         self._may = self._allowed()
         self.units = self._units()
         margins = problem.margins[:, None, :, None]
@@ -105,13 +95,74 @@ class SequenceOracle:
             state = np.maximum(self._next[state, actions[:, week]], 0)
         return fine
 
-    def _allowed(self) -> BoolArray:
-        """(n, s, a, t) actions that gap and `allowed` permit."""
-        promoted = self._windows > 0
+    def least(self) -> IntArray:
+        """(n, t) the sequence of each product with as few promotions as its pins allow.
+
+        Raises:
+            InvalidLimits: the pins of a product break its own gap, number or the law.
+        """
+        problem = self._problem
+        shape = (len(problem), len(self._windows), len(problem.mechanics) + 1, problem.weeks)
+        reward = np.zeros(shape)
+        reward[:, :, 1:] = -1.0
+        value, actions = self.best(reward)
+        lost = ~np.isfinite(value)
+        if lost.any():
+            sku = str(problem.sku[int(np.argmax(lost))])
+            raise InvalidLimits(
+                f"{sku!r}: what is pinned breaks its gap, its number of promotions or the law on "
+                "prior prices; take a pin away or allow more"
+            )
+        return actions
+
+    def _reachable(self, reach: int, actions: int) -> list[tuple[int, ...]]:
+        """Every window that some product's rules let come about."""
+        start = (0,) * reach
+        found = {start: None}
+        waiting = [start]
+        while waiting:
+            window = waiting.pop()
+            now = np.array([window], dtype=np.int64)
+            for a in range(actions):
+                after = (a, *window[:-1])
+                if after in found or not self._rested(now, a).any():
+                    continue
+                found[after] = None
+                waiting.append(after)
+                if len(found) > _MOST_STATES:
+                    raise InvalidLimits(
+                        f"memory of {reach} weeks and {actions - 1} mechanics make more than "
+                        f"{_MOST_STATES} states; shorten the gap, the pull-forward or the window "
+                        "of the law"
+                    )
+        return sorted(found)
+
+    def _rested(self, windows: IntArray, action: int) -> BoolArray:
+        """(n, s) whether gap and law let an action follow each window."""
+        problem = self._problem
+        if action == 0:
+            return np.ones((len(problem), len(windows)), dtype=np.bool_)
+        promoted = windows > 0
         weeks_ago = np.where(promoted.any(axis=1), promoted.argmax(axis=1) + 1, 10_000)
-        rested = weeks_ago[None, :] >= self._problem.gap[:, None]
+        rested: BoolArray = weeks_ago[None, :] >= problem.gap[:, None]
+        if not problem.clean_weeks or not self._announces[:, action].any():
+            return rested
+        recent = windows[:, : problem.clean_weeks]
+        clean = ~self._lowering[:, recent].any(axis=2)
+        before = windows[:, 0]
+        # The same reduction going on was judged when it began.
+        goes_on = np.repeat((before == action)[None, :], len(problem), axis=0)
+        if problem.progressive:
+            grows = self._discounts[:, [action]] >= self._discounts[:, before]
+            goes_on |= grows & self._announces[:, before]
+        return rested & (clean | goes_on | ~self._announces[:, [action]])
+
+    def _allowed(self) -> BoolArray:
+        """(n, s, a, t) actions that gap, law and `allowed` permit."""
         may = np.repeat(self._problem.may.transpose(0, 2, 1)[:, None], len(self._windows), axis=1)
-        may[:, :, 1:] &= rested[:, :, None, None] & (self._next[None, :, 1:, None] >= 0)
+        for action in range(1, may.shape[2]):
+            follows = self._rested(self._windows, action) & (self._next[None, :, action] >= 0)
+            may[:, :, action] &= follows[:, :, None]
         return may
 
     def _units(self) -> FloatArray:
@@ -123,8 +174,3 @@ class SequenceOracle:
         own = np.maximum(dip, 0.0)[:, :, None] * lifts[:, None, :]
         units: FloatArray = own[:, :, :, None] * problem.base[:, None, None, :]
         return units
-
-
-def _spaced(window: tuple[int, ...], gap: int) -> bool:
-    weeks = [k for k, action in enumerate(window) if action]
-    return all(later - earlier >= gap for earlier, later in pairwise(weeks))

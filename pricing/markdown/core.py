@@ -8,6 +8,7 @@ more of the items.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,6 +63,7 @@ def select(
     time_limit: float,
     core: int,
     workers: int,
+    watch: Callable[[float, IntArray], None] | None = None,
 ) -> Selection:
     """Choose a column an item, as near to the bound as `tolerance` (a share of it) asks.
 
@@ -75,6 +77,7 @@ def select(
         time_limit: seconds of the solver, over all sizes of the core.
         core: items that the solver gets at first.
         workers: solver threads; with 1, equal input gives an equal answer.
+        watch: told of each better choice, with its worth.
     """
     value = charged(columns, point)
     settled = best_columns(columns, value)
@@ -90,7 +93,8 @@ def select(
     while True:
         items = np.zeros(n, dtype=np.bool_)
         items[doubtful_first[:size]] = True
-        found = _solve(columns, room, risk, settled, items, good, time_limit - seconds, workers)
+        left = time_limit - seconds
+        found = _solve(columns, room, risk, settled, items, good, left, workers, watch)
         seconds += found.seconds
         if found.chosen is not None and found.worth > worth:
             best, worth = found.chosen, found.worth
@@ -109,6 +113,7 @@ def _solve(
     good: float,
     time_limit: float,
     workers: int,
+    watch: Callable[[float, IntArray], None] | None,
 ) -> Selection:
     fixed = settled[~core]
     spent = np.asarray(columns.usage[fixed].sum(axis=0)).ravel()
@@ -129,7 +134,8 @@ def _solve(
     solver.parameters.max_time_in_seconds = max(time_limit, 0.01)
     solver.parameters.num_workers = workers
     solver.parameters.random_seed = 0
-    stop = _Stop(good, columns, open_, fixed, risk, chosen)
+    solver.parameters.catch_sigint_signal = False
+    stop = _Stop(good, columns, open_, fixed, risk, chosen, watch)
     status = solver.solve(model, stop)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return Selection(None, -np.inf, status == cp_model.INFEASIBLE, solver.wall_time)
@@ -209,14 +215,19 @@ class _Stop(cp_model.CpSolverSolutionCallback):
         fixed: IntArray,
         risk: Risk,
         chosen: list[cp_model.IntVar],
+        watch: Callable[[float, IntArray], None] | None,
     ) -> None:
         super().__init__()
         self._good, self._risk, self._chosen = good, risk, chosen
+        self._open, self._fixed, self._watch = open_, fixed, watch
         self._value = columns.value[:, open_]
         self._base = columns.value[:, fixed].sum(axis=1)
 
     def on_solution_callback(self) -> None:
         """Judge a choice by its true worth, not by the solver's integers."""
         taken = np.array([self.boolean_value(v) for v in self._chosen], dtype=np.bool_)
-        if self._risk.worth(self._base + self._value[:, taken].sum(axis=1)) >= self._good:
+        worth = self._risk.worth(self._base + self._value[:, taken].sum(axis=1))
+        if self._watch is not None:
+            self._watch(worth, np.sort(np.concatenate([self._fixed, self._open[taken]])))
+        if worth >= self._good:
             self.stop_search()

@@ -6,8 +6,8 @@ wherever that stock is sold. Expected demand of item i in week t at rung r of it
     demand[i, t] · response[i, r] · min(1, stock / broken_at[i]) ** broken_power[i]
                  · exp(reference_effect[i] · (reference - price) / reference)
 
-where the stock is that at the start of the week, and the reference price moves from the price in
-force toward the prices seen: reference' = m · reference + (1 - m) · price.
+where the stock is that at the start of the week, and the reference price moves from where it stands
+toward the prices seen: reference' = m · reference + (1 - m) · price.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pricing.currencies import decimals
 from pricing.markdown.errors import InvalidClearance
 
 _INTEGERS = ("ladder", "full_price", "salvage", "max_changes", "weeks_between", "since_change")
-_WEEKS = ("exit_week", "first_week", "last_week", "labels")
+_WEEKS = ("exit_week", "first_week", "last_week", "labels", "pins")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +59,8 @@ class ClearanceItems:
         broken_power: (n,) how fast it falls.
         reference_effect: (n,) strength of the reference price; 0 for none.
         reference_memory: (n,) m above, 0 to 1.
+        reference: (n,) the price that customers remember before the first week, minor units.
+        pins: (n, t) int, rung that a person has fixed for a week; UNKNOWN where the plan is free.
 
     Raises:
         InvalidClearance: names the sku, the column and the fix.
@@ -90,11 +92,15 @@ class ClearanceItems:
     broken_power: FloatArray
     reference_effect: FloatArray
     reference_memory: FloatArray
+    reference: FloatArray
+    pins: IntArray
 
     def __post_init__(self) -> None:
         decimals(self.currency)
         n, (_, weeks), rungs = len(self.sku), np.shape(self.demand), np.shape(self.ladder)[1]
-        wide = {"ladder": rungs, "response": rungs, "demand": weeks, "arrivals": weeks}
+        wide = {
+            "ladder": rungs, "response": rungs, "demand": weeks, "arrivals": weeks, "pins": weeks,
+        }  # fmt: skip
         for item in fields(self)[1:]:
             name = item.name
             kind: Any = np.int64 if name in _INTEGERS + _WEEKS else np.float64
@@ -153,6 +159,8 @@ class ClearanceItems:
             "since_change": 1_000, "first_week": 0, "last_week": weeks - 1, "labels": 1,
             "label_cost": 0.0, "target": 0.0, "shortfall": 0.0, "broken_at": 0.0,
             "broken_power": 0.5, "reference_effect": 0.0, "reference_memory": 0.7,
+            "reference": np.maximum(ladder[:, 0], 1).astype(np.float64),
+            "pins": np.full((n, weeks), UNKNOWN, dtype=np.int64),
         }  # fmt: skip
         unknown = sorted(set(columns) - set(usual))
         if unknown:
@@ -276,6 +284,10 @@ class ClearanceItems:
             "target is a share, from 0 to 1 (0.8, not 80)",
         )
         self._refuse(~(self.shortfall >= 0), "shortfall must not be negative")
+        usable = np.isfinite(self.reference) & (self.reference > 0)
+        self._refuse(~usable, "reference must be a price above 0")
+        off = (self.pins < UNKNOWN) | (self.pins >= self.rungs[:, None])
+        self._refuse(off.any(axis=1), "a pin is no rung of the ladder")
         keys = np.char.add(np.char.add(self.sku, "\x1f"), self.market)
         repeated = np.ones(len(self), dtype=np.bool_)
         repeated[np.unique(keys, return_index=True)[1]] = False

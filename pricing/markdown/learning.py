@@ -199,7 +199,7 @@ def _expected(items: ClearanceItems, history: ClearanceHistory) -> tuple[FloatAr
     rungs = rungs_of(items, history.price)
     price = items.price[:, :1]
     expected = items.demand[:, :weeks] * np.take_along_axis(items.response, rungs, axis=1)
-    stock, reference = items.stock.copy(), items.price[:, 0]
+    stock, reference = items.stock.copy(), items.reference
     for week in range(weeks):
         stock = stock + items.arrivals[:, week]
         at = np.where(items.broken_at > 0, items.broken_at, 1e-300)

@@ -172,4 +172,5 @@ class PathOracle:
             broken_power=items.broken_power[members],
             reference_effect=items.reference_effect[members],
             reference_memory=items.reference_memory[members],
+            reference=items.reference[members],
         )

@@ -8,7 +8,7 @@ a fraction of the work; one pass values a block of items together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import comb
 from typing import Final
@@ -16,7 +16,8 @@ from typing import Final
 import numpy as np
 
 from models.arrays import BoolArray, FloatArray, IntArray, frozen
-from pricing.markdown.errors import TooManyPaths
+from pricing.catalogue import UNKNOWN
+from pricing.markdown.errors import InvalidClearance, TooManyPaths
 from pricing.markdown.items import ClearanceItems
 
 MAX_PATHS: Final = 2_000_000
@@ -34,6 +35,7 @@ class PathRules:
         between: least weeks between two changes.
         since: weeks since the last change before the first week, at most `between`.
         first, last: weeks in which the price may change.
+        pins: rung fixed for each week, UNKNOWN where free; empty where nothing is pinned.
     """
 
     weeks: int
@@ -43,6 +45,7 @@ class PathRules:
     since: int
     first: int
     last: int
+    pins: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +67,10 @@ class Level:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PathTree:
-    """Every allowed path; path j ends in node j of the last level. Path 0 never changes."""
+    """Every allowed path; path j ends in node j of the last level.
+
+    Path 0 never changes, unless a pin makes it.
+    """
 
     levels: tuple[Level, ...]
 
@@ -96,7 +102,25 @@ def rules_of(items: ClearanceItems) -> list[PathRules]:
             np.minimum(items.last_week, items.exit_week - 1),
         ]
     )
-    return [PathRules(*row) for row in columns.tolist()]
+    rules = [PathRules(*row) for row in columns.tolist()]
+    for row in np.flatnonzero((items.pins != UNKNOWN).any(axis=1)).tolist():
+        rules[row] = replace(rules[row], pins=tuple(items.pins[row, : rules[row].weeks].tolist()))
+    return rules
+
+
+def refuse_bad_pins(items: ClearanceItems) -> None:
+    """Refuse pins that no path of an item holds.
+
+    Raises:
+        InvalidClearance: names the sku.
+    """
+    for row in np.flatnonzero((items.pins != UNKNOWN).any(axis=1)).tolist():
+        rules = rules_of(items.take(np.array([row])))[0]
+        if not path_tree(rules).size:
+            raise InvalidClearance(
+                f"{str(items.sku[row])!r} in {str(items.market[row])!r}: no allowed price path "
+                "holds what is pinned; take a pin away, allow more changes, or less time between"
+            )
 
 
 def groups_by_rules(items: ClearanceItems) -> dict[PathRules, IntArray]:
@@ -110,6 +134,8 @@ def groups_by_rules(items: ClearanceItems) -> dict[PathRules, IntArray]:
 @lru_cache(maxsize=16)
 def path_tree(rules: PathRules) -> PathTree:
     """Grow the tree of all paths.
+
+    A tree without paths says that the pins cannot be held.
 
     Raises:
         TooManyPaths: more than `MAX_PATHS`.
@@ -134,6 +160,9 @@ def path_tree(rules: PathRules) -> PathTree:
         step = np.arange(len(parent)) - np.repeat(np.cumsum(children) - children, children)
         rung, used = rung[parent] + step, used[parent] + (step > 0)
         last = np.where(step > 0, week, last[parent])
+        if rules.pins and rules.pins[week] != UNKNOWN:
+            held = np.flatnonzero(rung == rules.pins[week])
+            parent, step, rung, used, last = (x[held] for x in (parent, step, rung, used, last))
         levels.append(
             Level(
                 frozen(parent),
@@ -169,7 +198,7 @@ class Block:
         stock, salvage, holding: (b,) each.
         arrivals: (b, t).
         target_units, shortfall: (b,) units to be sold, and the charge on each missing one.
-        broken_at, broken_power, reference_effect, reference_memory: (b,) each.
+        broken_at, broken_power, reference_effect, reference_memory, reference: (b,) each.
     """
 
     demand: FloatArray
@@ -191,6 +220,7 @@ class Block:
     broken_power: FloatArray
     reference_effect: FloatArray
     reference_memory: FloatArray
+    reference: FloatArray
 
 
 def path_values(tree: PathTree, block: Block) -> FloatArray:
@@ -198,7 +228,7 @@ def path_values(tree: PathTree, block: Block) -> FloatArray:
     b = len(block.stock)
     stock = block.stock[:, None]
     value = np.zeros((b, 1))
-    reference = block.price[:, :1]
+    reference = block.reference[:, None]
     follow_reference = bool(block.reference_effect.any())
     for week, level in enumerate(tree.levels):
         stock = stock.take(level.parent, axis=1, mode="clip")

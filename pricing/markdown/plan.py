@@ -8,7 +8,9 @@ the full problem, and the last step picks whole paths.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -24,8 +26,12 @@ from pricing.markdown.infeasible import explain_infeasible
 from pricing.markdown.items import ClearanceItems
 from pricing.markdown.limits import LimitRows, MarkdownLimits, SoFar
 from pricing.markdown.oracle import Charges, PathOracle
+from pricing.markdown.paths import refuse_bad_pins
 from pricing.markdown.scenarios import Risk, Scenarios
 from pricing.markdown.trajectories import Trajectories, follow
+
+Watch = Callable[[float, float, IntArray], None]
+"""Takes the value of a plan, the bound known so far, and the plan's (n, t) rungs."""
 
 _SAMPLE: Final = 400
 """Items from which the first charges are learnt where there are many more."""
@@ -90,6 +96,7 @@ def plan(
     effort: Effort | None = None,
     so_far: SoFar | None = None,
     earlier: IntArray | None = None,
+    watch: Watch | None = None,
 ) -> MarkdownPlan:
     """Choose the price path of every item.
 
@@ -102,6 +109,8 @@ def plan(
         effort: how closely to search.
         so_far: what a clearance that is under way has used of its limits.
         earlier: (n, t) rungs of an earlier plan, from which `limits.deviations` counts.
+        watch: told of each better plan while the search goes on: its value, the bound known so
+            far, and its (n, t) rungs.
 
     Raises:
         UnreachableTarget: no path of an item meets its hard target.
@@ -117,7 +126,9 @@ def plan(
         effort or Effort(),
         so_far or SoFar(),
         earlier,
+        watch,
     )
+    refuse_bad_pins(items)
     return search.run()
 
 
@@ -133,6 +144,7 @@ class _Search:
         effort: Effort,
         so_far: SoFar,
         earlier: IntArray | None,
+        watch: Watch | None = None,
     ) -> None:
         if scenarios.scale.shape[1] != len(items):
             raise InvalidClearance(
@@ -144,6 +156,7 @@ class _Search:
         self.rows = LimitRows.of(items, limits, so_far, earlier)
         self.oracle = PathOracle(items, self.rows, scenarios, effort.threads)
         self.bound = np.inf
+        self._watch, self._seen = watch, -np.inf
         self.by_scenario = risk.weight > 0.0 and len(scenarios) > 1
 
     def run(self) -> MarkdownPlan:
@@ -158,6 +171,7 @@ class _Search:
                 seconds=0.0,
             )  # fmt: skip
             return self._plan(columns, chosen, free, report)
+        self._saw_unchanged()
         point, columns = self.price_limits(columns)
         selection = self._select(columns, point)
         if selection.chosen is None or self._gap(selection) > self.effort.gap:
@@ -260,7 +274,23 @@ class _Search:
             columns, self.rows.room, self.risk, point, self.bound,
             tolerance=self.effort.gap, time_limit=self.effort.time_limit,
             core=self.effort.core, workers=self.effort.threads,
+            watch=None if self._watch is None else partial(self._saw, columns),
         )  # fmt: skip
+
+    def _saw_unchanged(self) -> None:
+        """The first plan to show, where it is one: no price changes."""
+        if self._watch is None:
+            return
+        columns = self._unchanged()
+        every = np.arange(len(columns))
+        if len(columns) == len(self.items) and holds(columns, every, self.rows.room):
+            self._saw(columns, self.risk.worth(columns.value.sum(axis=1)), every)
+
+    def _saw(self, columns: Columns, worth: float, chosen: IntArray) -> None:
+        """Tell who watches, if this choice is better than all before."""
+        if self._watch is not None and worth > self._seen:
+            self._seen = worth
+            self._watch(worth, self.bound, columns.rungs[chosen].astype(np.int64))
 
     def _close_gap(
         self, columns: Columns, point: Charges, selection: Selection

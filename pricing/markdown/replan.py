@@ -178,9 +178,36 @@ def _rest(items: ClearanceItems, rungs: IntArray, stock: FloatArray, week: int) 
             "since_change": np.where(last >= 0, week - last, items.since_change + week),
             "first_week": np.maximum(items.first_week - week, 0),
             "last_week": items.last_week - week,
+            "reference": _remembered(items, rungs),
+            "pins": _pins_left(items, now, week),
             "target": np.clip(aim / np.maximum(supply, 1e-9), 0.0, 1.0),
         },
     )
+
+
+def _remembered(items: ClearanceItems, rungs: IntArray) -> FloatArray:
+    """(n,) the price that customers remember after the weeks that have passed."""
+    reference = items.reference
+    for week in range(rungs.shape[1]):
+        asked = np.take_along_axis(items.price, rungs[:, week : week + 1], axis=1)[:, 0]
+        memory = items.reference_memory
+        reference = memory * reference + (1.0 - memory) * asked
+    return reference
+
+
+def _pins_left(items: ClearanceItems, now: IntArray, week: int) -> IntArray:
+    """(n, t) pins of the weeks that are left, on ladders that begin at the price in force."""
+    ahead = items.pins[:, week:]
+    pinned = (ahead != UNKNOWN) & items.open_weeks[:, week:]
+    above = pinned & (ahead < now[:, None])
+    if above.any():
+        row = int(np.argmax(above.any(axis=1)))
+        raise InvalidClearance(
+            f"{str(items.sku[row])!r} in {str(items.market[row])!r}: a pinned price lies above the "
+            "price in force, and prices never rise; take the pin away"
+        )
+    left: IntArray = np.where(pinned, ahead - now[:, None], UNKNOWN)
+    return left
 
 
 def _earlier(

@@ -41,7 +41,7 @@ def stochastic_value(item: ClearanceItems) -> StochasticValue:
     """Expected value of one item under Poisson demand.
 
     Args:
-        item: exactly one, without arrivals, targets or a reference price.
+        item: exactly one, without arrivals, targets, a reference price or pins.
 
     Raises:
         InvalidClearance: several items, a feature above, or too many states.
@@ -54,9 +54,10 @@ def stochastic_value(item: ClearanceItems) -> StochasticValue:
 def _refuse(item: ClearanceItems) -> None:
     if len(item) != 1:
         raise InvalidClearance("the exact dynamic programme takes one item at a time")
-    if item.arrivals.any() or item.target.any() or item.reference_effect.any():
+    pinned = bool((item.pins != UNKNOWN).any())
+    if item.arrivals.any() or item.target.any() or item.reference_effect.any() or pinned:
         raise InvalidClearance(
-            "the exact dynamic programme knows no arrivals, targets or reference prices"
+            "the exact dynamic programme knows no arrivals, targets, reference prices or pins"
         )
     states = item.stock[0] * item.rungs[0] * (item.max_changes[0] + 1) * item.weeks_between[0]
     if states > MOST_STATES:
@@ -139,6 +140,7 @@ class _Programme:
                     "response": response,
                     "demand": np.repeat(item.demand[:, week:] * at_rung, states, axis=0),
                     "arrivals": np.zeros((states, item.weeks - week)),
+                    "pins": np.full((states, item.weeks - week), UNKNOWN),
                     "stock": np.arange(1.0, states + 1.0),
                     "exit_week": np.full(states, int(item.exit_week[0]) - week),
                     "max_changes": np.full(states, k),

@@ -70,7 +70,7 @@ def follow(
     rungs = np.where(is_open, rungs, np.take_along_axis(rungs, items.exit_week[:, None] - 1, 1))
     price = np.take_along_axis(items.price, rungs, axis=1)
     factor = np.take_along_axis(response, rungs, axis=1)
-    stock, reference = items.stock.copy(), items.price[:, 0]
+    stock, reference = items.stock.copy(), items.reference
     units, left = np.zeros((n, weeks)), np.zeros((n, weeks))
     breaks, refers = bool(items.broken_at.any()), bool(items.reference_effect.any())
     for week in range(weeks):

@@ -122,7 +122,7 @@ def test_a_quarter_of_a_category_tree_is_planned_within_one_percent_of_its_bound
     problem = random_problem(rng, 60, 13, 4, rivals=4)
     limits = CalendarLimits(slots={"m0": 3, "m1": 5}, category_share=0.3, budget=3_000_000)
     greedy = greedy_calendar(problem, limits)
-    found = plan_calendar(problem, limits, start=greedy)
+    found = plan_calendar(problem, limits, starts=[greedy])
     assert plainly_kept(problem, limits, found.actions)
     assert plain_profit(problem, found.actions) == pytest.approx(found.report.objective)
     assert found.report.gap <= 0.01
