@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from pricing.catalogue import Market
 from storage.bulk import listed
+from storage.costs import COST_MINOR
 from storage.errors import UnknownMarket
 from storage.markets import list_markets, market_id
 from storage.tables import costs, products
@@ -54,7 +55,7 @@ def cart_facts(
     """
     day = at.astimezone(ZoneInfo(market.time_zone)).date()
     newest = (
-        sa.select(costs.c.cost_minor)
+        sa.select(COST_MINOR)
         .where(
             costs.c.product_id == products.c.product_id,
             costs.c.market_id == market_id(conn, market.code),

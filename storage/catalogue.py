@@ -11,15 +11,21 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from models.arrays import IntArray
-from pricing.catalogue import UNKNOWN, Catalogue, Labels
+from models.arrays import BoolArray, IntArray
+from pricing.catalogue import Catalogue, Labels
 from storage.bulk import read_columns
-from storage.dated import values_on
+from storage.decision_inputs import (
+    Keys,
+    costs_in_force,
+    limits_in_force,
+    recent_sales,
+    stock_on_hand,
+)
 from storage.markets import list_markets, market_id, market_ids
 from storage.price_ages import price_ages
 from storage.price_books import prices_at, version_at
 from storage.products import chosen_products, product_frame
-from storage.tables import costs, sales, stock
+from storage.tables import sales
 
 
 def read_catalogue(
@@ -33,8 +39,9 @@ def read_catalogue(
     """Every (product, market) that had a price at a time, sorted by (sku, market).
 
     The price is that of the price book in force; before there was one, the newest regular price
-    on record, or what was paid where no regular price is known. Cost and stock are the newest up
-    to the market's local date. Earlier prices and their times are those of price books.
+    on record, or what was paid where no regular price is known. Costs, stock and price limits are
+    the newest up to the market's local date. Earlier prices and their times are those of price
+    books. Inputs are as old as the market's newest sales, or a cost that says it is older.
 
     Args:
         conn: an open transaction.
@@ -53,10 +60,11 @@ def read_catalogue(
         for number, code in codes.items()
     }
     chosen = chosen_products(conn, category=category, skus=skus)
-    product, place, price = _prices(
+    until = max(local_day.values(), default=np.datetime64(at.date(), "D")).item()
+    product, place, price, sold = _prices(
         conn,
         version=version_at(conn, at),
-        until=max(local_day.values(), default=np.datetime64(at.date(), "D")).item(),
+        until=until,
         market=None if market is None else market_id(conn, market),
         chosen=chosen,
     )
@@ -67,8 +75,17 @@ def read_catalogue(
     order = np.lexsort((market_codes[market_rows], rows)) if len(rows) else rows
     product, place, price, rows = product[order], place[order], price[order], rows[order]
     labels = Labels.of(market_codes[market_rows][order] if len(rows) else ())
-    days = np.array([local_day[number] for number in place.tolist()], dtype="datetime64[D]")
-    cost = values_on(conn, costs.c.valid_from, costs.c.cost_minor, product, place, days, chosen)
+    keys = Keys(
+        product=product,
+        place=place,
+        market=labels.codes,
+        markets=[places[name] for name in labels.names],
+        day=np.array([local_day[number] for number in place.tolist()], dtype="datetime64[D]"),
+        chosen=chosen,
+    )
+    cost = costs_in_force(conn, keys)
+    units, expires_at = stock_on_hand(conn, keys)
+    recent, sales_end = recent_sales(conn, keys, sold[order], until=until)
     ages = price_ages(conn, product, place, at=at)
     return Catalogue(
         sku=names["sku"].to_numpy(dtype=np.str_)[rows],
@@ -77,12 +94,18 @@ def read_catalogue(
         category=Labels.of(names["category"].to_numpy(dtype=np.str_)[rows]),
         brand=Labels.of(names["brand"].to_numpy(dtype=np.str_)[rows]),
         price=price,
-        cost=np.where(np.isnan(cost), UNKNOWN, cost).astype(np.int64),
-        stock=values_on(conn, stock.c.counted_at, stock.c.units, product, place, days, chosen),
+        cost=cost.cost,
+        stock=units,
+        kvi=names["kvi"].to_numpy(dtype=np.bool_)[rows],
+        **limits_in_force(conn, keys),
         price_day_ago=ages.day_ago,
         price_week_ago=ages.week_ago,
         changed_at=ages.changed_at,
+        inputs_at=np.fmin(cost.as_of, sales_end),
+        money_currency=cost.currency,
         pack_size=names["pack_size"].to_numpy(dtype=np.float64)[rows],
+        recent_units=recent,
+        expires_at=expires_at,
     )
 
 
@@ -93,8 +116,11 @@ def _prices(
     until: date,
     market: int | None,
     chosen: sa.Select[int] | None,
-) -> tuple[IntArray, IntArray, IntArray]:
-    """Product, market and price of every pair that has one: the book's first, else from sales."""
+) -> tuple[IntArray, IntArray, IntArray, BoolArray]:
+    """Product, market, price of every pair that has one, and whether sales of it are on record.
+
+    The book's price comes first, else that of the sales.
+    """
     paid = sa.cast(sa.func.round(sales.c.revenue_minor / sales.c.units), sa.BigInteger)
     priced = (sales.c.regular_price_minor.is_not(None)) | (
         (sales.c.units > 0) & (sales.c.revenue_minor > 0)
@@ -123,6 +149,7 @@ def _prices(
         & (last.c.day == sales.c.period_start),
     )
     found = [read_columns(conn, from_sales, ("int", "int", "int"))]
+    sold = pd.MultiIndex.from_arrays(found[0][:2])
     if version is not None:
         book = prices_at(version)
         in_force = sa.select(book.c.product_id, book.c.market_id, book.c.price_minor)
@@ -133,6 +160,6 @@ def _prices(
         found.insert(0, read_columns(conn, in_force, ("int", "int", "int")))
     product, place, price = (np.concatenate(parts) for parts in zip(*found, strict=True))
     # The book comes first, so its price is the one that is kept.
-    first = ~pd.MultiIndex.from_arrays([product, place]).duplicated()
-    positive = first & (price > 0)
-    return product[positive], place[positive], price[positive]
+    pairs = pd.MultiIndex.from_arrays([product, place])
+    kept = ~pairs.duplicated() & (price > 0)
+    return product[kept], place[kept], price[kept], np.asarray(pairs[kept].isin(sold))

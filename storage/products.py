@@ -46,9 +46,9 @@ def product_id(conn: Connection, sku: str) -> int:
 
 
 def product_frame(conn: Connection, chosen: sa.Select[int] | None = None) -> pd.DataFrame:
-    """Columns `sku`, `category`, `brand` (`""` for none), `pack_size` by product number, by SKU.
+    """Columns `sku`, `category`, `brand` (`""` for none), `pack_size`, `kvi`, by product number.
 
-    Of the products that `chosen_products` gives, or of all.
+    Of the products that `chosen_products` gives, or of all, sorted by SKU.
     """
     # A crawl reads products without ever asking this, and need not wait for pandas.
     import pandas as pd
@@ -59,11 +59,12 @@ def product_frame(conn: Connection, chosen: sa.Select[int] | None = None) -> pd.
         table.c.category,
         sa.func.coalesce(table.c.brand, ""),
         table.c.pack_size,
+        table.c.kvi,
     )
     if chosen is not None:
         query = query.where(table.c.product_id.in_(chosen))
-    kinds: tuple[Kind, ...] = ("int", "str", "str", "str", "float")
-    number, sku, category, brand, pack_size = read_columns(conn, query, kinds)
+    kinds: tuple[Kind, ...] = ("int", "str", "str", "str", "float", "bool")
+    number, sku, category, brand, pack_size, kvi = read_columns(conn, query, kinds)
     order = np.argsort(sku, kind="stable")
     frame = pd.DataFrame(
         {
@@ -72,7 +73,7 @@ def product_frame(conn: Connection, chosen: sa.Select[int] | None = None) -> pd.
         },
         index=pd.Index(number[order]),
     )
-    return frame.assign(pack_size=np.where(pack_size > 0, pack_size, np.nan)[order])
+    return frame.assign(pack_size=np.where(pack_size > 0, pack_size, np.nan)[order], kvi=kvi[order])
 
 
 def chosen_products(

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from pricing.currencies import decimals
 from storage.bulk import read_columns
+from storage.costs import COST_MINOR
 from storage.dated import values_on
 from storage.markets import list_markets, market_id, market_ids
 from storage.products import chosen_products, product_frame
@@ -84,7 +85,7 @@ def read_sales(
     with np.errstate(divide="ignore", invalid="ignore"):
         paid = np.where(units > 0, revenue / units, regular) / scale
     cost = (
-        values_on(conn, costs.c.valid_from, costs.c.cost_minor, product, place, day, chosen) / scale
+        values_on(conn, costs.c.valid_from, COST_MINOR, product, place, day, chosen) / scale
     )
     # `names` is sorted by SKU, so its rows sort as SKUs do, and numbers sort faster than text.
     market_rank = np.argsort(np.argsort(market_names))[market_rows] if market_names else market_rows

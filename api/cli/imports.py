@@ -51,7 +51,7 @@ def import_command(
         ),
     ] = None,
 ) -> None:
-    """Bring in products, sales, stock, costs or markets: all of the file, or nothing of it.
+    """Bring in products, sales, costs, stock, price limits or markets: all of a file, or nothing.
 
     The same file twice leaves the same rows. A bad row refuses the file and is named.
     """

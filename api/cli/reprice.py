@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -59,6 +60,14 @@ def reprice_command(
             "--max-changes spans currencies. Repeatable.",
         ),
     ] = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"],
+            help="Decide as of this time (UTC), from what was known then: for data that end in "
+            "the past.",
+        ),
+    ] = None,
     strategies: Annotated[
         Path | None,
         typer.Option(
@@ -89,8 +98,15 @@ def reprice_command(
             skus=sku,
             progress=progress,
             packs=load_rule_packs(settings.rule_packs),
+            at=None if at is None else at.replace(tzinfo=UTC),
         )
     out.print(run_table(outcome))
+    if stale := outcome.decisions.held_by_limit().get("stale_inputs"):
+        out.print(
+            f"[yellow]note:[/] {stale:,} prices are held because sales or costs are older than "
+            f"{policy.limits.inputs_older_than_days:g} days; bring newer ones in, or decide as of "
+            "the time of the data with --at"
+        )
     out.print(
         f"run {outcome.run_id}: {outcome.decisions.changes:,} of {len(outcome.decisions):,} prices "
         "change; put them live with `pricewright publish`"

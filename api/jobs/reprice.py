@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 from sqlalchemy.engine import Connection, Engine
 
 from api.errors import NothingToPrice
@@ -22,6 +23,7 @@ from storage.decisions import save_run
 from storage.fits import load_fit
 from storage.legal_bounds import stored_legal_bounds
 from storage.offers import competitor_prices
+from storage.price_books import live_edition
 from storage.rule_packs import RulePacks, load_rule_packs
 
 
@@ -53,8 +55,11 @@ def read_known(
     category: str | None = None,
     skus: Collection[str] | None = None,
     packs: RulePacks | None = None,
+    clock: datetime | None = None,
 ) -> KnownNow:
     """Catalogue, newest demand fit, fresh competitor offers and the law's bounds at one moment.
+
+    `clock` is what the clock says now, where the moment is one of the past.
 
     Raises:
         FitNotFound: nothing was ever fitted.
@@ -67,6 +72,7 @@ def read_known(
             "no product has a price in force under these conditions; import products and sales "
             "first, or check --market, --category and --sku"
         )
+    catalogue = _with_the_clock(conn, catalogue, clock or now)
     newest = load_fit(conn)
     return KnownNow(
         catalogue=catalogue,
@@ -75,6 +81,19 @@ def read_known(
         fit_id=newest.fit_id,
         legal=stored_legal_bounds(conn, packs or load_rule_packs(), catalogue, at=now),
     )
+
+
+def _with_the_clock(conn: Connection, catalogue: Catalogue, now: datetime) -> Catalogue:
+    """The catalogue, marked as changed in the future where the newest price book is of the future.
+
+    Prices were read as of `now`. If a book went live later than that, a clock is wrong: the prices
+    read are not those in force, and no price may move by them.
+    """
+    live = live_edition(conn)
+    if live is None or live[1] <= now:
+        return catalogue
+    ahead = np.datetime64(live[1].astimezone(UTC).replace(tzinfo=None), "s")
+    return replace(catalogue, changed_at=np.full(len(catalogue), ahead))
 
 
 def reprice(
@@ -88,6 +107,7 @@ def reprice(
     skus: Collection[str] | None = None,
     progress: Progress = silent,
     packs: RulePacks | None = None,
+    at: datetime | None = None,
 ) -> RepriceOutcome:
     """Decide a price for every (sku, market) that has one, and store the run.
 
@@ -97,13 +117,15 @@ def reprice(
     Args:
         engine: the database.
         policy: limits, objective and price endings.
-        now: time of the decision, UTC.
+        now: when the run is stored, UTC.
         offer_max_age: competitor offers older than this do not count.
         market: this market only.
         category: this category only.
         skus: these products only.
         progress: told after reading, deciding and storing.
         packs: the rules of law; those that are shipped where None.
+        at: decide as of this time, from what was known then; as of `now` where None. For data that
+            end in the past, which would be stale today.
 
     Raises:
         FitNotFound: nothing was ever fitted.
@@ -112,15 +134,17 @@ def reprice(
         InfeasibleLimits: the joint limits exclude each other.
     """
     progress("read", 0, 3)
+    as_of = at or now
     with reading(engine) as conn:
         known = read_known(
             conn,
-            now=now,
+            now=as_of,
             offer_max_age=offer_max_age,
             market=market,
             category=category,
             skus=skus,
             packs=packs,
+            clock=now,
         )
     progress("decide", 1, 3)
     decisions = decide(
@@ -128,7 +152,7 @@ def reprice(
         known.demand,
         known.competitors,
         policy,
-        decided_at=now,
+        decided_at=as_of,
         legal=known.legal,
     )
     progress("store", 2, 3)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
-Kind: TypeAlias = Literal["markets", "products", "sales", "stock", "costs"]
+Kind: TypeAlias = Literal["markets", "products", "sales", "stock", "costs", "price-limits"]
 
 
 class Holds(Enum):
@@ -58,6 +58,7 @@ COLUMNS: Final[dict[Kind, tuple[ImportColumn, ...]]] = {
         ImportColumn("mpn", Holds.TEXT),
         ImportColumn("pack_size", Holds.NUMBER),
         ImportColumn("pack_unit", Holds.TEXT),
+        ImportColumn("kvi", Holds.FLAG, synonyms=("key_value_item",)),
     ),
     "sales": (
         _SKU,
@@ -77,6 +78,11 @@ COLUMNS: Final[dict[Kind, tuple[ImportColumn, ...]]] = {
         _MARKET,
         ImportColumn("units", Holds.NUMBER, required=True, synonyms=("stock",)),
         ImportColumn("counted_at", Holds.DAY, synonyms=("date",)),
+        ImportColumn(
+            "expires_at",
+            Holds.DAY,
+            synonyms=("best_before", "expiry", "expiry_date", "use_by"),
+        ),
     ),
     "costs": (
         _SKU,
@@ -85,11 +91,23 @@ COLUMNS: Final[dict[Kind, tuple[ImportColumn, ...]]] = {
         ImportColumn("cost", Holds.MONEY),
         ImportColumn("price", Holds.MONEY),
         ImportColumn("margin_pct", Holds.NUMBER),
+        ImportColumn("currency", Holds.TEXT),
+        ImportColumn("as_of", Holds.DAY, synonyms=("confirmed_at", "updated_at")),
+    ),
+    "price-limits": (
+        _SKU,
+        ImportColumn("market", Holds.TEXT),
+        ImportColumn("valid_from", Holds.DAY, synonyms=("date",)),
+        ImportColumn("minimum_price", Holds.MONEY, synonyms=("min_price",)),
+        ImportColumn("maximum_price", Holds.MONEY, synonyms=("max_price",)),
+        ImportColumn("rrp", Holds.MONEY, synonyms=("msrp", "recommended_price")),
+        ImportColumn("map", Holds.MONEY, synonyms=("minimum_advertised_price",)),
     ),
 }
 
 ALTERNATIVES: Final[dict[Kind, tuple[tuple[str, ...], ...]]] = {
     "sales": (("revenue",), ("price",)),
     "costs": (("cost",), ("price", "margin_pct")),
+    "price-limits": (("minimum_price",), ("maximum_price",), ("rrp",), ("map",)),
 }
 """Sets of columns of which a file needs at least one whole set."""

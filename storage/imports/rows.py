@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
@@ -22,6 +22,17 @@ from storage.imports.kinds import Kind
 from storage.imports.values import EARLIEST, MAX_MINOR, Checker, to_minor
 
 UNCATEGORISED: Final = "uncategorised"
+
+_NEVER: Final = date(2200, 1, 1)
+"""No goods keep as long as that."""
+
+_LIMITS: Final = {
+    "minimum_price": "minimum_minor",
+    "maximum_price": "maximum_minor",
+    "rrp": "rrp_minor",
+    "map": "map_minor",
+}
+"""Columns of a file of price limits, and of its table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +110,8 @@ def _products(check: Checker, known: KnownKeys, today: date) -> dict[str, pa.Arr
         size = check.numbers("pack_size")
         check.refuse(size <= 0, "pack_size", "must be above zero; leave it blank where unknown")
         columns["pack_size"] = pa.array(size, from_pandas=True)
+    if check.has("kvi"):
+        columns["kvi"] = pa.array(check.flags("kvi"))
     return columns
 
 
@@ -185,25 +198,24 @@ def _stock(check: Checker, known: KnownKeys, today: date) -> dict[str, pa.Array]
     units = check.numbers("units", required=True)
     check.refuse(units < 0, "units", "is negative")
     day = check.days("counted_at") if check.has("counted_at") else _always(check, today)
-    return {
+    columns = {
         "product_id": pa.array(product),
         "market_id": pa.array(market),
         "counted_at": _iso(day),
         "units": pa.array(units, from_pandas=True),
     }
+    if check.has("expires_at"):
+        columns["expires_at"] = _iso(check.days("expires_at", required=False, latest=_NEVER))
+    return columns
 
 
-def _costs(check: Checker, known: KnownKeys, today: date) -> dict[str, pa.Array]:  # noqa: ARG001
+def _costs(check: Checker, known: KnownKeys, today: date) -> dict[str, pa.Array]:
     product = _product_numbers(check, known)
     day = check.days("valid_from") if check.has("valid_from") else _always(check, EARLIEST)
-    if check.has("market"):
-        market, scale = _market_numbers(check, known)
-        copies = 1
-    else:
-        numbers, digits = _all_markets(known)
-        copies = len(numbers)
-        market = np.repeat(numbers, len(check))
-        scale = np.full(len(check), 10.0**digits)
+    market, scale, copies = _markets_meant(check, known, "costs")
+    foreign: StrArray | None = None
+    if check.has("currency"):
+        foreign, scale = _stated_currency(check, known, market[: len(check)], scale)
     name = "cost" if check.has("cost") else "margin_pct"
     if check.has("cost"):
         cost = _money(check, "cost", scale)
@@ -218,12 +230,43 @@ def _costs(check: Checker, known: KnownKeys, today: date) -> dict[str, pa.Array]
     if name == "margin_pct":
         zero = "leaves a cost of zero or less; is it a share and not a percentage of the price?"
     check.refuse(minor <= 0, name, zero)
-    return {
+    columns = {
         "product_id": pa.array(np.tile(product, copies)),
         "market_id": pa.array(market),
         "valid_from": pa.concat_arrays([_iso(day)] * copies),
         "cost_minor": pa.array(np.tile(minor, copies)),
     }
+    if foreign is not None:
+        columns["currency"] = _text(np.tile(foreign, copies))
+    if check.has("as_of"):
+        as_of = _iso(check.days("as_of", required=False, latest=today + timedelta(days=1)))
+        columns["as_of"] = pa.concat_arrays([as_of] * copies)
+    return columns
+
+
+def _price_limits(check: Checker, known: KnownKeys, today: date) -> dict[str, pa.Array]:  # noqa: ARG001
+    product = _product_numbers(check, known)
+    day = check.days("valid_from") if check.has("valid_from") else _always(check, EARLIEST)
+    market, scale, copies = _markets_meant(check, known, "price limits")
+    columns = {
+        "product_id": pa.array(np.tile(product, copies)),
+        "market_id": pa.array(market),
+        "valid_from": pa.concat_arrays([_iso(day)] * copies),
+    }
+    amounts: dict[str, FloatArray] = {}
+    for name, column in _LIMITS.items():
+        if check.has(name):
+            amounts[name] = _money(check, name, scale)
+            small = to_minor(np.nan_to_num(amounts[name], nan=1.0), scale) == 0
+            check.refuse(small, name, "is less than the smallest coin; leave it blank for no limit")
+            columns[column] = pa.concat_arrays([_minor(amounts[name], scale)] * copies)
+    for floor in ("minimum_price", "map"):
+        for cap in ("maximum_price", "rrp"):
+            if floor in amounts and cap in amounts:
+                check.refuse(
+                    amounts[floor] > amounts[cap], floor, f"is above {cap} of the same row"
+                )
+    return columns
 
 
 TARGETS: Final[dict[Kind, Target]] = {
@@ -232,6 +275,9 @@ TARGETS: Final[dict[Kind, Target]] = {
     "sales": Target(tables.sales, ("product_id", "market_id", "period_start"), _sales),
     "stock": Target(tables.stock, ("product_id", "market_id", "counted_at"), _stock),
     "costs": Target(tables.costs, ("product_id", "market_id", "valid_from"), _costs),
+    "price-limits": Target(
+        tables.price_limits, ("product_id", "market_id", "valid_from"), _price_limits
+    ),
 }
 
 
@@ -260,16 +306,43 @@ def _each(of_name: list[int], codes: IntArray) -> IntArray:
     return np.array(of_name or [0], dtype=np.int64)[codes]
 
 
-def _all_markets(known: KnownKeys) -> tuple[IntArray, int]:
-    """Numbers of all markets, and the decimals of their one currency."""
+def _markets_meant(check: Checker, known: KnownKeys, what: str) -> tuple[IntArray, FloatArray, int]:
+    """Market numbers of the rows, minor units of each row (n,), and how often the rows are meant.
+
+    Without a market column the rows hold in every market: numbers (m * n,), all rows of one market
+    after all rows of another.
+    """
+    if check.has("market"):
+        return (*_market_numbers(check, known), 1)
     currencies = sorted(set(known.currencies.values()))
     if len(currencies) != 1:
         have = f"there are markets in {currencies}" if currencies else "there are no markets yet"
         raise LayoutRefused(
-            f"costs without a market column hold in every market, but {have}; "
+            f"{what} without a market column hold in every market, but {have}; "
             "add a column that names the market"
         )
-    return np.array(sorted(known.markets.values()), dtype=np.int64), decimals(currencies[0])
+    numbers = np.array(sorted(known.markets.values()), dtype=np.int64)
+    scale = np.full(len(check), 10.0 ** decimals(currencies[0]))
+    return np.repeat(numbers, len(check)), scale, len(numbers)
+
+
+def _stated_currency(
+    check: Checker, known: KnownKeys, market: IntArray, scale: FloatArray
+) -> tuple[StrArray, FloatArray]:
+    """(n,) currency of each row where it is not its market's, else `""`; and minor units of it."""
+    stated = check.text("currency")
+    digits: dict[str, int] = {"": 0}
+    for name in np.unique(stated[stated != ""]).tolist():
+        try:
+            digits[name] = decimals(name)
+        except UnknownCurrency as problem:
+            check.refuse(stated == name, "currency", f"is refused: {problem}")
+            digits[name] = 0
+    ours = {known.markets[code]: currency for code, currency in known.currencies.items()}
+    own = np.array([ours.get(number, "") for number in market.tolist()], dtype=np.str_)
+    foreign = np.where(stated == own, "", stated)
+    theirs = np.array([10.0 ** digits[name] for name in foreign.tolist()])
+    return foreign, np.where(foreign == "", scale, theirs)
 
 
 def _money(check: Checker, name: str, scale: FloatArray) -> FloatArray:

@@ -33,6 +33,7 @@ _AHEAD: Final[dict[Kind, timedelta]] = {
     "sales": timedelta(days=7),  # a week may be called by its last day
     "stock": timedelta(days=1),  # it is tomorrow already east of Greenwich
     "costs": timedelta(days=366),  # suppliers announce prices
+    "price-limits": timedelta(days=366),
 }
 
 
@@ -86,7 +87,7 @@ def import_file(
 
     Args:
         engine: a migrated database.
-        kind: `markets`, `products`, `sales`, `stock` or `costs`.
+        kind: `markets`, `products`, `sales`, `stock`, `costs` or `price-limits`.
         path: the file; Parquet by its ending `.parquet` or `.pq`, else text.
         mapping: ours to theirs, such as `{"units": "units_oz/64", "date": "day:%d.%m.%Y"}`.
         delimiter: of a text file; a comma where none is given.
@@ -153,7 +154,7 @@ def _open(path: Path, delimiter: str | None, encoding: str | None) -> Iterator[T
 
 
 def _known_keys(conn: Connection, kind: Kind, new_markets: NewMarkets | None) -> KnownKeys:
-    needs_products = kind in {"sales", "stock", "costs"}
+    needs_products = kind not in {"markets", "products"}
     return KnownKeys(
         skus=product_ids(conn) if needs_products else {},
         markets=market_ids(conn),

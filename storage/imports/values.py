@@ -145,8 +145,13 @@ class Checker:
         truth: BoolArray = values == 1.0
         return truth
 
-    def days(self, name: str) -> NDArray[np.datetime64]:
-        """(n,) datetime64[D]."""
+    def days(
+        self, name: str, *, required: bool = True, latest: date | None = None
+    ) -> NDArray[np.datetime64]:
+        """(n,) datetime64[D]; NaT where a date may be left out and is.
+
+        `latest` is the last day that is believed, where it is not that of the whole file.
+        """
         source = self._sources[name]
         column = self._chunk.columns[source.theirs]
         if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
@@ -156,13 +161,15 @@ class Checker:
             texts = self._texts(name)
             blank = np.asarray(pc.is_null(texts))
             values = _parsed_days(texts, source.date_format)
-        self.refuse(blank, name, "is blank")
+        if required:
+            self.refuse(blank, name, "is blank")
         like = source.date_format or "2024-03-31"
         other = "" if source.date_format else "; for another format: --map date=COLUMN:%d/%m/%Y"
-        self.refuse(np.isnat(values), name, f"is not a date like {like}{other}")
+        self.refuse(np.isnat(values) & ~blank, name, f"is not a date like {like}{other}")
         self.refuse(values < np.datetime64(EARLIEST), name, f"lies before {EARLIEST}")
-        late = f"lies after {self._latest}: too far in the future"
-        self.refuse(values > np.datetime64(self._latest), name, late)
+        last = latest or self._latest
+        late = f"lies after {last}: too far in the future"
+        self.refuse(values > np.datetime64(last), name, late)
         return values
 
     def _texts(self, name: str) -> pa.Array:

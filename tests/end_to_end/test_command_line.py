@@ -48,7 +48,7 @@ def test_the_whole_way_by_hand(shop: CommandLine, tmp_path: Path, free_port: int
     told = shop.succeed("fit", "--out", "fit.parquet")
     assert "2 curves" in told
     assert len(pd.read_parquet(tmp_path / "fit.parquet")) == 2
-    told = shop.succeed("reprice")
+    told = shop.succeed("reprice", "--at", "2025-12-01")
     assert "run 1" in told
     shop.succeed("publish", "--note", "first prices")
     told = shop.succeed("explain", "B")
@@ -66,7 +66,7 @@ def test_strategies_of_a_file_lead_the_prices_and_say_so(shop: CommandLine, tmp_
     shop.succeed("fit")
     rules = tmp_path / "strategies.yaml"
     rules.write_text("strategies:\n  - {name: cost plus half, use: cost_plus, markup: 0.5}\n")
-    shop.succeed("reprice", "--strategies", "strategies.yaml")
+    shop.succeed("reprice", "--at", "2025-12-01", "--strategies", "strategies.yaml")
     assert "cost plus half" in shop.succeed("explain", "A")
     assert "cost plus half (no cost) > optimise" in shop.succeed("explain", "B")
     rules.write_text("strategies:\n  - {name: a, use: guess}\n")
