@@ -18,8 +18,8 @@ class MarketAnalysis:
 
     Attributes:
         since, until: first and last day looked at.
-        standings, promotions, endings, stock: one entry a competitor over all categories, then one
-            for each category in which it has an offer for a product of ours.
+        standings, promotions, endings, stock: one entry a competitor over all categories, then, if
+            there are several, one for each category in which it has an offer for a product of ours.
         following: every ordered pair of sellers, we among them, over all categories.
     """
 
@@ -56,7 +56,7 @@ def analyse_market(
     """
     reductions = find_reductions(panel, returns_within=returns_within)
     views: list[tuple[str, str | None]] = [(seller, None) for seller in panel.sellers]
-    for seller in panel.sellers:
+    for seller in panel.sellers if len(set(panel.category.tolist())) > 1 else ():
         offered = panel.category[panel.product[panel.rows(seller)]]
         views += [(seller, category) for category in sorted(set(offered.tolist()))]
     return MarketAnalysis(

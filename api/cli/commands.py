@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "sites": ("sites", "List competitor shops; add one by its address."),
     "crawl": ("crawling", "Collect competitor prices."),
     "reviews": ("reviews", "Decide matches in doubt and prices held back."),
+    "market": ("market", "Show what competitors did over time; analyse a market."),
     "extract": ("extraction", "Read the offers on saved pages."),
     "match": ("matching", "Match a file of offers with a file of products."),
     "fit": ("fitting", "Fit a demand curve with its uncertainty to every product."),

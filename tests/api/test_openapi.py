@@ -111,6 +111,8 @@ def test_every_operation_is_named_described_and_unique(description: Schema) -> N
         "/v1/figure-readings",
         "/v1/decisions/{sku}",
         "/v1/offers/{sku}",
+        "/v1/offer-history/{sku}",
+        "/v1/market-analysis",
         "/v1/observations",
         "/v1/match-reviews",
         "/v1/match-reviews/{review_id}",
@@ -162,6 +164,8 @@ REAL = [
     ("get", "/v1/price-books/{version}", "/v1/price-books/1", None),
     ("get", "/v1/decisions/{sku}", "/v1/decisions/TEA-1?market=online", None),
     ("get", "/v1/offers/{sku}", "/v1/offers/TEA-1?market=online", None),
+    ("get", "/v1/offer-history/{sku}", "/v1/offer-history/TEA-1?market=online", None),
+    ("get", "/v1/market-analysis", "/v1/market-analysis?market=online", None),
     (
         "post",
         "/v1/quotes",
