@@ -83,7 +83,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     chosen = load_settings() if settings is None else settings
     engine = open_engine(chosen.database_url)
-    live = LivePrices(engine, timedelta(seconds=chosen.snapshot_poll_seconds))
+    packs = load_rule_packs(chosen.rule_packs)
+    live = LivePrices(engine, timedelta(seconds=chosen.snapshot_poll_seconds), packs)
     app = FastAPI(
         title="Pricewright",
         description=_DESCRIPTION,
@@ -97,7 +98,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings=chosen,
         engine=engine,
         live=live,
-        packs=load_rule_packs(chosen.rule_packs),
+        packs=packs,
         board=PromotionBoard(engine),
         signing_key=chosen.signing_key or secrets.token_bytes(32),
         till=threading.Lock() if engine.dialect.name == "sqlite" else nullcontext(),

@@ -107,7 +107,12 @@ class TypedCode(msgspec.Struct, frozen=True):
 
 
 class CartDocument(msgspec.Struct, frozen=True):
-    """What a cart comes to."""
+    """What a cart comes to.
+
+    Attributes:
+        notice: text that the market's law wants beside these prices, word for word, where one of
+            them is not the same for everybody; blank where none is needed.
+    """
 
     currency: str
     at: str
@@ -129,6 +134,7 @@ class CartDocument(msgspec.Struct, frozen=True):
     not_applied: list[RefusedPromotion]
     near_misses: list[NearMissDocument]
     runner_up: RunnerUpDocument | None
+    notice: str = ""
 
 
 class QuoteDocument(msgspec.Struct, frozen=True):
@@ -166,6 +172,7 @@ def cart_document(
     shown: Mapping[str, str],
     price_book: int,
     stale: bool,
+    notice: str = "",
 ) -> CartDocument:
     """The wire form of an evaluated cart.
 
@@ -177,6 +184,7 @@ def cart_document(
         shown: what a customer typed, by what stood in the cart for it.
         price_book: number of the book that the prices are from.
         stale: whether a newer book could exist.
+        notice: what the law wants to stand beside the prices.
     """
     wire = _Wire(evaluation.currency)
     prices = {line.id: line.price for line in cart.lines}
@@ -202,6 +210,7 @@ def cart_document(
         ],
         codes=list(typed),
         **wire.explained(explanation),
+        notice=notice,
     )
 
 

@@ -19,6 +19,7 @@ import msgspec
 
 from api.carts import CartRequest, PricedCart, check_request, market_named, priced_cart
 from api.errors import NoPriceBook
+from api.personal_prices import notice_of, personal_prices, tiers_forbidden
 from api.promotion_board import (
     MarketPromotions,
     engine_used,
@@ -37,6 +38,7 @@ from api.quote_documents import (
     utc_text,
 )
 from api.quote_signing import sign
+from pricing.price_book import PUBLIC
 from pricing.promotions.cart import Cart
 from pricing.promotions.codes import fold_code
 from pricing.promotions.evaluate import evaluate
@@ -47,6 +49,7 @@ from storage.cart_facts import cart_facts, market_by_code
 from storage.database import reading, writing
 from storage.errors import LimitReached
 from storage.idempotency import claim_key, keep_answer
+from storage.personal_prices import PersonalPrice, log_personal_prices
 from storage.promotion_codes import find_codes
 from storage.promotion_usage import Take, UsedUp, code_uses, used_up
 from storage.quotes import NewQuote, add_quote
@@ -105,11 +108,13 @@ class Answer:
         books: what it rests on.
         evaluation: what it comes to.
         document: the same on the wire.
+        personal: those of its prices that not everybody pays.
     """
 
     books: Books
     evaluation: Evaluation
     document: CartDocument
+    personal: tuple[PersonalPrice, ...] = ()
 
 
 def evaluate_cart(
@@ -143,6 +148,9 @@ def evaluate_cart(
     if snapshot is None or not len(snapshot.book):
         raise NoPriceBook("no price book is live; run `pricewright publish`")
     market = market_named(request, snapshot.book.markets)
+    pack = serving.personal.get(market)
+    if tiers_forbidden(pack):
+        request = msgspec.structs.replace(request, tier=PUBLIC)
     chosen = promotions or service.board.of(market)
     with reading(service.engine) as conn:
         found = market_by_code(conn, market)
@@ -153,6 +161,13 @@ def evaluate_cart(
         )
     how = mode or service.settings.promotion_modes.get(market, "best")
     evaluation, explanation = _evaluated(books, how, explain=explain)
+    personal = personal_prices(
+        books.priced.cart,
+        evaluation,
+        books.promotions.by_name,
+        pack,
+        {"price_book": snapshot.book.version},
+    )
     applied = {entry.code for entry in evaluation.applied}
     typed = [
         TypedCode(
@@ -169,8 +184,9 @@ def evaluate_cart(
         shown=books.shown,
         price_book=snapshot.book.version,
         stale=serving.stale,
+        notice=notice_of(pack) if personal else "",
     )
-    return Answer(books, evaluation, document)
+    return Answer(books, evaluation, document, personal)
 
 
 def make_quote(
@@ -206,6 +222,7 @@ def make_quote(
                     if known is not None:
                         return msgspec.convert(known, QuoteDocument)
                 add_quote(conn, quote)
+                log_personal_prices(conn, quote.market, answer.personal, quote.quote_id, at=now)
                 if key is not None:
                     keep_answer(conn, "quote", key, quote.document)
         except LimitReached as limit:

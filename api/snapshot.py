@@ -7,7 +7,7 @@ and never waits. When the database is away the last book is served on, marked st
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,15 +15,19 @@ import structlog
 
 from pricing.price_book import PUBLIC
 from storage.database import reading
+from storage.personal_prices import personal_price_packs
 from storage.price_books import live_edition, load_price_book
+from storage.rule_packs import load_rule_packs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection, Engine
 
+    from pricing.law import RulePack
     from pricing.money import Money
     from pricing.price_book import PriceBook
+    from storage.rule_packs import RulePacks
 
 _log = structlog.get_logger(__name__)
 
@@ -72,12 +76,14 @@ class Serving:
         checked_at: when the database last answered, UTC; None before the first time.
         failure: why the last check failed; None when it did not.
         fresh_until: on the monotonic clock, when the last good check wears off.
+        personal: rule packs of the markets whose law says something of personalised prices.
     """
 
     snapshot: Snapshot | None = None
     checked_at: datetime | None = None
     failure: str | None = None
     fresh_until: float = 0.0
+    personal: Mapping[str, RulePack] = field(default_factory=dict)
 
     @property
     def stale(self) -> bool:
@@ -88,14 +94,16 @@ class Serving:
 class LivePrices:
     """Keeps the live price book in memory."""
 
-    def __init__(self, engine: Engine, poll: timedelta) -> None:
+    def __init__(self, engine: Engine, poll: timedelta, packs: RulePacks | None = None) -> None:
         """Nothing is loaded yet; call `refresh`.
 
         Args:
             engine: the database.
             poll: how often `refresh` is going to be called.
+            packs: the rules of law; those that are shipped where None.
         """
         self._engine = engine
+        self._packs = packs or load_rule_packs()
         self._good_for = max(_SILENT_POLLS * poll, _SILENCE).total_seconds()
         self._serving = Serving()
 
@@ -118,6 +126,7 @@ class LivePrices:
         try:
             with reading(self._engine) as conn:
                 snapshot = self._newest(conn, before.snapshot)
+                personal = personal_price_packs(conn, self._packs, datetime.now(UTC))
         except Exception as error:
             self._serving = replace(before, failure=f"{type(error).__name__}: {error}")
             raise
@@ -125,6 +134,7 @@ class LivePrices:
             snapshot=snapshot,
             checked_at=datetime.now(UTC),
             fresh_until=time.monotonic() + self._good_for,
+            personal=personal,
         )
         if snapshot is before.snapshot:
             return False

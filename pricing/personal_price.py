@@ -27,9 +27,14 @@ PUBLIC_INPUTS: Final = frozenset(
         "delivery",
         "payment_method",
         "price_book",
+        "first_order",
+        "lifecycle",
+        "birthday",
     }
 )
-"""What a price may depend on: the offer, and conditions that anybody can read and meet."""
+"""What a price may depend on: the offer, and conditions that anybody can read. The last three are
+those of a published promotion (for new customers, in the week of a birthday). A segment that the
+shop has put a customer into, or a price for one named customer, is no such condition."""
 
 
 def check_personal_price(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 from urllib.parse import parse_qsl
+from zlib import crc32
 
 import msgspec
 
@@ -23,6 +24,7 @@ from api.errors import (
     UnknownResource,
     UnknownSku,
 )
+from api.personal_prices import notice_of, tiers_forbidden
 from api.request_log import request_id_of
 from pricing.money import Money
 from pricing.price_book import PUBLIC
@@ -57,8 +59,13 @@ class MoneyDocument(msgspec.Struct, frozen=True):
         return cls(money.amount, money.currency)
 
 
-class PriceDocument(msgspec.Struct, frozen=True):
-    """One price, the book it is from, and whether a newer book could exist unseen."""
+class PriceDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One price, the book it is from, and whether a newer book could exist unseen.
+
+    Attributes:
+        notice: text that the market's law wants beside a member's price, word for word; left out
+            where none is needed.
+    """
 
     sku: str
     market: str
@@ -67,6 +74,7 @@ class PriceDocument(msgspec.Struct, frozen=True):
     price_book: int
     published_at: str
     stale: bool
+    notice: str = ""
 
 
 class SkuPrice(msgspec.Struct, frozen=True):
@@ -76,8 +84,13 @@ class SkuPrice(msgspec.Struct, frozen=True):
     price: MoneyDocument
 
 
-class BatchDocument(msgspec.Struct, frozen=True):
-    """Prices of several products, in the order asked for, and the SKUs that have none."""
+class BatchDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Prices of several products, in the order asked for, and the SKUs that have none.
+
+    Attributes:
+        notice: text that the market's law wants beside members' prices, word for word; left out
+            where none is needed.
+    """
 
     market: str
     tier: str
@@ -86,6 +99,7 @@ class BatchDocument(msgspec.Struct, frozen=True):
     stale: bool
     prices: list[SkuPrice]
     missing: list[str]
+    notice: str = ""
 
 
 _Sku = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_SKU_LENGTH)]
@@ -145,12 +159,14 @@ class PriceServing:
         serving = self._live.serving
         snapshot = _snapshot(serving)
         market = _market(snapshot, query.get("market"))
+        notice = _notice(serving, market, tier)
         row = snapshot.book.row(sku, market, tier)
         if row < 0:
             _explain_missing(snapshot, sku, market, tier)
         stale = serving.stale
         # The book names every price in it and a URL names one price, so this is a strong validator.
-        etag = f'"{snapshot.etag}{"-stale" if stale else ""}"'.encode()
+        marks = f"{'-stale' if stale else ''}{f'-{crc32(notice.encode()):x}' if notice else ''}"
+        etag = f'"{snapshot.etag}{marks}"'.encode()
         headers = [
             (b"etag", etag),
             (b"cache-control", self._cache_public if tier == PUBLIC else self._cache_private),
@@ -167,6 +183,7 @@ class PriceServing:
                 price_book=snapshot.book.version,
                 published_at=snapshot.published_at,
                 stale=stale,
+                notice=notice,
             )
         )
         headers += _JSON, (b"content-length", str(len(body)).encode())
@@ -179,6 +196,7 @@ class PriceServing:
         market = _market(snapshot, request.market)
         if market not in snapshot.book.markets:
             raise _unknown_market(snapshot, market)
+        notice = _notice(serving, market, request.tier)
         found = snapshot.prices(request.skus, market, request.tier)
         body = _ENCODE(
             BatchDocument(
@@ -195,6 +213,7 @@ class PriceServing:
                 missing=[
                     sku for sku, price in zip(request.skus, found, strict=True) if price is None
                 ],
+                notice=notice,
             )
         )
         length = (b"content-length", str(len(body)).encode())
@@ -285,6 +304,18 @@ def _market(snapshot: Snapshot, named: str | None) -> str:
     raise MarketRequired(
         f"name a market; this price book has {', '.join(markets)}", markets=list(markets)
     )
+
+
+def _notice(serving: Serving, market: str, tier: str) -> str:
+    """The text that the law wants beside a price of this tier.
+
+    Raises:
+        NoPriceForMarket: the law of the market forbids prices for members.
+    """
+    pack = None if tier == PUBLIC else serving.personal.get(market)
+    if tiers_forbidden(pack):
+        raise NoPriceForMarket(f"the law of market {market!r} forbids prices for members")
+    return notice_of(pack)
 
 
 def _explain_missing(snapshot: Snapshot, sku: str, market: str, tier: str) -> NoReturn:
