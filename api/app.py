@@ -19,9 +19,11 @@ from api.alerts.delivery import deliver_due
 from api.dependencies import Service
 from api.docs_page import add_docs_page
 from api.errors import ProblemDocument
+from api.jobs.plan_queue import PlanWorkers
 from api.jobs.promotion_watch import forget_old_keys, sweep_quotes, watch_promotions
 from api.jobs.release import keep_releases
 from api.periodic import Periodic
+from api.plans.wire import plan_schemas
 from api.problem_answers import install_problem_answers
 from api.promotion_board import PromotionBoard
 from api.promotion_schemas import promotion_schemas
@@ -35,6 +37,7 @@ from api.routes import (
     law,
     market_analysis,
     offers,
+    plans,
     price_book_changes,
     price_books,
     problems,
@@ -113,9 +116,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         competitors.router,
         market_analysis.router,
         law.router,
+        law.inputs_router,
         quotes.router,
         promotions.router,
         promotion_codes.router,
+        plans.router,
         health.router,
         problems.router,
     ):
@@ -135,7 +140,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await anyio.to_thread.run_sync(require_migrated, service.engine)
     await anyio.to_thread.run_sync(service.live.refresh)
     await anyio.to_thread.run_sync(service.board.refresh)
-    workers = _background_work(service)
+    planners = PlanWorkers(
+        service.engine, service.settings.database_url, service.settings.plan_processes
+    )
+    workers = [
+        *_background_work(service),
+        Periodic("plans", planners.tick, timedelta(seconds=service.settings.plan_poll_seconds)),
+    ]
     for worker in workers:
         worker.start()
     try:
@@ -144,6 +155,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for worker in workers:
             if not await anyio.to_thread.run_sync(worker.stop, _STOP_WAIT):
                 _log.warning("background work was left unfinished", wait=str(_STOP_WAIT))
+        await anyio.to_thread.run_sync(planners.stop)
         service.engine.dispose()
 
 
@@ -201,5 +213,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas["ProblemDocument"] = problem
         schemas.update(price_schemas())
         schemas.update(promotion_schemas())
+        schemas.update(plan_schemas())
         app.openapi_schema = schema
     return app.openapi_schema

@@ -150,6 +150,7 @@ def check_emergency_price(
         closes=moment_of(found.closes[0]),
         rows=price_rows(history, used, decisive=int(found.basis[0])),
         confirmed=pack.confirmed,
+        article_unverified=rule.article_unverified,
     )
     if cap == NO_CAP:
         return Verdict(

@@ -80,6 +80,8 @@ class PriorPriceRule:
         progressive: a reduction that grows without interruption keeps the prior price that its
             first step had.
         options_article: the provision that the options rest on.
+        article_unverified: the number of an article was not found in a text that could be read
+            when the pack was made; the rule's content was. Every verdict says so.
     """
 
     article: str
@@ -93,6 +95,7 @@ class PriorPriceRule:
     new_goods_days: int = 0
     progressive: bool = False
     options_article: str = ""
+    article_unverified: bool = False
 
     def __post_init__(self) -> None:
         _require(1 <= self.days <= 366, "prior_price.days", "from 1 to 366")
@@ -114,12 +117,14 @@ class PersonalPriceRule:
         source: where to read it.
         tiers: whether prices for members are allowed, need a notice, or are forbidden.
         notice: the text of the notice, word for word; blank where none is needed.
+        article_unverified: as in `PriorPriceRule`.
     """
 
     article: str
     source: str
     tiers: TierRule = TierRule.ALLOWED
     notice: str = ""
+    article_unverified: bool = False
 
     def __post_init__(self) -> None:
         _named(self, "personal_price")
@@ -142,6 +147,7 @@ class EmergencyCapRule:
         lasts_days: how long the cap holds where the declaration names no end.
         new_goods_over_cost: most price of goods without an earlier price, as a share over unit
             cost; None where the rule says nothing.
+        article_unverified: as in `PriorPriceRule`.
     """
 
     article: str
@@ -151,6 +157,7 @@ class EmergencyCapRule:
     days: int = 30
     lasts_days: int = 30
     new_goods_over_cost: float | None = None
+    article_unverified: bool = False
 
     def __post_init__(self) -> None:
         _named(self, "emergency_cap")
@@ -245,6 +252,7 @@ class Evidence:
         closes: its end, UTC.
         rows: the prices in the window, the oldest first.
         confirmed: counsel confirmed the pack.
+        article_unverified: the article's number could not be checked against the text.
     """
 
     jurisdiction: str
@@ -254,6 +262,7 @@ class Evidence:
     closes: datetime | None = None
     rows: tuple[PriceRow, ...] = ()
     confirmed: bool = False
+    article_unverified: bool = False
 
 
 class Finding(StrEnum):

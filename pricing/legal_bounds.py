@@ -210,8 +210,7 @@ def legal_bounds(
             steps_since=some.steps_since,
         )
         lower, upper = bind(some, prior, rule, history, at)
-        article = f"{pack.jurisdiction}: {rule.article}"
-        bounds = _put_repeated(bounds, some.key, lower, upper, article)
+        bounds = _put_repeated(bounds, some.key, lower, upper, _provision(pack, rule))
     return bounds
 
 
@@ -230,9 +229,13 @@ def _emergency(
         named = np.array([name in emergency.categories for name in category.names], dtype=np.bool_)
         covered = named[category.codes] if len(category) else covered
     caps = emergency_caps(applied, emergency, rule, zone, covered=covered, cost=cost)
-    return _bounds(
-        np.full(applied.keys, NO_FLOOR), caps.cap, f"{pack.jurisdiction}: {rule.article}"
-    )
+    return _bounds(np.full(applied.keys, NO_FLOOR), caps.cap, _provision(pack, rule))
+
+
+def _provision(pack: RulePack, rule: PriorPriceRule | EmergencyCapRule) -> str:
+    """The article with its jurisdiction, as a reason names it."""
+    unsure = " (article number not verified)" if rule.article_unverified else ""
+    return f"{pack.jurisdiction}: {rule.article}{unsure}"
 
 
 def _running(

@@ -74,7 +74,13 @@ def check_personal_price(
                 wrong.append(Finding.NOTICE_MISSING)
     evidence = None
     if rule is not None and pack is not None:
-        evidence = Evidence(pack.jurisdiction, rule.article, rule.source, confirmed=pack.confirmed)
+        evidence = Evidence(
+            pack.jurisdiction,
+            rule.article,
+            rule.source,
+            confirmed=pack.confirmed,
+            article_unverified=rule.article_unverified,
+        )
     return Verdict(not wrong, tuple(wrong) or (Finding.LAWFUL,), facts, evidence)
 
 

@@ -358,7 +358,13 @@ def _evidence(
     if rule is None:
         return None
     if prior is None:
-        return Evidence(pack.jurisdiction, rule.article, rule.source, confirmed=pack.confirmed)
+        return Evidence(
+            pack.jurisdiction,
+            rule.article,
+            rule.source,
+            confirmed=pack.confirmed,
+            article_unverified=rule.article_unverified,
+        )
     article = rule.article
     if prior.status[0] not in (PriorStatus.KNOWN, PriorStatus.NONE) and rule.options_article:
         article = f"{article}; {rule.options_article}"
@@ -373,6 +379,7 @@ def _evidence(
         closes=moment_of(prior.closes[0]),
         rows=price_rows(history, used, decisive=int(prior.price[0])),
         confirmed=pack.confirmed,
+        article_unverified=rule.article_unverified,
     )
 
 

@@ -18,7 +18,7 @@ from storage.law_tables import announced_reductions as reductions
 from storage.law_tables import emergencies, market_rules, price_input_log
 from storage.markets import market_id
 from storage.products import product_id
-from storage.tables import markets
+from storage.tables import markets, products
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +235,25 @@ def reduction_in_force(
         .limit(1)
     )
     row = conn.execute(query).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _stored_reduction(row)
+
+
+def open_reductions(
+    conn: Connection, at: datetime, *, limit: int = 1000
+) -> tuple[tuple[str, str, StoredReduction], ...]:
+    """SKU, market and reduction of all that are not over at a time, the first to start first."""
+    query = (
+        sa.select(reductions, products.c.sku, markets.c.code)
+        .join_from(reductions, products)
+        .join(markets, reductions.c.market_id == markets.c.market_id)
+        .where(sa.or_(reductions.c.ends_at.is_(None), reductions.c.ends_at > at))
+        .order_by(reductions.c.starts_at, reductions.c.reduction_id)
+        .limit(limit)
+    )
+    return tuple((row.sku, row.code, _stored_reduction(row)) for row in conn.execute(query))
+
+
+def _stored_reduction(row: sa.Row[Any]) -> StoredReduction:
     return StoredReduction(
         reduction_id=row.reduction_id,
         announced=Announcement(
@@ -303,7 +320,9 @@ def log_price_inputs(
     )
 
 
-def logged_inputs(conn: Connection, sku: str, market: str) -> tuple[dict[str, Any], ...]:
+def logged_inputs(
+    conn: Connection, sku: str, market: str, *, limit: int | None = None
+) -> tuple[dict[str, Any], ...]:
     """What prices of one product were computed from, the newest first.
 
     Raises:
@@ -318,5 +337,6 @@ def logged_inputs(conn: Connection, sku: str, market: str) -> tuple[dict[str, An
             log.c.product_id == product_id(conn, sku), log.c.market_id == market_id(conn, market)
         )
         .order_by(log.c.log_id.desc())
+        .limit(limit)
     )
     return tuple(dict(row._mapping) for row in conn.execute(query))  # noqa: SLF001

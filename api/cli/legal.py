@@ -25,8 +25,11 @@ from storage.errors import UnknownMarket
 from storage.law import (
     declare_emergency,
     end_emergency,
+    end_reduction,
     list_emergencies,
     list_market_rules,
+    logged_inputs,
+    open_reductions,
     record_reduction,
     set_market_rules,
 )
@@ -178,13 +181,53 @@ def end_emergency_command(
     out.print(f"emergency {number} ends")
 
 
+@app.command("end-reduction")
+def end_reduction_command(
+    number: Annotated[int, typer.Argument(help="The announced reduction.")],
+    market: _Market = "online",
+    at: Annotated[str | None, typer.Option(help=f"{_Time} Now if none.")] = None,
+) -> None:
+    """Say when an announced reduction ends; from then on it binds no price."""
+    now = utc_now()
+    with database(load_settings()) as engine, writing(engine) as conn:
+        end = now if at is None else local_time(conn, market, at)
+        end_reduction(conn, number, ends_at=end)
+    out.print(f"reduction {number} ends {end:%Y-%m-%d %H:%M} UTC")
+
+
+@app.command("inputs")
+def inputs_command(
+    sku: Annotated[str, typer.Argument(help="The product.")],
+    market: _Market = "online",
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 20,
+) -> None:
+    """Show what prices that not everybody pays were computed from, and how they were judged."""
+    with database(load_settings()) as engine, reading(engine) as conn:
+        place = _place(list_markets(conn), market)
+        found = logged_inputs(conn, sku, market, limit=limit)
+    table = Table("at (UTC)", "tier", "price", "public", "computed from", "verdict", "quote")
+    for row in found:
+        verdict = row["verdict"]
+        table.add_row(
+            f"{row['at']:%Y-%m-%d %H:%M:%S}",
+            escape(row["tier"]),
+            str(Money(row["price_minor"], place.currency)),
+            str(Money(row["public_minor"], place.currency)),
+            ", ".join(row["inputs"]),
+            ", ".join(verdict["findings"]).replace("_", " "),
+            escape(str(verdict["facts"].get("quote", ""))),
+        )
+    out.print(table)
+
+
 @app.command("list")
 def list_command() -> None:
-    """List the rule packs, the markets under them, and the emergencies on record."""
+    """List the rule packs, the markets under them, emergencies and announced reductions."""
     settings = load_settings()
     packs = load_rule_packs(settings.rule_packs)
     with database(settings) as engine, reading(engine) as conn:
         rules, emergencies = list_market_rules(conn), list_emergencies(conn)
+        reductions = open_reductions(conn, utc_now())
     table = Table("pack", "from", "checked", "rules", "markets", "confirmed by")
     for pack in packs.packs:
         held = [name for name, item in rules.items() if item.jurisdiction == pack.jurisdiction]
@@ -207,6 +250,12 @@ def list_command() -> None:
         out.print(
             f"emergency {stored.emergency_id} in {item.jurisdiction} from {item.declared_at} "
             f"to {item.ends_at or 'the end that the rule sets'}: {escape(stored.note)}"
+        )
+    for sku, market, reduction in reductions:
+        told = reduction.announced
+        out.print(
+            f"reduction {reduction.reduction_id} of {escape(sku)} in {escape(market)} from "
+            f"{told.starts} to {reduction.ends_at or 'the end that somebody sets'}"
         )
 
 
@@ -247,7 +296,8 @@ def _print_verdict(verdict: Verdict, place: Market) -> None:
 
 def _print_evidence(evidence: Evidence, place: Market) -> None:
     zone = ZoneInfo(place.time_zone)
-    out.print(f"  {escape(evidence.article)}")
+    unverified = " (article number not verified)" if evidence.article_unverified else ""
+    out.print(f"  {escape(evidence.article)}{unverified}")
     out.print(f"  {escape(evidence.source)}")
     if evidence.opens is None or evidence.closes is None:
         return

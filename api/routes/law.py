@@ -1,7 +1,8 @@
 """The price that a reduction is measured from, and what the law says of it."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, Field
@@ -24,6 +25,8 @@ from pricing.errors import InvalidRulePack
 from pricing.law import Evidence, Verdict
 from pricing.money import Money
 from storage import errors as stored
+from storage.law import logged_inputs
+from storage.markets import list_markets
 
 router = APIRouter(prefix="/v1/reference-prices", tags=["law"])
 
@@ -45,6 +48,9 @@ class EvidenceDocument(Document):
     article: str
     source: str = Field(description="Where to read the article")
     confirmed: bool = Field(description="Counsel confirmed the rule pack")
+    article_unverified: bool = Field(
+        description="The article's number could not be checked against the text"
+    )
     opens: UtcTime | None = Field(description="Start of the window")
     closes: UtcTime | None = Field(description="Its end; not part of it")
     rows: list[PriceRowDocument]
@@ -57,6 +63,7 @@ class EvidenceDocument(Document):
             article=evidence.article,
             source=evidence.source,
             confirmed=evidence.confirmed,
+            article_unverified=evidence.article_unverified,
             opens=evidence.opens,
             closes=evidence.closes,
             rows=[
@@ -175,3 +182,82 @@ def read_reference_price(
     except InvalidRulePack as error:
         raise NoRulesForMarket(str(error)) from None
     return ReferencePriceDocument.of(found, found.currency)
+
+
+inputs_router = APIRouter(prefix="/v1/price-inputs", tags=["law"])
+
+
+class PriceInputsDocument(Document):
+    """One price that not everybody pays, what it was computed from, and how it was judged."""
+
+    at: UtcTime
+    tier: str
+    price: Amount
+    public_price: Amount
+    inputs: list[str] = Field(description="Names of all that the price was computed from")
+    lawful: bool
+    findings: list[str]
+    quote: str | None
+    promotions: list[str] = Field(description="That lowered it")
+    article: str | None
+    confirmed: bool = Field(description="Counsel confirmed the rule pack")
+
+
+class PriceInputsLogDocument(Document):
+    """The newest entries of the log, the newest first."""
+
+    sku: str
+    market: str
+    prices: list[PriceInputsDocument]
+
+
+@inputs_router.get(
+    "/{sku:path}",
+    operation_id="read_price_inputs",
+    summary="What prices that not everybody pays were computed from",
+    responses=problem_responses(
+        UnknownSku,
+        NoPriceForMarket,
+        MarketRequired,
+        InvalidRequest,
+        DatabaseAway,
+        UnexpectedFailure,
+    ),
+)
+def read_price_inputs(
+    conn: Reading,
+    sku: SkuInPath,
+    market: Annotated[str | None, Query(description="Needed where there are several")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> PriceInputsLogDocument:
+    """Each quoted price of a member tier, or of a promotion that knows something of the customer.
+
+    A price at `/v1/prices` is a function of SKU, market, tier and price book, and of nothing else.
+    """
+    code = market_of(conn, market)
+    currency = next(place.currency for place in list_markets(conn) if place.code == code)
+    try:
+        found = logged_inputs(conn, sku, code, limit=limit)
+    except stored.UnknownProduct as error:
+        raise UnknownSku(str(error)) from None
+    return PriceInputsLogDocument(
+        sku=sku, market=code, prices=[_inputs_document(row, currency) for row in found]
+    )
+
+
+def _inputs_document(row: Mapping[str, Any], currency: str) -> PriceInputsDocument:
+    verdict = row["verdict"]
+    evidence = verdict.get("evidence") or {}
+    return PriceInputsDocument(
+        at=row["at"],
+        tier=row["tier"],
+        price=Amount.of(Money(row["price_minor"], currency)),
+        public_price=Amount.of(Money(row["public_minor"], currency)),
+        inputs=row["inputs"],
+        lawful=verdict["lawful"],
+        findings=verdict["findings"],
+        quote=verdict["facts"].get("quote"),
+        promotions=verdict["facts"].get("promotions", []),
+        article=evidence.get("article"),
+        confirmed=evidence.get("confirmed", False),
+    )
