@@ -230,6 +230,18 @@ fit_curves: Final = sa.Table(
     **_BY_KEY,
 )
 
+# What the price of one product does to the units of another; zero where a pair has no row.
+fit_cross_effects: Final = sa.Table(
+    "fit_cross_effects",
+    metadata,
+    Column("fit_id", Key, ForeignKey("fits.fit_id"), primary_key=True),
+    _product(),
+    Column("other_id", Key, ForeignKey("products.product_id"), primary_key=True),
+    Column("elasticity", Double, nullable=False),
+    Column("std_error", Double, nullable=False),
+    **_BY_KEY,
+)
+
 decision_runs: Final = sa.Table(
     "decision_runs",
     metadata,
