@@ -39,12 +39,12 @@ class Effort:
     """How hard to look before settling for an answer that is not proven.
 
     Attributes:
-        steps: transitions looked at, over the whole cart; about 1,000 take a millisecond.
+        steps: transitions looked at, over the whole cart; about 700 take a millisecond.
         states: joint states up to which the item lane is searched exactly at once.
         width: of those, how many are kept at a time.
     """
 
-    steps: int = 4_000
+    steps: int = 3_200
     states: int = 100
     width: int = 2_000
 
@@ -72,6 +72,8 @@ class _Search:
         )
         self._at_par: dict[tuple[int, int], ItemBest | None] = {}
         self._losses: dict[tuple[int, int], Losses | None] = {}
+        self._look = 0
+        self._least_work: dict[tuple[int, int], int] = {}
         # By identity of the claims, which each result keeps alive.
         self._laid: dict[int, ItemResult] = {}
 
@@ -88,6 +90,8 @@ class _Search:
     def _claims_by(self, weighing: Weighing, key: tuple[int, int]) -> ItemBest | None:
         plan = lay_out(self.problem, *key, weighing, every=False)
         self._pay_for_plan(plan)
+        # A plan of everything that units can do is wider still.
+        self._least_work[key] = self._work(plan)
         if plan.alone and plan.states > self.effort.states:
             return self._wide(plan, key)
         width = min(self.effort.width, max(8, self.steps_left // _size(plan, self.problem)))
@@ -111,8 +115,10 @@ class _Search:
                 if found is not None and not plan.whole:
                     found.bound = float("inf")
                 return found
-        relaxed = Relaxation(self.problem, plan, 3 * part)
+        left = max(0, self.steps_left)
+        relaxed = Relaxation(self.problem, plan, left - left // 8)
         self.steps_left -= relaxed.steps
+        self._look = max(self._look, relaxed.steps)
         bound = relaxed.bound if plan.whole else float("inf")
         return ItemBest(relaxed.gain, bound, relaxed.claims, relaxed.steps)
 
@@ -120,21 +126,49 @@ class _Search:
         """Laying out is work too; unpaid, many small combinations would never end."""
         self.steps_left -= 4 * sum(len(stage.options) for stage in plan.stages)
 
+    @property
+    def too_late_for_another_look(self) -> bool:
+        """True if a wide item lane could only be looked at hastily, which shows little."""
+        return self._look > 2 * self.steps_left
+
     def consider(self, claims: dict[int, Claim], combo: Combo) -> None:
         """Settle claims with a combination."""
-        items = self._laid.get(id(claims))
-        if items is None:
-            items = self._laid[id(claims)] = lay_items(self.problem, claims)
+        items = self._laid_out(claims)
         if items.applied & combo.clash or combo.requires & self.offered & ~items.applied:
             return
         self.keep(settle(self.problem, items, combo.chosen))
 
+    def _laid_out(self, claims: dict[int, Claim]) -> ItemResult:
+        items = self._laid.get(id(claims))
+        if items is None:
+            items = self._laid[id(claims)] = lay_items(self.problem, claims)
+        return items
+
+    def try_as_by_priority(self, claims: dict[int, Claim]) -> None:
+        """Claims with the later promotions that priority mode would take.
+
+        A good total early on, so that few combinations are worth a look.
+        """
+        first = self.best
+        chosen = [
+            later
+            for later in self.problem.later
+            if later.index in first.shares or later.index in first.shipping_off
+        ]
+        items = self._laid_out(claims)
+        members = sum(1 << later.index for later in chosen)
+        rules = self.problem.rules
+        if all(not rules[later.index].clash & (members | items.applied) for later in chosen):
+            self.keep(settle(self.problem, items, chosen))
+
     def try_all(self, claims: dict[int, Claim], ranked: list[Ranked]) -> None:
         """The same claims with many combinations; whole-cart totals need no shares."""
-        items = lay_items(self.problem, claims)
+        items = self._laid_out(claims)
         left = _MOST_TRIED
         best: tuple[int, Combo] | None = None
-        for _, _, combo, till in ranked:
+        for bound, _, combo, till in ranked:
+            if bound >= (self.best.total if best is None else best[0]):
+                break
             if items.applied & combo.clash or combo.requires & self.offered & ~items.applied:
                 continue
             if till is not None:
@@ -251,13 +285,19 @@ class _Search:
 
     def _full_plan(self, key: tuple[int, int], weighing: Weighing) -> Plan:
         """All that units can do; refused at once if there is no hope to look through it."""
+        if self._least_work.get(key, 0) > 4 * self.steps_left:
+            raise StepsSpent
         plan = lay_out(self.problem, *key, weighing, every=True)
         self._pay_for_plan(plan)
         if not plan.whole:
             self.proven = False
-        if min(plan.states, 32) * _size(plan, self.problem) > 4 * self.steps_left:
+        if self._work(plan) > 4 * self.steps_left:
             raise StepsSpent
         return plan
+
+    def _work(self, plan: Plan) -> int:
+        """Transitions that it takes at least to look through a plan."""
+        return min(plan.states, 32) * _size(plan, self.problem)
 
 
 def settle_best(problem: Problem, effort: Effort) -> tuple[Settlement, bool]:
@@ -273,6 +313,8 @@ def settle_best(problem: Problem, effort: Effort) -> tuple[Settlement, bool]:
     found, whole = combos(problem, most_saved)
     if not whole:
         state.proven = False
+    if item_best is not None:
+        state.try_as_by_priority(item_best.claims)
     ranked = _ranked(problem, found, subtotal - most_saved, state.best.total)
     wide = item_best is not None and item_best.bound > item_best.gain + _AFLOAT
     if item_best is not None and (wide or len(ranked) > _MOST_TRIED):
@@ -281,7 +323,7 @@ def settle_best(problem: Problem, effort: Effort) -> tuple[Settlement, bool]:
     for bound, _, combo, till in ranked:
         if bound >= state.best.total:
             break
-        if wide or state.steps_left <= 0:
+        if wide or state.steps_left <= 0 or (till is None and state.too_late_for_another_look):
             state.proven = False
             break
         if till is not None:
@@ -298,7 +340,20 @@ def _ranked(problem: Problem, found: list[Combo], least_left: int, best: int) ->
     """Combinations that may be cheaper than `best`, with a first bound, lowest first."""
     ranked: list[Ranked] = []
     charge = problem.view.cart.shipping
+    most_off: dict[int, int] = {}
     for place, combo in enumerate(found):
+        off = 0
+        for variant in combo.shipping:
+            off += variant.amount
+        bound = least_left + charge - min(charge, off)
+        for variant in (*combo.order, *combo.coupon):
+            less = most_off.get(id(variant))
+            if less is None:
+                # `found` keeps the steps alive, so that their identity is theirs alone.
+                less = most_off[id(variant)] = variant.off(variant.scope_total)
+            bound -= less
+        if bound >= best:
+            continue
         till = None
         if combo.whole:
             till = WholeCartTill(problem, combo)
@@ -306,10 +361,6 @@ def _ranked(problem: Problem, found: list[Combo], least_left: int, best: int) ->
             if lowest is None:
                 continue
             bound = lowest
-        else:
-            less = sum(v.off(v.scope_total) for v in (*combo.order, *combo.coupon))
-            off = min(charge, sum(v.off(0) for v in combo.shipping))
-            bound = least_left - less + charge - off
         if bound < best:
             ranked.append((bound, place, combo, till))
     ranked.sort(key=lambda entry: entry[:2])

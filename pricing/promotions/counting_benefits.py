@@ -245,7 +245,7 @@ class PartsBenefit:
         )
         for part in order:
             scope, need = self.parts[part]
-            lines = sorted(view.scope_lines(scope), key=lambda line: (-view.price[line], line))
+            lines = sorted(view.scope_lines(scope), key=view.dear_rank.__getitem__)
             units = [
                 unit
                 for line in lines

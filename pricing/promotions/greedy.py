@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pricing.promotions.item_benefits import Claim
 from pricing.promotions.item_lane import lay_items
-from pricing.promotions.later_lanes import Settlement, settle
+from pricing.promotions.later_lanes import (
+    Settlement,
+    lines_of,
+    settle,
+    shipping_less,
+    spend_off,
+)
+from pricing.promotions.order_benefits import ShippingBenefit
 from pricing.promotions.problem import Later, Problem
 from pricing.promotions.rules import COUPON, ORDER, SHIPPING
 
@@ -21,8 +28,11 @@ def settle_by_priority(problem: Problem) -> Settlement:
     chosen: list[Later] = []
     settlement = settle(problem, items, chosen)
     for lane in (ORDER, COUPON, SHIPPING):
+        entry = settlement.goods
         for later in problem.later:
             if later.lane != lane or rules[later.index].clash & settlement.applied:
+                continue
+            if not _takes_something_off(problem, later, settlement, entry):
                 continue
             tried = settle(problem, items, [*chosen, later])
             if tried.total < settlement.total:
@@ -32,23 +42,32 @@ def settle_by_priority(problem: Problem) -> Settlement:
     return settlement
 
 
+def _takes_something_off(
+    problem: Problem, later: Later, settlement: Settlement, entry: list[int]
+) -> bool:
+    """False if a promotion surely takes nothing off; `entry` is what its lane began with."""
+    if isinstance(later.benefit, ShippingBenefit):
+        goods, charge = settlement.goods, settlement.shipping
+        return shipping_less(problem, later, later.benefit, goods, charge) > 0
+    return spend_off(problem, later, lines_of(later, settlement.items), entry) > 0
+
+
 def _claims_in_turn(problem: Problem) -> dict[int, Claim]:
     """Item promotions in canonical order, each with its best claim on what is free for it."""
     claims: dict[int, Claim] = {}
     taken = 0
+    takers = [0] * len(problem.view.unit_price)
     for index, offer in problem.offers.items():
         rule = problem.rules[index]
         if rule.clash & taken:
             continue
-        free = [True] * len(problem.view.unit_price)
-        for other, claim in claims.items():
-            if not rule.shares >> other & 1:
-                for unit, _ in claim:
-                    free[unit] = False
-        claim = offer.worth.greedy(problem.view, offer, free)
+        barred = ~rule.shares
+        claim = offer.worth.greedy(problem.view, offer, [not own & barred for own in takers])
         if any(offer.worth.discounts(problem.view, claim)):
             claims[index] = claim
             taken |= 1 << index
+            for unit, _ in claim:
+                takers[unit] |= 1 << index
             if rule.source.stop:
                 break
     return claims

@@ -180,5 +180,5 @@ def no_floors(view: CartView, lines: Sequence[int]) -> bool:
 
 def dear_first(view: CartView, offer: Offer, free: Sequence[bool]) -> list[int]:
     """Free units that may join, dear ones first."""
-    lines = sorted(offer.gains, key=lambda line: (-view.price[line], line))
+    lines = sorted(offer.gains, key=view.dear_rank.__getitem__)
     return [unit for line in lines for unit in view.units_of(line) if free[unit]]

@@ -2,24 +2,29 @@
 
 Lagrangian relaxation: that a unit joins one promotion only is lifted, and joining costs a price
 instead. Then every counting promotion makes its best claim by itself, and the prices of all units
-with the values of all claims bound what can be saved. Prices rise where claims overlap. Good claims
-are picked promotion by promotion. Where bound and claims differ by little, a joint search closes
-the gap: a state is dropped once it has lost more against the bound than the claims have.
+with the values of all claims bound what can be saved. Prices rise where claims overlap and fall
+where nobody claims (subgradient steps, Polyak 1969, halved when the bound does not come down; the
+least bound found counts). Good claims are picked promotion by promotion. Then a joint search
+closes the gap: a state is dropped once it has lost more against the bound than the claims have.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, inf
 
-from pricing.promotions.gap_search import Turn, least_loss
+from pricing.promotions.claim_shapes import Finder, Picks, Row, finder, look_ahead
+from pricing.promotions.gap_search import Around, Turn, least_loss
 from pricing.promotions.item_benefits import Claim
 from pricing.promotions.item_options import Number, Option, Plan, Step
 from pricing.promotions.item_search import to_claims
-from pricing.promotions.machines import NEVER
 from pricing.promotions.problem import Problem
 
-_ROUNDS = 6
+_ROUNDS = 32
+_PICK_EVERY = 10
+_FIRST_STEP = 1.5
+_PATIENCE = 2
 _AFLOAT = 1e-6
 _NO_OPTION = Option(0, 0, 0, (), ())
 
@@ -29,53 +34,21 @@ class Player:
     """A counting promotion by itself.
 
     Attributes:
-        units: its lines unit by unit, in the order of the plan, each with its moves.
+        lines: that may join.
+        units: of these lines in the order of the plan, each with its moves.
         final: weighed final gain per digit.
-        ahead: per unit and digit, the most that it can still gain at the present prices; one
-            entry more than digits, `NEVER`, for the move that does not exist.
+        finder: of its best claim.
+        value, picks: that claim at the present prices.
     """
 
     index: int
     base: int
-    units: list[tuple[int, list[tuple[Step, Option]]]]
+    lines: frozenset[int]
+    units: list[Row]
     final: list[Number]
-    ahead: list[list[Number]]
-
-    def look_ahead(self, prices: dict[int, Number]) -> Number:
-        """The value of the best claim when joining costs a price; fills `ahead`."""
-        after: list[Number] = [*self.final, NEVER]
-        ahead = [after]
-        for line, moves in reversed(self.units):
-            price = prices[line]
-            best = after
-            for step, _ in moves:
-                best = [
-                    stay if stay >= (join := gain - price + after[there]) else join
-                    for stay, there, gain in zip(best, step.follows, step.gains, strict=False)
-                ]
-                best.append(NEVER)
-            ahead.append(best)
-            after = best
-        ahead.reverse()
-        self.ahead = ahead
-        return max(0, after[0])
-
-    def picks(self, prices: dict[int, Number]) -> list[tuple[int, Option]]:
-        """(line, option) of each unit in the claim that `look_ahead` found."""
-        digit = 0
-        found = []
-        for place, (line, moves) in enumerate(self.units):
-            here, after = self.ahead[place][digit], self.ahead[place + 1]
-            if here <= after[digit]:
-                continue
-            price = prices[line]
-            for step, option in moves:
-                there = step.follows[digit]
-                if there >= 0 and step.gains[digit] - price + after[there] >= here:
-                    found.append((line, option))
-                    digit = there
-                    break
-        return found
+    finder: Finder
+    value: Number = 0
+    picks: Sequence[tuple[int, Option]] = ()
 
 
 class Relaxation:
@@ -94,7 +67,7 @@ class Relaxation:
         Args:
             problem: the cart.
             plan: laid out without `every`.
-            steps: transitions that may be looked at to close the gap.
+            steps: transitions that may be looked at.
         """
         self.problem = problem
         self.plan = plan
@@ -102,118 +75,151 @@ class Relaxation:
         self.bound: Number = inf
         self.gain: Number = -1
         self.claims: dict[int, Claim] = {}
-        self._quantity = {s.line: problem.view.quantity[s.line] for s in plan.stages}
-        self._soft: dict[int, Number] = {}
+        self._lines = [stage.line for stage in plan.stages]
+        lines = len(problem.view.lines)
+        self._quantity = [0] * lines
+        self._soft: list[Number] = [0] * lines
         for stage in plan.stages:
+            self._quantity[stage.line] = problem.view.quantity[stage.line]
             self._soft[stage.line] = max((o.gain for o in stage.options if not o.steps), default=0)
+        self._idle = plan.settled_gain + sum(
+            [self._soft[line] * self._quantity[line] for line in self._lines]
+        )
         self._players = self._gather()
-        self._prices = dict(self._soft)
-        self._values: list[Number] = []
-        self._find_prices()
+        self._prices = self._soft
+        self._find_prices(steps)
         if self.gain < self.bound - _AFLOAT:
-            self._close(steps)
+            self._close(steps - self.steps)
 
     def _gather(self) -> list[Player]:
+        """The counting promotions of the plan that are worth something without competition."""
         finals = {base: final for stage in self.plan.stages for base, _, final in stage.closing}
-        players: dict[int, Player] = {}
+        units: dict[int, list[Row]] = {}
         for stage in self.plan.stages:
             moves: dict[int, list[tuple[Step, Option]]] = {}
             for option in stage.options:
                 for step in option.steps:
                     moves.setdefault(step.base, []).append((step, option))
             for base, own in moves.items():
-                player = players.get(base)
-                if player is None:
-                    index = own[0][1].parts[0][0]
-                    player = Player(index, base, [], list(finals[base]), [])
-                    players[base] = player
-                player.units += [(stage.line, own)] * self._quantity[stage.line]
-        return sorted(players.values(), key=lambda player: player.index)
+                units.setdefault(base, []).extend([(stage.line, own)] * self._quantity[stage.line])
+        players = []
+        for base, rows in units.items():
+            index = rows[0][1][0][1].parts[0][0]
+            machine = self.problem.offers[index].machine
+            shape = None if machine is None else machine.shape
+            final = list(finals[base])
+            lines = frozenset([line for line, _ in rows])
+            player = Player(index, base, lines, rows, final, finder(shape, rows, final))
+            self.steps += len(rows)
+            # Prices only rise from here: what is worth nothing now is worth nothing at all.
+            if self._ask(player, self._soft):
+                players.append(player)
+        return sorted(players, key=lambda player: player.index)
 
-    def _find_prices(self) -> None:
+    def _ask(self, player: Player, prices: Sequence[Number]) -> bool:
+        """The best claim of a player at some prices; False if it has none."""
+        player.value, player.picks = player.finder.best(prices, None)
+        self.steps += len(player.units) // 2 + 2
+        return player.value > 0
+
+    def _find_prices(self, steps: int) -> None:
         """Raise prices where claims overlap, lower them where nobody claims."""
-        self._values = [player.look_ahead(self._prices) for player in self._players]
-        # Prices only rise: what is worth nothing at the lowest is worth nothing at all.
-        self._players = [p for p, v in zip(self._players, self._values, strict=True) if v > 0]
-        self._values = [value for value in self._values if value > 0]
-        best_prices = self._prices
-        stale = 0
+        prices = least = self._prices
+        size, stale = _FIRST_STEP, 0
+        players = self._players
         for turn in range(_ROUNDS):
-            bound = self.plan.settled_gain + sum(self._values)
-            bound += sum(self._prices[line] * q for line, q in self._quantity.items())
-            stale += 1
+            bound = self.plan.settled_gain + sum([player.value for player in players])
+            bound += sum([prices[line] * self._quantity[line] for line in self._lines])
             if bound < self.bound:
-                self.bound, best_prices, stale = bound, dict(self._prices), 0
-            if turn == 0:
-                self._pick_claims()
-            if self.gain >= self.bound - _AFLOAT:
-                return
-            if stale > 2 or self.bound - self.gain < 0.01 * self.gain:
+                self.bound, least, stale = bound, prices, 0
+            else:
+                stale += 1
+                if stale >= _PATIENCE:
+                    size, stale = size / 2, 0
+            if turn % _PICK_EVERY == 0:
+                self._pick_claims(prices)
+            over = self._overlaps(prices)
+            if self.gain >= self.bound - _AFLOAT or not over or self.steps > steps // 2:
                 break
-            over = self._overlaps()
-            if not over:
-                break
-            step = (bound - self.gain) / sum(count * count for count in over.values())
+            step = size * (bound - self.gain) / sum([count * count for count in over.values()])
+            prices = prices.copy()
             for line, count in over.items():
-                price = self._prices[line] + step * count
                 # Sixteenths add up without rounding.
-                self._prices[line] = max(self._soft[line], floor(price * 16) / 16)
-            for place, player in enumerate(self._players):
-                if any(line in over for line, _ in player.units):
-                    self._values[place] = player.look_ahead(self._prices)
-        self._prices = best_prices
-        self._values = [player.look_ahead(self._prices) for player in self._players]
-        self._pick_claims()
+                price = floor((prices[line] + step * count) * 16) / 16
+                prices[line] = max(self._soft[line], price)
+            for player in players:
+                if not player.lines.isdisjoint(over):
+                    self._ask(player, prices)
+        if prices is not least:
+            for player in players:
+                self._ask(player, least)
+        self._prices = least
+        self._pick_claims(least)
 
-    def _overlaps(self) -> dict[int, int]:
+    def _overlaps(self, prices: Sequence[Number]) -> dict[int, int]:
         """Per line, units claimed beyond those there are; below zero where the price may fall."""
-        taken = dict.fromkeys(self._quantity, 0)
+        taken = [0] * len(self._quantity)
         for player in self._players:
-            for line, _ in player.picks(self._prices):
+            for line, _ in player.picks:
                 taken[line] += 1
-            self.steps += 2 * len(player.units)
         over = {}
-        for line, count in taken.items():
-            more = count - self._quantity[line]
-            if more > 0 or (more < 0 and self._prices[line] > self._soft[line]):
+        for line in self._lines:
+            more = taken[line] - self._quantity[line]
+            if more > 0 or (more < 0 and prices[line] > self._soft[line]):
                 over[line] = more
         return over
 
-    def _pick_claims(self) -> None:
-        """Claims that do not overlap: promotions one by one, the most valuable first."""
-        left = dict(self._quantity)
+    def _pick_claims(self, prices: Sequence[Number]) -> None:
+        """Claims that do not overlap, the most valuable first: anew, and as they are if they fit.
+
+        Args:
+            prices: at which the players were asked.
+        """
+        by_value = sorted(self._players, key=lambda p: (-p.value, p.index))
+        self._pick(by_value, self._quantity.copy(), 0, [], self._idle)
+        left = self._quantity.copy()
         marks = 0
-        joined: list[tuple[int, Option]] = []
-        by_value = sorted(
-            range(len(self._players)), key=lambda i: (-self._values[i], self._players[i].index)
-        )
-        for place in by_value:
-            if self._values[place] <= _AFLOAT:
-                break
-            player = self._players[place]
+        joined: Picks = []
+        gain = self._idle
+        others = []
+        for player in by_value:
+            own = player.units[0][1][0][1]
+            if player.value <= _AFLOAT or marks & own.barred or not _fits(player.picks, left):
+                others.append(player)
+                continue
+            marks |= own.marks
+            gain += player.value
+            joined += player.picks
+            for line, _ in player.picks:
+                gain += prices[line] - self._soft[line]
+                left[line] -= 1
+        if joined:
+            self._pick(others, left, marks, joined, gain)
+
+    def _pick(
+        self, players: list[Player], left: list[int], marks: int, joined: Picks, gain: Number
+    ) -> None:
+        """Let players claim what is left, one by one, and keep the claims if they are better."""
+        for player in players:
             own = player.units[0][1][0][1]
             if marks & own.barred:
                 continue
-            room = dict(left)
-            units = []
-            for line, moves in player.units:
-                if room[line] > 0:
-                    room[line] -= 1
-                    units.append((line, moves))
-            alone = Player(player.index, player.base, units, player.final, [])
-            if alone.look_ahead(self._soft) > _AFLOAT:
+            worth, picks = player.finder.best(self._soft, left)
+            self.steps += len(player.units) // 2 + 2
+            if worth > _AFLOAT:
                 marks |= own.marks
-                picks = alone.picks(self._soft)
+                gain += worth
                 joined += picks
                 for line, _ in picks:
                     left[line] -= 1
-            self.steps += 2 * len(units)
-        self._keep(joined, left, marks)
+        # What is barred can only make it less.
+        if gain > self.gain:
+            self._keep(joined, left, marks)
 
-    def _keep(self, joined: list[tuple[int, Option]], left: dict[int, int], marks: int) -> None:
+    def _keep(self, joined: Picks, left: list[int], marks: int) -> None:
         """Fill up with what counts nothing; keep the claims if they are the best so far."""
         view = self.problem.view
-        fresh = {line: iter(view.units_of(line)) for line in self._quantity}
+        fresh = {line: iter(view.units_of(line)) for line in self._lines}
         taken = [(next(fresh[line]), option) for line, option in joined]
         for stage in self.plan.stages:
             if not left[stage.line]:
@@ -243,8 +249,14 @@ class Relaxation:
 
     def _close(self, steps: int) -> None:
         """Search jointly; where the steps run out, the bound has come down at least."""
+        spent = self.steps
         turns = self._turns()
-        found = least_loss(turns, self.bound - self.gain + _AFLOAT, steps)
+        steps -= self.steps - spent
+        gap = self.bound - self.gain + _AFLOAT
+        if isinstance(self.gain, int):
+            # Whole minor units: to be better is to be better by one.
+            gap -= 1
+        found = least_loss(turns, gap, steps)
         self.steps += found.steps
         self.bound = self.gain if found.loss is None else self.bound - found.loss
         if found.options is None:
@@ -265,23 +277,34 @@ class Relaxation:
         """What the joint search needs to know of each unit."""
         alive = {player.base for player in self._players}
         by_line: dict[int, list[Player]] = {}
+        ahead = {}
         for player in self._players:
-            for line in {line for line, _ in player.units}:
+            for line in player.lines:
                 by_line.setdefault(line, []).append(player)
+            ahead[player.base] = look_ahead(player.units, player.final, self._prices)
+            self.steps += len(player.units) * (1 + len(player.final) // 6)
         place = {player.base: 0 for player in self._players}
         turns = []
         for stage in self.plan.stages:
             own = by_line.get(stage.line, [])
             options = tuple(o for o in stage.options if all(s.base in alive for s in o.steps))
-            for unit in self.problem.view.units_of(stage.line):
-                around = [
-                    (p.base, len(p.final), p.ahead[place[p.base]], p.ahead[place[p.base] + 1])
-                    for p in own
-                ]
-                turns.append(Turn(unit, options, around, self._prices[stage.line], ()))
+            closing = tuple((base, size) for base, size, _ in stage.closing if base in alive)
+            units = self.problem.view.units_of(stage.line)
+            for unit in units:
+                around: list[Around] = []
                 for player in own:
-                    place[player.base] += 1
-            turns[-1].closing = tuple(
-                (base, size) for base, size, _ in stage.closing if base in alive
-            )
+                    base = player.base
+                    rows, at = ahead[base], place[base]
+                    around.append((base, len(player.final), rows[at], rows[at + 1]))
+                    place[base] = at + 1
+                last = closing if unit == units[-1] else ()
+                turns.append(Turn(unit, options, around, self._prices[stage.line], last))
         return turns
+
+
+def _fits(picks: Sequence[tuple[int, Option]], left: Sequence[int]) -> bool:
+    """True if of each line so many units are left."""
+    wanted: dict[int, int] = {}
+    for line, _ in picks:
+        wanted[line] = wanted.get(line, 0) + 1
+    return all(left[line] >= count for line, count in wanted.items())

@@ -20,6 +20,9 @@ NEVER: Final = -(1 << 60)
 MAX_DIGITS: Final = 256
 """A machine with more digits is cut to fewer rounds, and the answer is then not called proven."""
 
+_ALL: Final = 1 << 30
+"""More units than any cart has."""
+
 
 class Move(NamedTuple):
     """What one unit can do.
@@ -35,6 +38,41 @@ class Move(NamedTuple):
     gains: tuple[int, ...]
 
 
+class Steps(NamedTuple):
+    """A machine whose best claim is the dearest units of one of its steps.
+
+    Attributes:
+        steps: per slot, (least units, most units, digit with the final gain).
+    """
+
+    steps: tuple[tuple[int, int, int], ...]
+
+
+class Groups(NamedTuple):
+    """A machine whose best claim is groups of the dearest units, `most` units in all."""
+
+    size: int
+    most: int
+
+
+class Parts(NamedTuple):
+    """A machine whose best claim is rounds of the dearest units of each part.
+
+    Attributes:
+        needs: units of each part in one round.
+        most: most rounds.
+        digit: whose final gain is that of one round; None if the unit that completes it gains it.
+    """
+
+    needs: tuple[int, ...]
+    most: int
+    digit: int | None
+
+
+class Ring(NamedTuple):
+    """A machine of rounds of three units whose order matters."""
+
+
 class Machine(NamedTuple):
     """A promotion as an automaton.
 
@@ -44,6 +82,7 @@ class Machine(NamedTuple):
         moves: per line that may join, its moves.
         whole: False if rounds were cut to keep `size` small.
         ordered: True if dear units must join before cheap ones.
+        shape: what it counts, where that says how to find its best claim without a walk.
     """
 
     size: int
@@ -51,6 +90,7 @@ class Machine(NamedTuple):
     moves: Mapping[int, tuple[Move, ...]]
     whole: bool = True
     ordered: bool = False
+    shape: Steps | Groups | Parts | Ring | None = None
 
 
 def counter(limit: int, gains: Mapping[int, int]) -> Machine:
@@ -59,7 +99,7 @@ def counter(limit: int, gains: Mapping[int, int]) -> Machine:
     limit = min(limit, MAX_DIGITS - 1)
     follows = (*range(1, limit + 1), -1)
     moves = {line: (Move(0, follows, (gain,) * (limit + 1)),) for line, gain in gains.items()}
-    return Machine(limit + 1, [0] * (limit + 1), moves, whole)
+    return Machine(limit + 1, [0] * (limit + 1), moves, whole, shape=Steps(((0, limit, 0),)))
 
 
 def rounds(
@@ -89,7 +129,13 @@ def rounds(
         line: (Move(0, follows, tuple([gain[role] for role in roles])),)
         for line, gain in gains.items()
     }
-    return Machine(size, final, moves, whole, ordered=ordered)
+    shape: Groups | Ring | None = None
+    if not ordered:
+        # A round must be full: one that counts earlier is only met where the order matters.
+        shape = Groups(group, _ALL if limit is None else size - 1)
+    elif limit is None and group == must == 3:
+        shape = Ring()
+    return Machine(size, final, moves, whole, ordered=ordered, shape=shape)
 
 
 def tiers(
@@ -109,6 +155,7 @@ def tiers(
     whole = True
     final: list[int] = [0]
     runs: list[range] = []
+    counted: list[tuple[int, int, int]] = []
     for step, (quantity, bonus) in enumerate(zip(quantities, bonuses, strict=True)):
         last = step == len(quantities) - 1
         top = quantity if last else quantities[step + 1] - 1
@@ -117,6 +164,8 @@ def tiers(
         if top >= MAX_DIGITS:
             top, whole = MAX_DIGITS - 1, False
         runs.append(range(len(final), len(final) + top))
+        endless = last and limit is None
+        counted.append((quantity, _ALL if endless else top, len(final) + top - 1))
         final += [bonus if count >= quantity else NEVER for count in range(1, top + 1)]
     size = len(final)
     follow = [[-1] * size for _ in runs]
@@ -137,7 +186,7 @@ def tiers(
         )
         for line, gain in gains.items()
     }
-    return Machine(size, final, moves, whole)
+    return Machine(size, final, moves, whole, shape=Steps(tuple(counted)))
 
 
 def slots(
@@ -174,7 +223,11 @@ def slots(
         line: tuple(Move(part, follows[part], (gain,) * size) for part, gain in parts)
         for line, parts in gains.items()
     }
-    return Machine(size, final, moves, whole)
+    one_round = digit.get(tuple(needs))
+    shape = None
+    if not optional_last and one_round is not None:
+        shape = Parts(tuple(needs), min(most, most_units // sum(needs)), one_round)
+    return Machine(size, final, moves, whole, shape=shape)
 
 
 def open_slots(
@@ -204,7 +257,7 @@ def open_slots(
         )
         for line, parts in gains.items()
     }
-    return Machine(size, final, moves, whole)
+    return Machine(size, final, moves, whole, shape=Parts(tuple(needs), most, None))
 
 
 @lru_cache(maxsize=1024)

@@ -34,10 +34,10 @@ def write_receipt(
         proven: whether nothing permitted is cheaper.
     """
     cart, view = problem.view.cart, problem.view
-    per_line = _discounts_per_line(problem, settlement)
+    per_line, item_off = _item_discounts(problem, settlement)
+    later_off = _later_discounts_per_line(problem, settlement)
     results: dict[str, LineResult] = {}
     for line, cart_line in enumerate(view.lines):
-        discounts = per_line[line]
         after = settlement.goods[line]
         results[cart_line.id] = LineResult(
             id=cart_line.id,
@@ -45,10 +45,8 @@ def write_receipt(
             quantity=cart_line.quantity,
             before=view.line_total[line],
             after=after,
-            discounts=tuple(
-                (problem.rules[index].id, amount) for index, amount in discounts.items()
-            ),
-            units=_unit_runs(problem, settlement, line, discounts),
+            discounts=(*per_line[line].items(), *later_off[line]),
+            units=_unit_runs(problem, settlement, line, item_off, later_off[line]),
             tax=tax_of(after, cart_line.tax_rate, included=cart.prices_include_tax),
         )
     tax = sum(result.tax for result in results.values())
@@ -86,45 +84,56 @@ def tax_of(amount: int, rate: int, *, included: bool) -> int:
     return (2 * amount * rate + whole) // (2 * whole)
 
 
-def _discounts_per_line(problem: Problem, settlement: Settlement) -> list[dict[int, int]]:
-    """Per line, minor units off by promotion, in the order applied."""
+def _later_discounts_per_line(
+    problem: Problem, settlement: Settlement
+) -> list[list[tuple[str, int]]]:
+    """Of each line, (promotion, minor units off) in the order and coupon lanes, in that order."""
+    off: list[list[tuple[str, int]]] = [[] for _ in problem.view.lines]
+    for index, shares in settlement.shares.items():
+        name = problem.rules[index].source.id
+        for line, less in shares:
+            off[line].append((name, less))
+    return off
+
+
+def _item_discounts(
+    problem: Problem, settlement: Settlement
+) -> tuple[list[dict[str, int]], dict[int, list[tuple[str, int]]]]:
+    """Minor units off by item promotion, in the order applied: of each line, and of each unit."""
     line_of = problem.view.line_of
-    per_line: list[dict[int, int]] = [{} for _ in problem.view.lines]
+    per_line: list[dict[str, int]] = [{} for _ in problem.view.lines]
+    per_unit: dict[int, list[tuple[str, int]]] = {}
     for index, shares in settlement.items.shares.items():
+        name = problem.rules[index].source.id
         for unit, less in shares:
             own = per_line[line_of[unit]]
-            own[index] = own.get(index, 0) + less
-    for index, line_shares in settlement.shares.items():
-        for line, less in line_shares:
-            per_line[line][index] = less
-    return per_line
+            own[name] = own.get(name, 0) + less
+            per_unit.setdefault(unit, []).append((name, less))
+    return per_line, per_unit
 
 
 def _unit_runs(
-    problem: Problem, settlement: Settlement, line: int, discounts: dict[int, int]
+    problem: Problem,
+    settlement: Settlement,
+    line: int,
+    item_off: dict[int, list[tuple[str, int]]],
+    later_off: list[tuple[str, int]],
 ) -> tuple[UnitRun, ...]:
     """Units of a line, those paid alike together; later discounts by largest remainder."""
     view = problem.view
-    quantity, price = view.quantity[line], view.price[line]
-    if not discounts:
-        return (UnitRun(quantity, price, ()),)
-    first = view.first_unit[line]
-    off: list[list[tuple[str, int]]] = [[] for _ in range(quantity)]
-    paid = [price] * quantity
-    for index, amount in discounts.items():
-        name = problem.rules[index].id
-        if index in settlement.items.shares:
-            shares = [0] * quantity
-            for unit, less in settlement.items.shares[index]:
-                if first <= unit < first + quantity:
-                    shares[unit - first] = less
-        else:
-            rooms = [max(0, own - view.floor[line]) for own in paid]
-            shares = spread(amount, paid, rooms)
-        for place, less in enumerate(shares):
-            if less:
-                off[place].append((name, less))
-                paid[place] -= less
+    first, quantity = view.first_unit[line], view.quantity[line]
+    if quantity == 1:
+        runs = (*item_off.get(first, ()), *later_off)
+        return (UnitRun(1, settlement.goods[line], runs),)
+    paid = settlement.items.units[first : first + quantity]
+    off = [item_off.get(unit, []) for unit in range(first, first + quantity)]
+    for name, amount in later_off:
+        shares = spread(amount, paid, [max(0, own - view.floor[line]) for own in paid])
+        off = [
+            [*entry, (name, less)] if less else entry
+            for entry, less in zip(off, shares, strict=True)
+        ]
+        paid = [own - less for own, less in zip(paid, shares, strict=True)]
     units = sorted(zip(paid, map(tuple, off), strict=True), key=lambda unit: (-unit[0], unit[1]))
     return tuple(UnitRun(len(list(own)), unit[0], unit[1]) for unit, own in groupby(units))
 

@@ -35,8 +35,7 @@ def turn_order(
     for index, own in joins.items():
         for line in own:
             at_line[line].append(index)
-    price = view.price
-    by_price = sorted(lines, key=lambda line: (-price[line], line))
+    by_price = sorted(lines, key=view.dear_rank.__getitem__)
     ordered: list[int] = []
     for component in _components(by_price, at_line, joins):
         sizes = 1

@@ -22,6 +22,7 @@ class CartView:
         unit_price: per unit.
         subtotal: all units at their price.
         least: what all units cost when none is dearer than its floor.
+        dear_rank: per line, its place when the dear ones come first.
         full_price: per line, True if not marked down.
     """
 
@@ -29,6 +30,7 @@ class CartView:
         "_scope_bits",
         "_scope_lines",
         "cart",
+        "dear_rank",
         "first_unit",
         "floor",
         "full_price",
@@ -54,6 +56,11 @@ class CartView:
         self.floor = [line.floor for line in lines]
         self.quantity = [line.quantity for line in lines]
         self.room = [max(0, line.price - line.floor) for line in lines]
+        price = self.price
+        by_price = sorted(range(len(lines)), key=lambda line: (-price[line], line))
+        self.dear_rank = [0] * len(lines)
+        for rank, at in enumerate(by_price):
+            self.dear_rank[at] = rank
         self.full_price = [not line.marked_down for line in lines]
         self.line_total = [line.price * line.quantity for line in lines]
         self.subtotal = sum(self.line_total)
