@@ -79,6 +79,9 @@ class Settings(BaseSettings):
             is said) or `priority`; JSON such as `{"store-01": "priority"}`.
         promotion_poll_seconds: how often to look for changed promotions, expired quotes, and
             promotions that run ahead of their budget or stock.
+        plan_processes: plans made at the same time, each in a process of its own; 0 makes none
+            here.
+        plan_poll_seconds: how often to look for plans that were asked for.
     """
 
     model_config = SettingsConfigDict(
@@ -120,6 +123,8 @@ class Settings(BaseSettings):
     quote_seconds: Seconds = 900.0
     promotion_modes: dict[str, Literal["best", "priority"]] = Field(default_factory=dict)
     promotion_poll_seconds: Seconds = 2.0
+    plan_processes: int = Field(default=1, ge=0, le=256)
+    plan_poll_seconds: Seconds = 1.0
 
     @field_validator("currency")
     @classmethod

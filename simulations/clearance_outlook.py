@@ -62,6 +62,7 @@ def outlook(
     rng: np.random.Generator,
     cost: FloatArray | None = None,
     level: float = 0.9,
+    factors: Mapping[str, FloatArray] | None = None,
 ) -> Outlook:
     """Let every plan live through the same futures.
 
@@ -73,6 +74,7 @@ def outlook(
         rng: source of that noise.
         cost: (n,) unit cost, net, minor units; NaN where unknown.
         level: of the intervals.
+        factors: by name, (n, t) factor on demand under that plan, such as what rivals leave.
 
     Raises:
         InvalidScenario: no plans.
@@ -83,8 +85,9 @@ def outlook(
     for s in range(len(futures)):
         demand, response = futures.of(items, s)
         luck = np.exp(noise * rng.standard_normal(demand.shape) - noise**2 / 2.0)
-        for k, rungs in enumerate(plans.values()):
-            course = follow(items, rungs, demand * luck, response)
+        for k, (name, rungs) in enumerate(plans.items()):
+            around = 1.0 if factors is None else factors[name]
+            course = follow(items, rungs, demand * luck * around, response)
             drawn[:, s, k] = _measured(items, course, cost)
     return Outlook(tuple(plans), level, drawn)
 

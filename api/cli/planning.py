@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-import numpy as np
 import typer
 from rich.markup import escape
-from rich.table import Table
 
+from api.cli.planning_tables import show_certificate, show_difference, show_sides
 from api.cli.terminal import bars, out
-from api.jobs.plan_markdown import (
-    CURRENT,
-    LOWER_DEMAND,
-    PLAN,
-    MarkdownAnswer,
-    MarkdownQuestion,
-    plan_markdown,
-)
-from api.plans.markdown_input import read_markdown_input
-from api.plans.markdown_output import PLAN_ENDINGS, write_plan
-from api.tables import refuse_unwritable
-from pricing.currencies import decimals
-from pricing.markdown import Effort, Risk
-from simulations.clearance_outlook import Outlook
+from api.plans.errors import PlanInputInvalid
+from api.plans.files import read_document, write_json
+from api.plans.kinds import plan_kind, unseen
+from api.plans.markdown_input import read_markdown_document
+from api.plans.markdown_output import PLAN_ENDINGS, week_table
+from api.plans.promotions_output import calendar_table
+from api.tables import refuse_unwritable, write_table
 
 app = typer.Typer(add_completion=False, help="Plans, each with its bound and what to expect of it.")
+
+_LOWER: Final = "if_demand_is_20_percent_lower"
 
 
 @app.callback()
@@ -53,76 +47,103 @@ def markdown(
     marked_down_at_once: Annotated[
         int | None, typer.Option(help="Most items below their full price in a week.")
     ] = None,
-    draws: Annotated[int, typer.Option(min=10, max=100_000, help="Futures to simulate.")] = 500,
-    seed: Annotated[int, typer.Option(min=0, help="Of the simulated chance.")] = 1,
-    gap: Annotated[float, typer.Option(min=0, max=1, help="Gap to stop at.")] = 1e-5,
-    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+    draws: Annotated[
+        int | None, typer.Option(min=10, max=100_000, help="Futures to simulate (500).")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the simulated chance (1).")] = None,
+    gap: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Gap to stop at (0.00001).")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads (1).")] = None,
 ) -> None:
     """Plan a clearance: a falling price path for every item within all limits, with a proof."""
     refuse_unwritable(output_file, PLAN_ENDINGS)
-    given = read_markdown_input(
+    document = read_markdown_document(
         input_file,
         {
             "weeks": weeks, "currency": currency, "budget": budget,
             "labels_per_week": labels_per_week, "average_discount": average_discount,
             "revenue_floor": revenue_floor, "marked_down_at_once": marked_down_at_once,
+            "draws": draws, "seed": seed, "gap": gap, "threads": threads,
         },
     )  # fmt: skip
-    items, cost = given.columns()
-    question = MarkdownQuestion(
-        items=items,
-        cost=cost,
-        limits=given.joint_limits(),
-        prior=given.prior(),
-        current_policy={week - 1: share for week, share in given.current_policy.items()},
-        risk=None if given.risk is None else Risk(given.risk.weight, given.risk.level),
-        risk_draws=20 if given.risk is None else given.risk.draws,
-    )
-    with bars("plan") as progress:
-        answer = plan_markdown(
-            question,
-            rng=np.random.default_rng(seed),
-            draws=draws,
-            effort=Effort(gap=gap, threads=threads),
-            progress=progress,
-        )
-    write_plan(question, answer, output_file)
-    _show(question, answer)
+    result = _planned("markdown", document, input_file)
+    if output_file.suffix == ".json":
+        write_json(result, output_file)
+    else:
+        write_table(week_table(result), output_file)
+    items = len(result["items"])
+    what = f"{items:,} item{'s' if items != 1 else ''} from week {result['first_week']} on"
+    measures = ("sell_through", "revenue", "margin", "write_off")
+    _show(what, result, measures, (("current policy", "margin"),))
     out.print(f"plan: {escape(str(output_file))}")
 
 
-def _show(question: MarkdownQuestion, answer: MarkdownAnswer) -> None:
-    report, currency = answer.plan.report, question.items.currency
-    unit = 10 ** decimals(currency)
-    out.print(
-        f"{len(question.items):,} items, {question.items.weeks} weeks: worth "
-        f"{report.objective / unit:,.2f} {currency}, no plan is worth more than "
-        f"{report.bound / unit:,.2f} (gap {report.gap:.1e}, {report.status})"
-    )
-    out.print(_table(answer.outlook, "as expected", unit, currency))
-    out.print(_table(answer.lower, f"if demand is {1 - LOWER_DEMAND:.0%} lower", unit, currency))
-    more = answer.outlook.difference(PLAN, CURRENT, "margin")
-    out.print(
-        f"against the {CURRENT}: {more.mean / unit:+,.0f} {currency} of margin "
-        f"({more.low / unit:+,.0f} to {more.high / unit:+,.0f})"
-    )
+@app.command()
+def promotions(
+    input_file: Annotated[
+        Path, typer.Option("--input", help="The calendar: .json, or a .csv of products.")
+    ],
+    output_file: Annotated[
+        Path, typer.Option("--output", help="The plan: .json, .csv or .parquet.")
+    ],
+    terms: Annotated[
+        Path | None, typer.Option(help="JSON with everything but the products (with .csv).")
+    ] = None,
+    budget: Annotated[str | None, typer.Option(help="Most to give away, expected.")] = None,
+    category_share: Annotated[
+        float | None, typer.Option(help="Most of a category on promotion in a week.")
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option(min=10, max=100_000, help="Futures to simulate (500).")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the simulated chance (1).")] = None,
+    gap: Annotated[float | None, typer.Option(min=0, max=1, help="Gap to stop at (0.001).")] = None,
+) -> None:
+    """Plan a calendar: which product under which mechanic in which week, with a proof."""
+    refuse_unwritable(output_file, PLAN_ENDINGS)
+    document = read_document(input_file, "products")
+    if terms is not None:
+        document = {**read_document(terms, "products"), **document}
+    for name, given in (
+        ("limits", {"budget": budget, "category_share": category_share}),
+        ("search", {"draws": draws, "seed": seed, "gap": gap}),
+    ):
+        chosen = {key: value for key, value in given.items() if value is not None}
+        if chosen:
+            document[name] = {**(document.get(name) or {}), **chosen}
+    result = _planned("promotions", document, input_file)
+    if output_file.suffix == ".json":
+        write_json(result, output_file)
+    else:
+        write_table(calendar_table(result), output_file)
+    drafts = len(result["promotion_drafts"]["promotions"])
+    what = f"{len(result['calendar']):,} promotion weeks in {drafts:,} drafts"
+    others = (("do nothing", "profit"), ("last year", "profit"), ("greedy", "profit"))
+    _show(what, result, ("profit", "revenue", "units", "given_away"), others)
+    for warning in result["warnings"]:
+        out.print(f"[yellow]note:[/] {escape(warning)}")
+    out.print(f"plan: {escape(str(output_file))}")
 
 
-def _table(view: Outlook, title: str, unit: int, currency: str) -> Table:
-    table = Table(title=f"{title}, {currency}, {view.level:.0%} intervals")
-    table.add_column("")
-    for measure in ("sell-through", "revenue", "margin over salvage", "write-off"):
-        table.add_column(measure, justify="right")
-    for name in view.plans:
-        share = view.of(name, "sell_through")
-        cells = [f"{share.mean:.1%}\n[dim]{share.low:.1%} to {share.high:.1%}[/]"]
-        for measure in ("revenue", "margin", "write_off"):
-            figure = view.of(name, measure)
-            cells.append(
-                "cost unknown"
-                if np.isnan(figure.mean)
-                else f"{figure.mean / unit:,.0f}\n"
-                f"[dim]{figure.low / unit:,.0f} to {figure.high / unit:,.0f}[/]"
-            )
-        table.add_row(name, *cells)
-    return table
+def _planned(kind: str, document: dict[str, Any], source: Path) -> dict[str, Any]:
+    """The same function that the service's jobs start."""
+    try:
+        with bars("plan") as progress:
+            return plan_kind(kind).run(document, progress, unseen)
+    except PlanInputInvalid as error:
+        raise PlanInputInvalid(f"{source}: {error}") from error
+
+
+def _show(
+    what: str,
+    result: dict[str, Any],
+    measures: tuple[str, ...],
+    others: tuple[tuple[str, str], ...],
+) -> None:
+    show_certificate(what, result["certificate"])
+    level = result["interval_level"]
+    show_sides("as expected", result["expected"], measures, level)
+    show_sides("if demand is 20% lower", result[_LOWER], measures, level)
+    for other, measure in others:
+        show_difference(result["expected"], "plan", other, measure)

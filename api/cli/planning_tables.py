@@ -30,7 +30,9 @@ def show_certificate(what: str, certificate: Mapping[str, Any]) -> None:
     )
 
 
-def show_sides(title: str, sides: Mapping[str, Any], measures: tuple[str, ...], level: float) -> None:
+def show_sides(
+    title: str, sides: Mapping[str, Any], measures: tuple[str, ...], level: float
+) -> None:
     """Plans side by side with their intervals."""
     table = Table(title=f"{title}, {level:.0%} intervals")
     table.add_column("")

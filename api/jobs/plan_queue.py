@@ -69,7 +69,10 @@ class PlanWorkers:
             for number in interrupt_silent(conn, before=now - SILENCE, at=now):
                 _log.warning("a plan was interrupted", plan=number)
         with self._lock:
-            self._children = [child for child in self._children if child.poll() is None]
+            for child in self._children:
+                if child.poll() is not None and child.stdin is not None:
+                    child.stdin.close()
+            self._children = [child for child in self._children if child.returncode is None]
             while not self._stopped and self._start_one():
                 pass
 

@@ -1,27 +1,26 @@
-"""The result of a clearance plan: JSON with everything, or CSV with a row an item and week."""
+"""The result of a clearance plan: JSON with everything, or a table with a row an item and week."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from api.errors import CannotWrite
 from api.jobs.plan_markdown import CURRENT, KEEP, PLAN, MarkdownAnswer, MarkdownQuestion
-from api.tables import refuse_unwritable, write_table
+from api.plans.files import money
+from models.arrays import IntArray
 from pricing.currencies import decimals
-from pricing.money import Money
+from pricing.markdown import ClearanceItems
 from simulations.clearance_outlook import MEASURES, Outlook
 
 PLAN_ENDINGS: Final = (".json", ".csv", ".parquet")
 
 
-def week_rows(question: MarkdownQuestion, answer: MarkdownAnswer) -> pd.DataFrame:
+def week_rows(answer: MarkdownAnswer) -> pd.DataFrame:
     """A row an item and week that it sells: price, expected units, stock left."""
-    items, found = question.items, answer.plan
+    items, found = answer.items, answer.plan
     weeks = items.weeks
     digits = decimals(items.currency)
     rows = np.repeat(np.arange(len(items)), weeks)
@@ -30,7 +29,7 @@ def week_rows(question: MarkdownQuestion, answer: MarkdownAnswer) -> pd.DataFram
         {
             "sku": items.sku[rows],
             "market": items.market[rows],
-            "week": week + 1,
+            "week": answer.week + week + 1,
             "price": [f"{p / 10**digits:.{digits}f}" for p in found.price.ravel().tolist()],
             "currency": items.currency,
             "label_change": found.course.changed.ravel(),
@@ -41,19 +40,36 @@ def week_rows(question: MarkdownQuestion, answer: MarkdownAnswer) -> pd.DataFram
     return frame[items.open_weeks.ravel()]
 
 
-def document(question: MarkdownQuestion, answer: MarkdownAnswer) -> dict[str, Any]:
+def week_table(document: Mapping[str, Any]) -> pd.DataFrame:
+    """The weeks of a result as one table."""
+    currency = document["certificate"]["value"]["currency"]
+    return pd.DataFrame(
+        {
+            "sku": item["sku"],
+            "market": item["market"],
+            "week": week["week"],
+            "price": week["price"],
+            "currency": currency,
+            **{key: week[key] for key in week if key not in ("week", "price")},
+        }
+        for item in document["items"]
+        for week in item["weeks"]
+    )
+
+
+def markdown_document(question: MarkdownQuestion, answer: MarkdownAnswer) -> dict[str, Any]:
     """Everything, as JSON values; amounts are objects of amount and currency."""
     report, currency = answer.plan.report, question.items.currency
-    frame = week_rows(question, answer)
     replanned = answer.replanned_lower
     return {
         "certificate": {
             "status": report.status,
             "method": report.method,
-            "value": _money(report.objective, currency),
-            "bound": _money(report.bound, currency),
+            "value": money(report.objective, currency),
+            "bound": money(report.bound, currency),
             "gap": report.gap,
         },
+        "first_week": answer.week + 1,
         "limits": {
             name: {"used": answer.plan.used[name], "worth_of_one_more": answer.plan.charges[name]}
             for name in answer.plan.used
@@ -63,51 +79,87 @@ def document(question: MarkdownQuestion, answer: MarkdownAnswer) -> dict[str, An
             **_sides(answer.lower, currency),
             "value_of_a_plan_made_for_it": None
             if replanned is None
-            else _money(replanned.report.objective, currency),
+            else money(replanned.report.objective, currency),
         },
         "interval_level": answer.outlook.level,
-        "items": [
+        "learned": _learned(question, answer),
+        "items": _items(answer),
+    }
+
+
+def best_so_far(
+    items: ClearanceItems, week: int, value: float, bound: float, rungs: IntArray
+) -> dict[str, Any]:
+    """What a person may see of a plan while the search goes on."""
+    digits, price = decimals(items.currency), np.take_along_axis(items.ladder, rungs, axis=1)
+    known = bool(np.isfinite(bound))
+    return {
+        "value": money(value, items.currency),
+        "bound": money(bound, items.currency) if known else None,
+        "gap": max(bound - value, 0.0) / max(abs(bound), 1e-9) if known else None,
+        "first_week": week + 1,
+        "plan": [
             {
                 "sku": str(sku),
                 "market": str(market),
-                "weeks": part.drop(columns=["sku", "market", "currency"]).to_dict("records"),
+                "prices": [f"{p / 10**digits:.{digits}f}" for p in row],
             }
-            for (sku, market), part in frame.groupby(["sku", "market"], sort=False)
+            for sku, market, row in zip(items.sku, items.market, price.tolist(), strict=True)
         ],
     }
 
 
-def write_plan(question: MarkdownQuestion, answer: MarkdownAnswer, path: Path) -> None:
-    """Write the plan, whole or not at all.
+def _items(answer: MarkdownAnswer) -> list[dict[str, Any]]:
+    frame = week_rows(answer)
+    plain = frame.drop(columns=["sku", "market", "currency"]).to_dict("records")
+    found: list[dict[str, Any]] = []
+    keys = zip(frame["sku"].tolist(), frame["market"].tolist(), strict=True)
+    for (sku, market), row in zip(keys, plain, strict=True):
+        if not found or (found[-1]["sku"], found[-1]["market"]) != (sku, market):
+            found.append({"sku": sku, "market": market, "weeks": []})
+        found[-1]["weeks"].append({str(key): value for key, value in row.items()})
+    for item, stores in zip(found, answer.allocation, strict=False):
+        if stores:
+            item["stores"] = {
+                name: {"units": units, "expected_units": round(sold, 4)}
+                for name, (units, sold) in stores.items()
+            }
+    return found
 
-    Raises:
-        CannotWrite: another ending, or the place cannot be written.
-    """
-    refuse_unwritable(path, PLAN_ENDINGS)
-    if path.suffix != ".json":
-        write_table(week_rows(question, answer), path)
-        return
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(json.dumps(document(question, answer), indent=1), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise CannotWrite(f"{path}: {error.strerror or error}") from error
+
+def _learned(question: MarkdownQuestion, answer: MarkdownAnswer) -> dict[str, Any] | None:
+    """What the season has taught of demand, against what was expected before it."""
+    if answer.learned is None:
+        return None
+    belief = answer.learned.belief
+    deviation = np.sqrt(np.einsum("nii->ni", belief.covariance))
+    return {
+        "deviations_from_the_plan_in_force": answer.learned.deviations,
+        "items": [
+            {
+                "sku": str(sku),
+                "market": str(market),
+                "demand_factor": round(float(np.exp(mean[0])), 4),
+                "elasticity_shift": round(float(mean[1]), 4),
+                "drift_a_week": round(float(mean[2]), 4),
+                "doubt": [round(float(value), 4) for value in spread],
+            }
+            for sku, market, mean, spread in zip(
+                question.items.sku, question.items.market, belief.mean, deviation, strict=True
+            )
+        ],
+    }
 
 
 def _sides(view: Outlook, currency: str) -> dict[str, Any]:
-    sides: dict[str, Any] = {name: _figures(view, name, currency) for name in view.plans}
+    sides: dict[str, Any] = {
+        name: {m: _interval(view.of(name, m), m, currency) for m in MEASURES} for name in view.plans
+    }
     for other in (KEEP, CURRENT):
         sides[f"{PLAN} less {other}"] = {
-            measure: _interval(view.difference(PLAN, other, measure), measure, currency)
-            for measure in MEASURES
+            m: _interval(view.difference(PLAN, other, m), m, currency) for m in MEASURES
         }
     return sides
-
-
-def _figures(view: Outlook, name: str, currency: str) -> dict[str, Any]:
-    return {measure: _interval(view.of(name, measure), measure, currency) for measure in MEASURES}
 
 
 def _interval(estimate: Any, measure: str, currency: str) -> dict[str, Any] | None:  # noqa: ANN401
@@ -116,10 +168,4 @@ def _interval(estimate: Any, measure: str, currency: str) -> dict[str, Any] | No
     values = {"mean": estimate.mean, "low": estimate.low, "high": estimate.high}
     if measure == "sell_through":
         return {key: round(value, 6) for key, value in values.items()}
-    return {key: _money(value, currency) for key, value in values.items()}
-
-
-def _money(minor: float, currency: str) -> dict[str, str]:
-    amount = Money(round(minor), currency)
-    digits = decimals(currency)
-    return {"amount": f"{amount.minor / 10**digits:.{digits}f}", "currency": currency}
+    return {key: money(value, currency) for key, value in values.items()}

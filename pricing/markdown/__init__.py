@@ -4,7 +4,8 @@ from pricing.markdown.items import ClearanceItems
 from pricing.markdown.learning import ClearanceHistory, Prior
 from pricing.markdown.limits import MarkdownLimits
 from pricing.markdown.plan import Effort, MarkdownPlan, plan
-from pricing.markdown.replan import ClearanceState, Replan, replan
+from pricing.markdown.replan import ClearanceState, PlanInForce, Replan, replan
+from pricing.markdown.rivals import plan_with_rivals
 from pricing.markdown.scenarios import Risk, Scenarios
 
 __all__ = [
@@ -14,10 +15,12 @@ __all__ = [
     "Effort",
     "MarkdownLimits",
     "MarkdownPlan",
+    "PlanInForce",
     "Prior",
     "Replan",
     "Risk",
     "Scenarios",
     "plan",
+    "plan_with_rivals",
     "replan",
 ]

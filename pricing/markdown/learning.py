@@ -109,6 +109,13 @@ class Belief:
     common_covariance: FloatArray
     full_price: FloatArray
 
+    def taken(self, rows: IntArray | BoolArray) -> Belief:
+        """What is thought of these items."""
+        return Belief(
+            self.mean[rows], self.covariance[rows], self.common_mean, self.common_covariance,
+            self.full_price[rows],
+        )  # fmt: skip
+
     def updated(self, items: ClearanceItems, week: int) -> ClearanceItems:
         """The items, of which `week` is the first week, with the demand now expected."""
         rows = np.arange(len(items))

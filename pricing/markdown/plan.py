@@ -166,6 +166,7 @@ class _Search:
         chosen = best_columns(columns, columns.value.mean(axis=0))
         if not self.by_scenario and holds(columns, chosen, self.rows.room):
             worth = float(columns.value[:, chosen].sum())
+            self._saw(columns, worth, chosen)
             report = SolveReport(
                 status="optimal", method="separable", objective=worth, bound=worth, gap=0.0,
                 seconds=0.0,

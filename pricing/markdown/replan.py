@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 
-from models.arrays import BoolArray, FloatArray, IntArray
+from models.arrays import BoolArray, FloatArray, IntArray, StrArray
 from pricing.catalogue import UNKNOWN
 from pricing.markdown.errors import InfeasibleClearance, InvalidClearance
 from pricing.markdown.items import ClearanceItems
 from pricing.markdown.learning import Belief, ClearanceHistory, Prior, learn, rungs_of
 from pricing.markdown.limits import MarkdownLimits, SoFar
-from pricing.markdown.plan import Effort, MarkdownPlan, plan
+from pricing.markdown.plan import Effort, MarkdownPlan, Watch, plan
+from pricing.markdown.rivals import plan_with_rivals, rival_factor
 from pricing.markdown.scenarios import Risk
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlanInForce:
+    """The prices that were announced.
+
+    Attributes:
+        sku, market: (n,) keys.
+        price: (n, t) int, minor units, of all weeks or of the last ones.
+    """
+
+    sku: StrArray
+    market: StrArray
+    price: IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,16 +39,18 @@ class ClearanceState:
 
     Attributes:
         items: n items as they were before the first week, with all weeks.
-        stock: (n,) units on hand now; None takes the first stock, arrivals and sales.
+        stock: (n,) units on hand now; None, or a NaN, takes the first stock, arrivals and sales.
         prior: what may be wrong with the demand expected.
         earlier: the plan in force, over all weeks or over the last ones; deviations from it are
             what `MarkdownLimits.deviations` counts.
+        cross: (n, n) effects between items, as in `pricing.markdown.rivals`; None for none.
     """
 
     items: ClearanceItems
     stock: FloatArray | None = None
     prior: Prior = field(default_factory=Prior)
-    earlier: MarkdownPlan | None = None
+    earlier: MarkdownPlan | PlanInForce | None = None
+    cross: sparse.csr_array | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +62,8 @@ class Replan:
         open_items: (n,) True for the items that still have stock and weeks to sell it.
         price: (n, t - week) int, what to ask; an item that is not open keeps its price.
         plan: the plan of the open items; None where there are none.
+        remaining: the open items as they are now, with the demand that is now expected; None
+            where there are none.
         belief: what is now thought of demand.
         relaxed: limits that had to give, by name, with the setting used.
         deviations: weeks and items, counted together, that differ from the plan before.
@@ -52,6 +73,7 @@ class Replan:
     open_items: BoolArray
     price: IntArray
     plan: MarkdownPlan | None
+    remaining: ClearanceItems | None
     belief: Belief
     relaxed: dict[str, float]
     deviations: int
@@ -67,6 +89,7 @@ def replan(
     rng: np.random.Generator | None = None,
     effort: Effort | None = None,
     relax: bool = False,
+    watch: Watch | None = None,
 ) -> Replan:
     """Learn from what was sold and plan the weeks that are left.
 
@@ -80,6 +103,7 @@ def replan(
         effort: how closely to search.
         relax: where the limits can no longer be held, let one give as little as it can, instead
             of raising; a season under way must have prices.
+        watch: told of each better plan of the open items, as in `pricing.markdown.plan`.
 
     Raises:
         InfeasibleClearance: the limits conflict, and `relax` is False or one alone cannot help.
@@ -88,20 +112,18 @@ def replan(
     items, week = state.items, history.weeks
     if week >= items.weeks:
         raise InvalidClearance(f"the clearance of {items.weeks} weeks is over; nothing to plan")
+    rungs = rungs_of(items, history.price)
+    items = _beside_rivals(state, rungs)
     belief = learn(items, history, state.prior)
     stock = _stock_now(state, history)
-    rungs = rungs_of(items, history.price)
     now = rungs[:, -1] if week else np.zeros(len(items), np.int64)
     rest = _rest(items, rungs, stock, week)
     still_open = (rest.exit_week > 0) & (rest.supply > 1e-9)
     price = np.repeat(np.take_along_axis(items.ladder, now[:, None], 1), items.weeks - week, axis=1)
     members = np.flatnonzero(still_open)
     if not len(members):
-        return Replan(week, still_open, price, None, belief, {}, 0)
-    moved = Belief(
-        belief.mean[members], belief.covariance[members], belief.common_mean,
-        belief.common_covariance, belief.full_price[members],
-    )  # fmt: skip
+        return Replan(week, still_open, price, None, None, belief, {}, 0)
+    moved = belief.taken(members)
     remaining = moved.updated(rest.take(members), week)
     futures = None
     if draws:
@@ -116,10 +138,14 @@ def replan(
     so_far = _so_far(items, history, rungs)
 
     def attempt(held: MarkdownLimits) -> MarkdownPlan:
-        return plan(
-            remaining, held, scenarios=futures, risk=risk, effort=effort, so_far=so_far,
-            earlier=earlier,
-        )  # fmt: skip
+        given: dict[str, Any] = {
+            "scenarios": futures, "risk": risk, "effort": effort, "so_far": so_far,
+            "earlier": earlier, "watch": watch,
+        }  # fmt: skip
+        if state.cross is None:
+            return plan(remaining, held, **given)
+        among = sparse.csr_array(state.cross[members][:, members])
+        return plan_with_rivals(remaining, among, held, **given)
 
     try:
         found = attempt(wanted)
@@ -137,7 +163,7 @@ def replan(
         if earlier is None
         else int(((found.course.rungs != earlier) & remaining.open_weeks).sum())
     )
-    return Replan(week, still_open, price, found, belief, relaxed, away)
+    return Replan(week, still_open, price, found, remaining, belief, relaxed, away)
 
 
 def _stock_now(state: ClearanceState, history: ClearanceHistory) -> FloatArray:
@@ -145,10 +171,23 @@ def _stock_now(state: ClearanceState, history: ClearanceHistory) -> FloatArray:
     if state.stock is not None:
         if state.stock.shape != (len(items),):
             raise InvalidClearance(f"stock has shape {state.stock.shape}, not {(len(items),)}")
-        return state.stock
+        if np.isinf(state.stock).any() or (state.stock < 0).any():
+            raise InvalidClearance("stock must be a number from 0 up, or NaN where not counted")
     arrived = items.arrivals[:, : history.weeks].sum(axis=1)
     left: FloatArray = np.maximum(items.stock + arrived - history.units.sum(axis=1), 0.0)
-    return left
+    if state.stock is None:
+        return left
+    return np.where(np.isnan(state.stock), left, state.stock)
+
+
+def _beside_rivals(state: ClearanceState, rungs: IntArray) -> ClearanceItems:
+    """The items with the demand that their rivals left them, and leave them at present prices."""
+    items, week = state.items, rungs.shape[1]
+    if state.cross is None or not week:
+        return items
+    now = np.repeat(rungs[:, -1:], items.weeks - week, axis=1)
+    factor = rival_factor(items, state.cross, np.concatenate([rungs, now], axis=1))
+    return items.replaced(np.arange(len(items)), {"demand": items.demand * factor})
 
 
 def _rest(items: ClearanceItems, rungs: IntArray, stock: FloatArray, week: int) -> ClearanceItems:
@@ -219,7 +258,10 @@ def _earlier(
     before = state.earlier
     keys = {key: row for row, key in enumerate(zip(before.sku, before.market, strict=True))}
     weeks = state.items.weeks - week
-    chosen = zip(state.items.sku[members], state.items.market[members], strict=True)
+    chosen = list(zip(state.items.sku[members], state.items.market[members], strict=True))
+    lost = [key for key in chosen if key not in keys]
+    if lost:
+        raise InvalidClearance(f"the plan in force does not know {lost[0][0]!r} in {lost[0][1]!r}")
     rows = np.array([keys[key] for key in chosen])
     price = before.price[rows][:, -weeks:]
     hit = remaining.ladder[:, None, :] == price[:, :, None]
