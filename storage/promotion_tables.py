@@ -102,6 +102,8 @@ quotes: Final = sa.Table(
     Column("net_minor", Minor, nullable=False),  # goods without tax
     Column("cost_minor", Minor),  # NULL where the cost of a line is not known
     Column("document", Document, nullable=False),
+    # What the cart was evaluated from, as JSON text: codes may hold characters that JSONB refuses.
+    Column("basis", Text),
     CheckConstraint(f"status IN {QUOTE_STATUSES}", name="status"),
     sa.Index(
         "ix_quotes_open",
@@ -152,6 +154,60 @@ promotion_usage: Final = sa.Table(
     Column("most_minor", Minor, nullable=False),
     CheckConstraint(f"scope IN {USAGE_SCOPES}", name="scope"),
     CheckConstraint("uses >= 0 AND units >= 0 AND amount_minor >= 0", name="not_negative"),
+    **_BY_KEY,
+)
+
+RETURN_KINDS: Final = ("return", "group_failed", "group_grew")
+"""Units came back; a group buy was not reached; it reached a better price than was paid."""
+
+order_returns: Final = sa.Table(
+    "order_returns",
+    metadata,
+    Column("return_id", Key, primary_key=True),
+    Column("quote_id", Text, ForeignKey("quotes.quote_id"), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reference", Text),  # as the shop named it
+    Column("units", Document, nullable=False),  # by line
+    Column("gifts", Document, nullable=False),  # units of gifts that came back, by promotion
+    Column("amount_minor", Minor, nullable=False),
+    Column("document", Document, nullable=False),
+    CheckConstraint(f"kind IN {RETURN_KINDS}", name="kind"),
+    CheckConstraint("amount_minor >= 0", name="not_negative"),
+)
+
+GROUP_STATUSES: Final = ("open", "reached", "failed")
+
+groups: Final = sa.Table(
+    "groups",
+    metadata,
+    Column("group_id", Text, primary_key=True),
+    Column("promotion_id", Key, ForeignKey("promotions.promotion_id"), nullable=False),
+    Column("market_id", Key, ForeignKey("markets.market_id"), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("deadline", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime),
+    Column("size", BigInteger),  # members at the deadline
+    Column("price_minor", Minor),  # that was reached
+    CheckConstraint(f"status IN {GROUP_STATUSES}", name="status"),
+    sa.Index(None, "promotion_id", "group_id"),
+    sa.Index(
+        "ix_groups_open",
+        "deadline",
+        sqlite_where=sa.text("status = 'open'"),
+        postgresql_where=sa.text("status = 'open'"),
+    ),
+    **_BY_KEY,
+)
+
+group_members: Final = sa.Table(
+    "group_members",
+    metadata,
+    Column("group_id", Text, ForeignKey("groups.group_id"), primary_key=True),
+    Column("customer", Text, primary_key=True),
+    Column("quote_id", Text, ForeignKey("quotes.quote_id"), nullable=False, unique=True),
+    Column("joined_at", UtcDateTime, nullable=False),
     **_BY_KEY,
 )
 
