@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from models.arrays import FloatArray, IntArray
+from models.choice_demand import LogitDemand
 from models.choice_shares import log_share_slopes
 from models.errors import InvalidPanel, InvalidSpec
 from models.instruments import IVFit, fit_iv
@@ -44,6 +45,7 @@ class LogitFit:
         iv: the instrumented regression with its tests; None where prices were taken as given.
         price_term: the price as it enters utility.
         rows: one row an observation used: market, product, price, share, nest, own_elasticity.
+        variance: of mean utilities around what the terms explain.
         warnings: sentences that say what to be wary of.
     """
 
@@ -52,6 +54,7 @@ class LogitFit:
     price_term: str
     rows: pd.DataFrame
     warnings: tuple[str, ...]
+    variance: float
 
     @property
     def price_coefficient(self) -> float:
@@ -81,6 +84,42 @@ class LogitFit:
         by_price = self.price_coefficient * here["price_slope"].to_numpy()
         names = pd.Index(here["product"], name="product")
         return pd.DataFrame(slopes * by_price, index=names, columns=names)
+
+    def demand(self, market: object, *, size: float) -> LogitDemand:
+        """The demand for the products of one market, in the order of `rows` there.
+
+        Args:
+            market: of the fit; its prices and shares are the reference.
+            size: units a period of the whole potential market, the outside good among them.
+
+        Raises:
+            InvalidSpec: the market was not fitted, or utility rises with the price, or sigma lies
+                outside 0..1: no price may rest on that.
+        """
+        here = self.rows[self.rows["market"] == market]
+        if here.empty:
+            raise InvalidSpec(f"there is no market {market!r} in the fit")
+        if self.price_coefficient >= 0 or not 0.0 <= self.nesting < 1.0:
+            raise InvalidSpec("; ".join(self.warnings[-2:]))
+        names = self.coefficients.names
+        held = [0, names.index(_WITHIN)] if _WITHIN in names else [0]
+        covariance = np.zeros((2, 2))
+        covariance[: len(held), : len(held)] = self.coefficients.covariance[np.ix_(held, held)]
+        price = here["price"].to_numpy(np.float64)
+        return LogitDemand(
+            alpha=self.price_coefficient,
+            sigma=self.nesting,
+            covariance=covariance,
+            log_price=self.price_term.startswith("log("),
+            price_reference=price,
+            share=here["share"].to_numpy(np.float64),
+            market=np.zeros(len(here), dtype=np.int64),
+            nest=codes_of(here["nest"]),
+            size=np.full(len(here), size),
+            price_now=price,
+            row=np.arange(len(here)),
+            variance=self.variance,
+        )
 
 
 def fit_logit(
@@ -146,10 +185,10 @@ def fit_logit(
     warnings: list[str] = []
     if terms.instruments:
         iv = fit_iv(work, _written(terms), errors=errors, cluster=cluster)
-        coefficients, used = iv.coefficients, iv.row
+        coefficients, used, rest = iv.coefficients, iv.row, iv.residuals
         warnings += iv.why
     else:
-        coefficients, used = _taken_as_given(work, terms, ErrorSpec(Errors(errors), cluster))
+        coefficients, used, rest = _taken_as_given(work, terms, ErrorSpec(Errors(errors), cluster))
         warnings.append(
             "prices were taken as given: where they follow demand the price coefficient is too "
             "close to zero; give instruments"
@@ -167,7 +206,8 @@ def fit_logit(
     rows = _rows(work.iloc[used], market, product, share, price, nest)
     rows["price_slope"] = 1.0 if price_term.startswith("log(") else rows["price"]
     rows["own_elasticity"] = _own(rows, float(coefficients.estimates[0]), sigma)
-    return LogitFit(coefficients, iv, price_term, rows, tuple(warnings))
+    variance = float(rest @ rest) / max(coefficients.freedom, 1.0)
+    return LogitFit(coefficients, iv, price_term, rows, tuple(warnings), variance)
 
 
 def _with_utilities(
@@ -240,13 +280,13 @@ def _written(terms: Terms) -> str:
 
 def _taken_as_given(
     work: pd.DataFrame, terms: Terms, spec: ErrorSpec
-) -> tuple[Coefficients, IntArray]:
-    """Least squares: every regressor its own instrument."""
+) -> tuple[Coefficients, IntArray, FloatArray]:
+    """Least squares: every regressor its own instrument; with rows and residuals."""
     own = Terms(terms.dependent, terms.exogenous, terms.endogenous, terms.endogenous, terms.effects)
     rows = model_frame(work, own, spec.columns)
     sample = prepared(rows, spec, None)
-    values, covariance, _ = k_class(sample, 0.0, spec)
-    return Coefficients(sample.names, values, covariance, float(sample.spare)), rows.row
+    values, covariance, rest = k_class(sample, 0.0, spec)
+    return Coefficients(sample.names, values, covariance, float(sample.spare)), rows.row, rest
 
 
 def _rows(

@@ -21,6 +21,8 @@ from scipy import optimize, stats
 
 from models.absorb import absorb, absorbed_parameters
 from models.arrays import BoolArray, FloatArray
+from models.cross_demand import CrossPriceDemand, with_cross_effects
+from models.demand import ConstantElasticityDemand
 from models.errors import InvalidPanel, InvalidSpec
 from models.model_frame import require_columns
 from models.partialling import independent
@@ -58,6 +60,41 @@ class CrossEffects:
         values = table.to_numpy(np.float64).copy()
         np.fill_diagonal(values, self.own["elasticity"].to_numpy(np.float64))
         return pd.DataFrame(values, index=table.index, columns=table.columns)
+
+    def demand(
+        self,
+        own: ConstantElasticityDemand,
+        products: Sequence[object],
+        *,
+        rival: FloatArray | None = None,
+        rival_variance: FloatArray | None = None,
+    ) -> CrossPriceDemand:
+        """The demand of a category in one market: own curves with the effects that were kept.
+
+        Args:
+            own: curves of these products, such as those of `models.fit.fit_demand`.
+            products: their names, in the same order.
+            rival: (n,) elasticity by the rivals' price; none where None.
+            rival_variance: (n,) its variance.
+
+        Raises:
+            InvalidDemand: a product has no curve, or there are as many curves as products not.
+            InvalidSpec: the effects are those of a promotion, not of prices.
+        """
+        if self.pairs["kind"].isin(["halo", "cannibalised"]).any():
+            raise InvalidSpec("effects of a promotion are no cross-price elasticities")
+        kept = self.pairs[self.pairs["kind"] != "none"]
+        place = {name: i for i, name in enumerate(products)}
+        n = len(place)
+        effects, variance = np.zeros((n, n)), np.zeros((n, n))
+        columns = ("product", "other", "effect", "std_error")
+        for name, other, effect, error in zip(*(kept[c].tolist() for c in columns), strict=True):
+            if name in place and other in place:
+                effects[place[name], place[other]] = effect
+                variance[place[name], place[other]] = error**2
+        return with_cross_effects(
+            own, effects, variance, rival=rival, rival_variance=rival_variance
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,11 +21,12 @@ from models.calendar import (
     season_waves,
 )
 from models.panel import Panel
-from models.spec import FitSpec
+from models.spec import LOGARITHMS, FitSpec
 
 _Number = TypeVar("_Number", np.float64, np.int64)
 
 _WEEKS_FOR_YEARLY_TERMS: Final = 52
+_DAYS: Final = 7
 _KNOWN: Final = 0.5
 """Share of a series' periods that must know a column for it to be used."""
 _COUNT_SHIFT: Final = 0.5
@@ -39,12 +40,14 @@ class Design:
 
     Attributes:
         used: (s, t) cells that count.
-        log_units: (s, t) dependent variable.
+        log_units: (s, t) dependent variable, less the offset.
+        offset: (s, t) or (1, 1) what log units owe to traffic by assumption.
         units: (s, t) sold.
         log_price: (s, t) log price paid.
         own_controls: (s, t, k) columns held constant; a constant 1 among them, or in the next.
         common_controls: (t, c) columns held constant that come first and are the same in all
             series, which then have all t periods; (t, 0) where there are none.
+        lags: periods over which errors last: a week of days; 0 for weeks.
         names: (c + k,) what the columns are.
         plain: (c + k,) value of each control in a plain period: no promotion, no holiday, average
             season, trend at the end of the window.
@@ -61,6 +64,8 @@ class Design:
     plain: FloatArray
     instruments: FloatArray
     common_controls: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+    offset: FloatArray = field(default_factory=lambda: np.zeros((1, 1)))
+    lags: int = 0
 
     @property
     def controls(self) -> FloatArray:
@@ -105,7 +110,7 @@ def calendar_of(panel: Panel, spec: FitSpec) -> Calendar:
     if not len(panel.period_start):
         return Calendar((), np.empty((0, 0)), np.empty(0, dtype=np.int64), np.empty(0))
     periods, row = _periods(panel.period_start)
-    weeks = (periods[-1] - periods[0]).astype(np.int64) / panel.period_days + 1
+    weeks = ((periods[-1] - periods[0]).astype(np.int64) + panel.period_days) / _DAYS
     long = bool(weeks >= _WEEKS_FOR_YEARLY_TERMS)
     harmonics = spec.harmonics
     if harmonics is None:
@@ -119,6 +124,9 @@ def calendar_of(panel: Panel, spec: FitSpec) -> Calendar:
             holiday_share(periods, panel.period_days, spec.country),
             gift_season_share(periods, panel.period_days),
         ]
+    if panel.period_days == 1:
+        names += [f"weekday_{day}" for day in range(1, _DAYS)]
+        columns += [*_weekdays(periods).T]
     names += spec.festivals
     columns += [festival_share(periods, panel.period_days, name) for name in spec.festivals]
     if long if spec.trend is None else spec.trend:
@@ -127,6 +135,12 @@ def calendar_of(panel: Panel, spec: FitSpec) -> Calendar:
     # The trend counts back from the newest period, so zero is "now" for it as well.
     table = np.column_stack(columns) if columns else np.empty((len(periods), 0))
     return Calendar(tuple(names), table, row, np.zeros(len(names)))
+
+
+def _weekdays(days: DateArray) -> FloatArray:
+    """(t, 6) one column a weekday but Monday, less its mean over a week: 0 is the average day."""
+    weekday = (days.astype("datetime64[D]").astype(np.int64) + 3) % _DAYS
+    return np.asarray(np.eye(_DAYS)[weekday][:, 1:] - 1.0 / _DAYS, dtype=np.float64)
 
 
 def design_block(panel: Panel, calendar: Calendar, spec: FitSpec, first: int, last: int) -> Design:
@@ -161,16 +175,20 @@ def design_block(panel: Panel, calendar: Calendar, spec: FitSpec, first: int, la
         for j, column in enumerate(calendar.table.T, 1):
             controls[..., j] = column[when] * used
     for j, name in enumerate(spec.controls, before):
-        if name == "competitor":
-            controls[..., j] = _centred(np.log(cells.of(block.competitor_price)), used)
+        if name in LOGARITHMS:
+            controls[..., j] = _log_of(getattr(block, LOGARITHMS[name]), cells, used)
         else:
             controls[..., j] = cells.of(getattr(block, name)) * used
     if before:
         # A short series can not pay for all controls; the constant alone still gives its level.
         controls[spare < spec.minimum_spare, :, 1:] = 0.0
+    offset = np.zeros((1, 1))
+    if spec.offset_traffic:
+        offset = _log_of(block.traffic, cells, used)
     return Design(
         used=used,
-        log_units=log_units,
+        log_units=log_units - offset,
+        offset=offset,
         units=units * used,
         log_price=np.where(used, np.log(cells.of(block.price)), 0.0),
         own_controls=controls,
@@ -178,6 +196,7 @@ def design_block(panel: Panel, calendar: Calendar, spec: FitSpec, first: int, la
         plain=np.concatenate([[1.0], calendar.plain, np.zeros(len(spec.controls))]),
         instruments=_instruments(block, spec, cells, used),
         common_controls=common,
+        lags=_DAYS - 1 if panel.period_days == 1 else 0,
     )
 
 
@@ -218,6 +237,12 @@ def _instruments(panel: Panel, spec: FitSpec, cells: _Cells, used: BoolArray) ->
                 column = np.log(np.maximum(panel.regular_price, panel.price) / panel.price)
         stacked[..., j] = _centred(cells.of(column), used)
     return stacked
+
+
+def _log_of(column: FloatArray, cells: _Cells, used: BoolArray) -> FloatArray:
+    """(s, t) logarithm of a column of the panel, as `_centred`."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return _centred(np.log(cells.of(column)), used)
 
 
 def _centred(values: FloatArray, used: BoolArray) -> FloatArray:

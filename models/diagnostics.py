@@ -14,6 +14,7 @@ from models.demand import ConstantElasticityDemand, FittedCurves
 from models.design import calendar_of, design_block
 from models.errors import InvalidPanel
 from models.evidence import evidence_of
+from models.form_choice import shaped
 from models.panel import Panel
 from models.partialling import partial_out
 from models.spec import FitSpec
@@ -58,6 +59,8 @@ def diagnose(panel: Panel, curves: FittedCurves, row: int, spec: FitSpec) -> Dia
     if place < 0 or not curves.demand.known[place] or not panel.lengths[row]:
         raise InvalidPanel(f"{sku} in {market} has no demand curve; run `pricewright fit`")
     design = design_block(panel, calendar_of(panel, spec), spec, row, row + 1)
+    at = np.array([place])
+    design = shaped(design, curves.demand.reference_price[at], curves.demand.exponent[at] == 1.0)
     parts = partial_out(design)
     seen = evidence_of(design, parts, spec)
     used = design.used[0]
@@ -67,7 +70,7 @@ def diagnose(panel: Panel, curves: FittedCurves, row: int, spec: FitSpec) -> Dia
     if parts.instruments.size:
         z = parts.instruments[0][used]
         explained = z @ np.linalg.lstsq(z, parts.log_price[0][used], rcond=None)[0]
-    curve = curves.select(np.array([place]))
+    curve = curves.select(at)
     frame = curve.to_frame().iloc[0]
     figures = {
         "elasticity in force": frame["elasticity"],

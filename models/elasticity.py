@@ -20,7 +20,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.arrays import BoolArray, IntArray
-from models.elasticity_spec import ElasticitySpec, Family, elasticity_spec
+from models.demand import ConstantElasticityDemand
+from models.elasticity_level import Anchor
+from models.elasticity_spec import ElasticitySpec, Family, Form, elasticity_spec
 from models.errors import InvalidPanel, InvalidSpec
 from models.model_frame import require_columns
 from models.panel import Panel
@@ -44,6 +46,7 @@ class ElasticityFit:
         dropped: rows left out of all series, by reason.
         warnings: sentences that say what to be wary of.
         spec: what was asked.
+        anchors: where the curve of each series with an estimate passes.
     """
 
     table: pd.DataFrame
@@ -51,6 +54,33 @@ class ElasticityFit:
     dropped: Mapping[str, int]
     warnings: tuple[str, ...]
     spec: ElasticitySpec
+    anchors: Mapping[int, Anchor]
+
+    def demand(self) -> ConstantElasticityDemand:
+        """The demand curves of all series, in the order of `table`.
+
+        They pass through an average period (all controls at their means) at the average price; a
+        series without an estimate, or with one that rises with the price, gets no curve.
+        """
+        n = len(self.table)
+        values = np.full((n, 4), np.nan)
+        covariance = np.full((n, 2, 2), np.nan)
+        elasticity, error = self.table["elasticity"], self.table["std_error"]
+        for i, at in self.anchors.items():
+            if elasticity.iloc[i] < 0:
+                slope = float(elasticity.iloc[i])
+                values[i] = at.reference, at.log_base, slope, at.residual_variance
+                across = at.covariance
+                covariance[i] = [[at.variance, across], [across, float(error.iloc[i]) ** 2]]
+        semi_log = self.spec.form is Form.SEMI_LOG and not self.spec.in_logs
+        return ConstantElasticityDemand(
+            reference_price=values[:, 0],
+            log_base=values[:, 1],
+            elasticity=values[:, 2],
+            covariance=covariance,
+            residual_variance=values[:, 3],
+            exponent=np.full(n, float(semi_log)),
+        )
 
     @property
     def elasticity(self) -> float:
@@ -115,14 +145,19 @@ def fit(
     except InvalidPanel:
         require_columns(frame, [asked.price])
         table = _table(keys, asked, {}, np.full(len(keys), "no_usable_rows"), suspicious)
-        return ElasticityFit(table, {}, {"no usable row": len(frame)}, (), asked)
+        return ElasticityFit(table, {}, {"no usable row": len(frame)}, (), asked, {})
     found, status = estimate(sample, asked)
     status[_nothing_sold(frame, asked, series, len(keys))] = "no_sales"
     table = _table(keys, asked, found, status, suspicious)
     dropped = sample.frame.dropped
     warnings = _warnings(table, dropped, len(frame))
     return ElasticityFit(
-        table, {i: item.coefficients for i, item in found.items()}, dropped, warnings, asked
+        table=table,
+        coefficients={i: item.coefficients for i, item in found.items()},
+        dropped=dropped,
+        warnings=warnings,
+        spec=asked,
+        anchors={i: item.anchor for i, item in found.items()},
     )
 
 

@@ -10,9 +10,11 @@ import numpy as np
 from scipy import special
 
 from models.arrays import BoolArray, FloatArray, IntArray, StrArray
+from models.batched_counts import count_regressions
 from models.design import Design
+from models.form_choice import COUNTS
 from models.partialling import Partialled, SlopeEstimates, ols, ols_by_statsmodels
-from models.spec import Engine, Estimator, FitSpec
+from models.spec import DemandForm, Engine, Estimator, FitSpec
 from models.two_stage import two_stage, two_stage_by_statsmodels
 
 _LEAST_VARIATION: Final = 0.3
@@ -36,6 +38,8 @@ class Evidence:
         iv: two-stage least squares.
         first_stage_f: strength of the instruments.
         wu_hausman_t: t of the difference between the two.
+        form: position of the form of demand among those asked for; where it is one of counts,
+            `ols` holds that regression instead.
     """
 
     n_obs: IntArray
@@ -47,6 +51,7 @@ class Evidence:
     iv: SlopeEstimates
     first_stage_f: FloatArray
     wu_hausman_t: FloatArray
+    form: IntArray
 
     @classmethod
     def joined(cls, parts: Sequence[Evidence]) -> Evidence:
@@ -69,7 +74,7 @@ class Standing:
 
     Attributes:
         own: the chosen estimates; NaN where the series can not stand alone.
-        method: `2sls` or `ols`.
+        method: `2sls`, `ols`, or the count regression; `semi-log` beside it where it is.
         status: `ok`, or why the series can not stand alone.
         widening: factor by which errors grow for want of degrees of freedom.
     """
@@ -111,13 +116,26 @@ def _at(variance: FloatArray, elasticity: FloatArray) -> FloatArray:
     return at
 
 
-def evidence_of(design: Design, parts: Partialled, spec: FitSpec) -> Evidence:
-    """Estimate every series of a block alone, by least squares and with instruments."""
+def evidence_of(
+    design: Design, parts: Partialled, spec: FitSpec, form: IntArray | None = None
+) -> Evidence:
+    """Estimate every series of a block alone, by least squares and with instruments.
+
+    Args:
+        design: of the block; the price term of semi-log series relative to their reference.
+        parts: the same without controls.
+        spec: what is asked.
+        form: (s,) position of each series' form in `spec.forms`; the first where None.
+    """
+    form = np.zeros(len(design.used), dtype=np.int64) if form is None else form
     least, iv = ols(parts), two_stage(parts)
     through = iv.slope
     if spec.engine is Engine.STATSMODELS:
         least = replace(least, **_named(ols_by_statsmodels(design)))
         through = replace(through, **_named(two_stage_by_statsmodels(design)))
+    for place, kind in enumerate(spec.forms):
+        if kind in COUNTS and (form == place).any():
+            least = _counted(design, np.flatnonzero(form == place), kind, least)
     n = np.maximum(design.n_obs, 1)
     mean = design.log_price.sum(axis=1) / n
     distance = design.used * (design.log_price - mean[:, None])
@@ -132,7 +150,28 @@ def evidence_of(design: Design, parts: Partialled, spec: FitSpec) -> Evidence:
         iv=through,
         first_stage_f=iv.first_stage_f,
         wu_hausman_t=iv.wu_hausman_t,
+        form=form,
     )
+
+
+def _counted(
+    design: Design, rows: IntArray, form: DemandForm, least: SlopeEstimates
+) -> SlopeEstimates:
+    """The estimates of these series by a count regression, the others as they are."""
+    columns = np.concatenate([design.controls[rows], design.log_price[rows, :, None]], axis=2)
+    over = form is DemandForm.NEGATIVE_BINOMIAL
+    found = count_regressions(
+        design.units[rows],
+        columns,
+        design.used[rows],
+        offset=np.broadcast_to(design.offset, design.used.shape)[rows],
+        negative_binomial=over,
+        lags=design.lags,
+    ).slope
+    taken = {name: getattr(least, name).copy() for name in SlopeEstimates.__slots__}
+    for name, values in taken.items():
+        values[rows] = getattr(found, name)
+    return SlopeEstimates(**taken)
 
 
 def stand(seen: Evidence, group: IntArray, groups: int, spec: FitSpec) -> Standing:
@@ -177,13 +216,21 @@ def stand(seen: Evidence, group: IntArray, groups: int, spec: FitSpec) -> Standi
     own = seen.iv.where(strong, seen.ols)
     return Standing(
         own=own.where(status == "ok", SlopeEstimates.unknown(len(status))),
-        method=np.where(strong, "2sls", "ols"),
+        method=_methods(seen.form, strong, spec),
         status=status,
         # At 95 %, Student's t asks for a wider interval than the normal distribution.
         widening=np.asarray(
             special.stdtrit(np.maximum(seen.degrees, 1), 0.975) / _NORMAL_95, dtype=np.float64
         ),
     )
+
+
+def _methods(form: IntArray, strong: BoolArray, spec: FitSpec) -> StrArray:
+    """(n,) how each series is estimated, in words."""
+    plain = np.array([kind.value if kind in COUNTS else "ols" for kind in spec.forms])[form]
+    shape = np.array([" semi-log" if kind is DemandForm.SEMI_LOG else "" for kind in spec.forms])
+    methods: StrArray = np.char.add(np.where(strong, "2sls", plain), shape[form])
+    return methods
 
 
 def _price_follows_demand(

@@ -21,12 +21,13 @@ from models.design import Calendar, calendar_of, design_block
 from models.errors import InvalidPanel
 from models.evidence import Evidence, Standing, evidence_of, stand
 from models.fit_report import FitReport, report_of
-from models.levels import LevelBlock, curves_through, level_block
+from models.form_choice import choose_forms, relative_prices, shaped
+from models.levels import LevelBlock, curves_through, level_block, reference_prices
 from models.panel import Panel
 from models.partialling import partial_out
 from models.pooled_trap import pooled_trap
 from models.shrinkage import Pooled, pool
-from models.spec import FitSpec
+from models.spec import DemandForm, FitSpec
 
 _POOLING_ROUNDS: Final = 3
 """Errors depend a little on the pooled elasticities, and those on the errors."""
@@ -144,8 +145,19 @@ def _look(
 
 def _look_at_block(panel: Panel, calendar: Calendar, spec: FitSpec) -> tuple[Evidence, LevelBlock]:
     design = design_block(panel, calendar, spec, 0, len(panel))
+    reference = reference_prices(panel)
+    if spec.forms == (DemandForm.LOG_LOG,):
+        form = np.zeros(len(panel), dtype=np.int64)
+        semi_log = form > 0
+    else:
+        form = choose_forms(design, relative_prices(design, reference), spec.forms)
+        semi_log = np.array([one is DemandForm.SEMI_LOG for one in spec.forms])[form]
+        design = shaped(design, reference, semi_log)
     parts = partial_out(design)
-    return evidence_of(design, parts, spec), level_block(panel, design, parts)
+    return (
+        evidence_of(design, parts, spec, form),
+        level_block(design, parts, reference, semi_log),
+    )
 
 
 def _pool(
@@ -215,7 +227,7 @@ def _provenance(panel: Panel, spec: FitSpec) -> Provenance:
         window_end=last.astype(object),
         rows=len(panel.period_start),
         period_days=panel.period_days,
-        method=f"log-log {spec.estimator.value}"
+        method=f"{' or '.join(spec.forms)} {spec.estimator.value}"
         + (", pooled to category and brand" if spec.pooled else ""),
         software={
             "numpy": np.__version__,

@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from models.cleaning import CleaningReport
 from models.errors import InvalidPanel
 from models.model_frame import require_columns
-from models.panel import CleaningReport
 
 COLUMNS: Final = ("order", "customer", "sku", "date", "units", "price")
 

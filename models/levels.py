@@ -19,12 +19,15 @@ class LevelBlock:
     """What the level of a block of s series needs once its elasticities are settled.
 
     Attributes:
-        log_units, log_price: (s, t) without controls.
+        log_units, log_price: (s, t) without controls; the price term of semi-log series is the
+            price as a multiple of the reference price.
         ratio: (s, t) units over the antilog of the dependent variable, 0 where not used.
         weights: (s, t) that read the plain-period level off a dependent variable.
         level_units, level_price: (s,) plain-period level of log units and of log price.
         n_obs, degrees: (s,) periods, and those beyond the parameters.
         reference: (s,) price at which the level is told; NaN without rows.
+        anchor: (s,) the price term there.
+        exponent: (s,) 0 log-log, 1 semi-log.
     """
 
     log_units: FloatArray
@@ -36,21 +39,34 @@ class LevelBlock:
     n_obs: IntArray
     degrees: IntArray
     reference: FloatArray
+    anchor: FloatArray
+    exponent: FloatArray
 
 
-def level_block(panel: Panel, design: Design, parts: Partialled) -> LevelBlock:
-    """Keep of a block of series, and their design, what their level needs."""
+def level_block(
+    design: Design, parts: Partialled, reference: FloatArray, semi_log: BoolArray
+) -> LevelBlock:
+    """Keep of a block of series what their level needs.
+
+    Args:
+        design: of the block.
+        parts: the same without controls.
+        reference: (s,) reference prices.
+        semi_log: (s,) series whose price term is relative to it.
+    """
     weights = parts.controls.weights_of(design.plain)
     return LevelBlock(
         log_units=parts.log_units,
         log_price=parts.log_price,
-        ratio=np.where(design.used, design.units / np.exp(design.log_units), 0.0),
+        ratio=np.where(design.used, design.units / np.exp(design.log_units + design.offset), 0.0),
         weights=weights,
         level_units=np.vecdot(weights, design.log_units),
         level_price=np.vecdot(weights, design.log_price),
         n_obs=parts.n_obs,
         degrees=parts.degrees,
-        reference=_reference_prices(panel),
+        reference=reference,
+        anchor=np.where(semi_log, 1.0, np.log(reference)),
+        exponent=semi_log.astype(np.float64),
     )
 
 
@@ -85,7 +101,7 @@ def curves_through(
         e = elasticity[rows]
         residual = block.log_units - e[:, None] * block.log_price
         degrees, n = np.maximum(block.degrees, 1), np.maximum(block.n_obs, 1)
-        distance[rows] = np.log(reference[rows]) - block.level_price
+        distance[rows] = block.anchor - block.level_price
         with np.errstate(divide="ignore"):
             # Duan (1983): the mean of the antilog, not the antilog of the mean.
             smear = np.log(np.vecdot(block.ratio, np.exp(residual)) / n)
@@ -104,10 +120,11 @@ def curves_through(
         elasticity=np.where(curve, elasticity, np.nan),
         covariance=np.where(curve[:, None, None], covariance, np.nan),
         residual_variance=np.where(curve, residual_variance, np.nan),
+        exponent=np.concatenate([block.exponent for block in blocks]),
     )
 
 
-def _reference_prices(panel: Panel) -> FloatArray:
+def reference_prices(panel: Panel) -> FloatArray:
     """(n,) the newest regular price, else the median price paid; NaN without rows."""
     reference = np.full(len(panel), np.nan)
     filled = np.flatnonzero(panel.lengths > 0)

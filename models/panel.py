@@ -5,62 +5,34 @@ Nothing is dropped in silence: `CleaningReport` accounts for every row of the in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from models.arrays import BoolArray, FloatArray, IntArray, StrArray, frozen
 from models.calendar import DateArray
-from models.errors import InvalidPanel
-
-DAYS_A_WEEK: Final = 7
-
-_REQUIRED: Final = ("sku", "market", "period_start", "units", "price")
-_MONEY: Final = ("price", "regular_price", "cost", "competitor_price")
-_SHARES: Final = ("deal", "feature", "display")
-_REASONS: Final = (
-    "units_not_a_number",
-    "returns",
-    "duplicate",
-    "stock_out",
-    "price_not_known",
-    "zero_price",
-    "price_jump",
-    "promotion_price_not_known",
+from models.cleaning import (
+    DAYS_A_WEEK,
+    MONEY,
+    PLAIN,
+    REASONS,
+    REQUIRED,
+    SHARES,
+    CleaningReport,
+    PackChange,
+    PanelSpec,
+    Period,
+    gaps_of,
+    in_newest_packs,
+    is_daily,
+    pack_changes_of,
+    reasons_to_drop,
+    sorted_by_time,
+    weeks_of_days,
+    whole_weeks,
 )
-_LONGEST_PERIOD: Final = 10
-"""Days between rows, in the middle series, above which a history is no longer weekly."""
-_JUMP: Final = 20.0
-"""A price this many times above or below its series' median is taken for a slip of units."""
-
-
-@dataclass(frozen=True, slots=True)
-class CleaningReport:
-    """What became of every row of a sales history.
-
-    Attributes:
-        rows_in: rows given.
-        rows_kept: rows that entered the panel.
-        dropped: rows left out, by reason; `rows_in` = `rows_kept` + their sum.
-        periods: rows of the panel; fewer than `rows_kept` where days were summed to weeks.
-    """
-
-    rows_in: int
-    rows_kept: int
-    dropped: Mapping[str, int]
-    periods: int
-
-    def as_dict(self) -> dict[str, object]:
-        """Plain values for storage and JSON."""
-        return {
-            "rows_in": self.rows_in,
-            "rows_kept": self.rows_kept,
-            "dropped": dict(self.dropped),
-            "periods": self.periods,
-        }
+from models.errors import InvalidPanel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +49,7 @@ class Panel:
         cost: (r,) unit cost; NaN where not known.
         competitor_price: (r,) what rivals ask (an index or the lowest offer); NaN where not known.
         deal, feature, display: (r,) share of the period 0..1 in which each was on.
+        traffic: (r,) visitors or receipts of the market in the period; NaN where not known.
         period_days: length of a period.
     """
 
@@ -95,17 +68,20 @@ class Panel:
     display: FloatArray
     period_days: int = field(default=DAYS_A_WEEK)
     competitor_price: FloatArray = field(default_factory=lambda: np.empty(0))
+    traffic: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         n, r = len(self.sku), len(self.period_start)
-        if r and not len(self.competitor_price):
-            object.__setattr__(self, "competitor_price", np.full(r, np.nan))
+        for name in ("competitor_price", "traffic"):
+            if r and not len(getattr(self, name)):
+                # Not known anywhere: one NaN, read r times.
+                object.__setattr__(self, name, np.broadcast_to(np.nan, r))
         if len(self.offset) != n + 1 or self.offset[0] != 0 or self.offset[-1] != r:
             raise InvalidPanel(f"offset must be {n + 1} row numbers from 0 to {r}")
         for name in ("market", "category", "brand"):
             if len(getattr(self, name)) != n:
                 raise InvalidPanel(f"{name} has {len(getattr(self, name))} series, sku has {n}")
-        for name in ("units", *_MONEY, *_SHARES):
+        for name in ("units", *MONEY, *SHARES, *PLAIN):
             if len(getattr(self, name)) != r:
                 raise InvalidPanel(f"{name} has {len(getattr(self, name))} rows, not {r}")
             object.__setattr__(self, name, frozen(getattr(self, name)))
@@ -123,7 +99,7 @@ class Panel:
         rows = slice(int(self.offset[first]), int(self.offset[last]))
         series = slice(first, last)
         names = ("sku", "market", "category", "brand")
-        columns = ("period_start", "units", *_MONEY, *_SHARES)
+        columns = ("period_start", "units", *MONEY, *SHARES, *PLAIN)
         return Panel(
             **{name: getattr(self, name)[series] for name in names},
             offset=self.offset[first : last + 1] - self.offset[first],
@@ -133,12 +109,15 @@ class Panel:
 
     def until(self, day: np.datetime64) -> Panel:
         """The same series with the rows of periods that begin on this day or before."""
-        kept = self.period_start <= day
-        counts = np.add.reduceat(np.append(kept, 0), self.offset[:-1]) * (self.lengths > 0)
-        columns = ("period_start", "units", *_MONEY, *_SHARES)
+        return self.where(self.period_start <= day)
+
+    def where(self, kept: BoolArray) -> Panel:
+        """The same series with these rows (r,) only."""
+        before = np.concatenate([[0], np.cumsum(kept)])
+        columns = ("period_start", "units", *MONEY, *SHARES, *PLAIN)
         return replace(
             self,
-            offset=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            offset=before[self.offset].astype(np.int64),
             **{name: getattr(self, name)[kept] for name in columns},
         )
 
@@ -149,7 +128,7 @@ class Panel:
             name: np.repeat(getattr(self, name), lengths)
             for name in ("sku", "market", "category", "brand")
         }
-        values = {name: getattr(self, name) for name in ("units", *_MONEY, *_SHARES)}
+        values = {name: getattr(self, name) for name in ("units", *MONEY, *SHARES, *PLAIN)}
         when = self.period_start.astype("datetime64[s]")
         return pd.DataFrame({**keys, "period_start": when, **values})
 
@@ -168,18 +147,21 @@ class Panel:
         return rows, there
 
 
-def build_panel(frame: pd.DataFrame) -> tuple[Panel, CleaningReport]:
+def build_panel(frame: pd.DataFrame, spec: PanelSpec | None = None) -> tuple[Panel, CleaningReport]:
     """Clean a sales history and arrange it in series of weeks.
 
-    Daily rows are summed to weeks that start on Monday; weekly rows keep their own first day. A
+    Daily rows are summed to weeks that start on Monday, unless asked otherwise; weekly rows keep
+    their own first day. A
     week in which the product ran out is censored (demand was higher than sales) and left out, not
     read as low demand.
 
     Args:
         frame: one row a (sku, market, period). Needs `sku`, `market`, `period_start` (datetime),
             `units` and `price` (paid a unit, major currency units). May have `category`,
-            `brand`, `regular_price`, `cost`, `competitor_price`, `deal`, `feature`, `display`
-            (0..1) and `stock_out` (bool); missing values in those mean not known, or not on.
+            `brand`, `regular_price`, `cost`, `competitor_price`, `traffic`, `pack_size`, `deal`,
+            `feature`, `display` (0..1) and `stock_out` (bool); missing values in those mean not
+            known, or not on.
+        spec: periods and pack sizes; the defaults of `PanelSpec` where None.
 
     Returns:
         the panel, with every (sku, market) of the input as a series even if no row of it could
@@ -198,19 +180,27 @@ def build_panel(frame: pd.DataFrame) -> tuple[Panel, CleaningReport]:
         >>> len(panel), report.rows_kept
         (1, 2)
     """
+    spec = PanelSpec() if spec is None else spec
     _refuse_unreadable(frame)
     series, identity = _identify(frame)
-    table = _sorted_by_time(frame, series)
-    reason = _reasons_to_drop(table)
-    dropped = {name: int((reason == i).sum()) for i, name in enumerate(_REASONS, 1)}
-    daily = _is_daily(table)
+    table = sorted_by_time(frame, series)
+    daily = is_daily(table)
+    if spec.period is Period.DAY and not daily:
+        raise InvalidPanel("the history holds weeks, so it can not be read by day")
+    gaps, gapped = gaps_of(table, 1 if daily else DAYS_A_WEEK)
+    pack_changes = pack_changes_of(table)
+    if pack_changes and spec.pack_change is PackChange.UNIT_PRICE:
+        table = in_newest_packs(table)
+    reason = reasons_to_drop(table)
+    dropped = {name: int((reason == i).sum()) for i, name in enumerate(REASONS, 1)}
     # Nothing to drop, nothing to copy: a long history is held once.
     kept = table[reason == 0] if reason.any() else table
-    if daily:
-        kept, dropped["partial_week"] = _whole_weeks(kept)
+    weeks = daily and spec.period is Period.WEEK
+    if weeks:
+        kept, dropped["partial_week"] = whole_weeks(kept)
     rows_kept = len(kept)
-    if daily:
-        kept = _weeks_of_days(kept)
+    if weeks:
+        kept = weeks_of_days(kept)
     counts = np.bincount(kept["series"], minlength=len(identity))
     panel = Panel(
         sku=identity["sku"].to_numpy(dtype=np.str_),
@@ -226,14 +216,28 @@ def build_panel(frame: pd.DataFrame) -> tuple[Panel, CleaningReport]:
         deal=kept["deal"].to_numpy(np.float64),
         feature=kept["feature"].to_numpy(np.float64),
         display=kept["display"].to_numpy(np.float64),
-        competitor_price=kept["competitor_price"].to_numpy(np.float64),
+        **{
+            name: kept[name].to_numpy(np.float64)
+            for name in ("competitor_price", "traffic")
+            if name in kept.columns
+        },
+        period_days=1 if daily and not weeks else DAYS_A_WEEK,
     )
     dropped = {name: count for name, count in dropped.items() if count}
-    return panel, CleaningReport(len(frame), rows_kept, dropped, len(kept))
+    report = CleaningReport(
+        rows_in=len(frame),
+        rows_kept=rows_kept,
+        dropped=dropped,
+        periods=len(kept),
+        gaps=gaps,
+        gapped_series=gapped,
+        pack_changes=pack_changes,
+    )
+    return panel, report
 
 
 def _refuse_unreadable(frame: pd.DataFrame) -> None:
-    missing = [name for name in _REQUIRED if name not in frame.columns]
+    missing = [name for name in REQUIRED if name not in frame.columns]
     if missing:
         raise InvalidPanel(
             f"the sales frame lacks {', '.join(missing)}; "
@@ -246,7 +250,7 @@ def _refuse_unreadable(frame: pd.DataFrame) -> None:
             f"period_start must hold dates, not {frame['period_start'].dtype}; "
             "convert it with pandas.to_datetime"
         )
-    for name in ("units", *_MONEY, *_SHARES):
+    for name in ("units", *MONEY, *SHARES, *PLAIN, "pack_size"):
         if name in frame.columns and not pd.api.types.is_numeric_dtype(frame[name]):
             raise InvalidPanel(f"{name} must hold numbers, not {frame[name].dtype}")
 
@@ -284,113 +288,3 @@ def _numbered(labels: pd.Series) -> tuple[IntArray, StrArray]:
     text = np.asarray(labels.cat.categories.astype("str"), dtype=np.str_)
     name, position = np.unique(text, return_inverse=True)
     return position[labels.cat.codes.to_numpy()].astype(np.int64), name
-
-
-def _sorted_by_time(frame: pd.DataFrame, series: IntArray) -> pd.DataFrame:
-    """Plain numbers in order of series and time, with one meaning for what is not known."""
-    days = frame["period_start"].to_numpy(dtype="datetime64[D]")
-    order = np.lexsort((days.astype(np.int64), series))
-    nothing = pd.Series(np.nan, index=frame.index)
-
-    def column(name: str) -> FloatArray:
-        values = frame.get(name, nothing).to_numpy(np.float64, na_value=np.nan)
-        return np.asarray(values, dtype=np.float64)[order]
-
-    columns: dict[str, object] = {
-        "series": series[order],
-        "period_start": days[order].astype("datetime64[s]"),
-        "units": column("units"),
-        "price": column("price"),
-    }
-    for name in ("regular_price", "cost", "competitor_price"):
-        values = column(name)
-        columns[name] = np.where(values > 0, values, np.nan)
-    for name in _SHARES:
-        columns[name] = np.clip(np.nan_to_num(column(name), nan=0.0), 0.0, 1.0)
-    columns["stock_out"] = np.nan_to_num(column("stock_out"), nan=0.0) > 0
-    return pd.DataFrame(columns)
-
-
-def _reasons_to_drop(table: pd.DataFrame) -> IntArray:
-    """(r,) why each row can not be used, 1 + position in `_REASONS`; 0 where it can.
-
-    The first reason that applies counts.
-    """
-    units, price, regular = (table[name].to_numpy() for name in ("units", "price", "regular_price"))
-    series, day = table["series"].to_numpy(), table["period_start"].to_numpy()
-    again = np.zeros(len(table), dtype=np.bool_)
-    again[1:] = (series[1:] == series[:-1]) & (day[1:] == day[:-1])
-    usable_price = pd.Series(np.where(np.isfinite(price) & (price > 0), price, np.nan))
-    middle = usable_price.groupby(series).transform("median").to_numpy()
-    with np.errstate(invalid="ignore"):
-        jump = np.maximum(price / middle, middle / np.where(price > 0, price, np.nan)) > _JUMP
-    # Without a sale nobody paid a price; in a promotion the regular price was not on either.
-    unknown = (units == 0) & (table["deal"].to_numpy() > 0) & (price == regular)
-    found = {
-        "units_not_a_number": ~np.isfinite(units),
-        "returns": units < 0,
-        "duplicate": again,
-        "stock_out": table["stock_out"].to_numpy(),
-        "price_not_known": ~np.isfinite(price),
-        "zero_price": price <= 0,
-        "price_jump": jump,
-        "promotion_price_not_known": unknown,
-    }
-    reason: IntArray = np.select(
-        [found[name] for name in _REASONS], list(range(1, len(_REASONS) + 1)), default=0
-    ).astype(np.int64)
-    return reason
-
-
-def _is_daily(table: pd.DataFrame) -> bool:
-    """True where rows lie closer together than a week."""
-    days = table["period_start"].to_numpy(dtype="datetime64[D]").astype(np.int64)
-    gap, same = np.diff(days), np.diff(table["series"].to_numpy()) == 0
-    gaps = gap[same & (gap > 0)]
-    if not gaps.size:
-        return False
-    if float(np.median(gaps)) > _LONGEST_PERIOD:
-        raise InvalidPanel(
-            f"rows lie {float(np.median(gaps)):.0f} days apart; price sensitivity needs daily or "
-            "weekly sales, longer periods blend the prices that it compares"
-        )
-    return bool(gaps.min() < DAYS_A_WEEK)
-
-
-def _whole_weeks(kept: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Rows of weeks that the history covers from Monday to Sunday, and how many rows are not."""
-    days = kept["period_start"].to_numpy(dtype="datetime64[D]")
-    if not days.size:
-        return kept, 0
-    week = _monday(days)
-    whole = (week >= days.min()) & (week + (DAYS_A_WEEK - 1) <= days.max())
-    return kept[whole], int((~whole).sum())
-
-
-def _weeks_of_days(kept: pd.DataFrame) -> pd.DataFrame:
-    """Daily rows summed to weeks; prices weighted by what was sold at them."""
-    sold = kept["units"].to_numpy()
-    weighted = kept.assign(
-        period_start=_monday(kept["period_start"].to_numpy(dtype="datetime64[D]")),
-        revenue=sold * kept["price"],
-    )
-    weeks = weighted.groupby(["series", "period_start"], sort=True, as_index=False).agg(
-        units=("units", "sum"),
-        revenue=("revenue", "sum"),
-        listed=("price", "mean"),
-        regular_price=("regular_price", "mean"),
-        cost=("cost", "mean"),
-        competitor_price=("competitor_price", "mean"),
-        deal=("deal", "mean"),
-        feature=("feature", "mean"),
-        display=("display", "mean"),
-    )
-    paid = weeks["revenue"] / weeks["units"].where(weeks["units"] > 0)
-    return weeks.assign(price=paid.fillna(weeks["listed"]))
-
-
-def _monday(days: DateArray) -> DateArray:
-    """(r,) the Monday on or before each day; 1970-01-01 was a Thursday."""
-    since = days.astype("datetime64[D]").astype(np.int64)
-    monday: DateArray = (since - (since + 3) % DAYS_A_WEEK).astype("datetime64[D]")
-    return monday

@@ -121,6 +121,7 @@ class Partialled:
         controls: basis of the controls.
         n_obs: (s,) periods.
         leverage: (s, t) of the controls.
+        lags: periods over which errors last, see `lasting`.
     """
 
     log_units: FloatArray
@@ -129,6 +130,7 @@ class Partialled:
     controls: Basis
     n_obs: IntArray
     leverage: FloatArray
+    lags: int = 0
 
     @property
     def degrees(self) -> IntArray:
@@ -149,7 +151,7 @@ class SlopeEstimates:
 
     Attributes:
         elasticity: coefficient of log price.
-        std_error: its HC1 standard error (White 1980 with n / (n - k)).
+        std_error: its HC1 standard error (White 1980 with n / (n - k)); of days, Newey and West's.
         robust: (s, 3) the HC2 variance (MacKinnon and White 1985) as a function of the elasticity
             e at which residuals are taken: column 0 + column 1 · e + column 2 · e².
         classical: (s, 3) the variance under homoskedasticity, likewise.
@@ -276,6 +278,7 @@ def partial_out(design: Design) -> Partialled:
         controls=basis,
         n_obs=design.n_obs,
         leverage=basis.leverage,
+        lags=design.lags,
     )
 
 
@@ -321,15 +324,34 @@ def slope(parts: Partialled, direction: FloatArray) -> SlopeEstimates:
         elasticity = np.vecdot(direction, units) / strength
         scale = parts.n_obs / np.where(degrees > 0, degrees, np.nan) / strength**2
         score = (units - elasticity[:, None] * price) * direction
-        std_error = np.sqrt(np.vecdot(score, score) * scale)
+        more = lasting(score, parts.lags)
+        std_error = np.sqrt(np.vecdot(score, score) * scale * more)
         square = direction**2
         rest = 1.0 - (parts.leverage + square / length[:, None])
         share = square / np.maximum(rest, _LEAST_FREEDOM)
-        robust = _quadratic(units, price, share) / strength[:, None] ** 2
-        classical = _quadratic(units, price, None) * (length / (degrees * strength**2))[:, None]
+        robust = _quadratic(units, price, share) * (more / strength**2)[:, None]
+        usual = more * length / (degrees * strength**2)
+        classical = _quadratic(units, price, None) * usual[:, None]
     known = np.isfinite(elasticity) & np.isfinite(std_error) & (strength > 0)
     estimates = SlopeEstimates(elasticity, std_error, robust, classical)
     return estimates.where(known, SlopeEstimates.unknown(len(known)))
+
+
+def lasting(score: FloatArray, lags: int) -> FloatArray:
+    """(s,) how much larger a variance is for errors that last from one period to the next.
+
+    The long-run variance of the scores (s, t) over their plain one (Newey and West 1987, Bartlett
+    weights), not below 1: daily sales have errors that last; weeks are taken as independent.
+    """
+    if not lags:
+        return np.ones(len(score))
+    plain = np.vecdot(score, score)
+    total = plain.copy()
+    for lag in range(1, min(lags, score.shape[1] - 1) + 1):
+        weight = 2.0 * (1.0 - lag / (lags + 1.0))
+        total += weight * np.vecdot(score[:, lag:], score[:, :-lag])
+    more: FloatArray = np.maximum(total / np.where(plain > 0, plain, 1.0), 1.0)
+    return more
 
 
 def _quadratic(units: FloatArray, price: FloatArray, weight: FloatArray | None) -> FloatArray:

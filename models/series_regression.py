@@ -14,6 +14,7 @@ from models.arrays import BoolArray, FloatArray, IntArray
 from models.batched import least_squares
 from models.calendar import season_waves
 from models.counts import fit_counts
+from models.elasticity_level import Anchor, anchor
 from models.elasticity_spec import ElasticitySpec, Family, Form
 from models.errors import InvalidSpec, NotIdentified
 from models.model_frame import ModelFrame, model_frame
@@ -53,12 +54,14 @@ class Found:
         n_obs: rows.
         r_squared: share of the variance (of the deviance, for counts) explained; within, where
             effects were absorbed.
+        anchor: where the curve passes.
     """
 
     coefficients: Coefficients
     multiple: float
     n_obs: int
     r_squared: float
+    anchor: Anchor
 
 
 def sample_of(frame: pd.DataFrame, spec: ElasticitySpec, series: IntArray, count: int) -> Sample:
@@ -202,6 +205,15 @@ def _together(
                 _multiple(sample, spec, rows),
                 int(fitted.n_obs[i]),
                 float(1.0 - rest[i] / total[i]) if total[i] > 0 else np.nan,
+                anchor(
+                    spec,
+                    sample.frame.dependent[rows],
+                    sample.columns[rows, -1],
+                    fitted.residuals[i][used[i]],
+                    sample.columns[rows],
+                    fitted.covariance[i],
+                    float(fitted.freedom[i]),
+                ),
             )
     return found
 
@@ -226,6 +238,7 @@ def _moves_alone(columns: FloatArray) -> bool:
 def _alone(sample: Sample, spec: ElasticitySpec, rows: IntArray) -> Found:
     """One series by itself: fixed effects, lasting errors, counts, dependent columns."""
     columns, y = sample.columns[rows], sample.frame.dependent[rows]
+    price, sold = columns[:, -1], y
     effects = tuple(np.unique(code[rows], return_inverse=True)[1] for code in sample.frame.effects)
     extra = sample.frame.extra.iloc[rows].reset_index(drop=True)
     weights = extra[spec.weights].to_numpy(np.float64) if spec.weights else None
@@ -251,15 +264,16 @@ def _alone(sample: Sample, spec: ElasticitySpec, rows: IntArray) -> Found:
         raise NotIdentified("too_few_periods")
     if spec.family is Family.NORMAL:
         values, covariance, r2 = _least(y, columns, weights, spec, absorbed, extra)
-        freedom = float(spare)
+        freedom, rest = float(spare), y - columns @ values
     else:
         values, covariance, r2 = fit_counts(y, columns, spec.family, spec.error_spec, extra)
-        freedom = np.inf
+        freedom, rest = np.inf, y - np.exp(np.minimum(columns @ values, 700.0))
     return Found(
         Coefficients(names, values, covariance, freedom),
         _multiple(sample, spec, rows),
         len(y),
         r2,
+        anchor(spec, sold, price, rest, columns, covariance, float(spare)),
     )
 
 

@@ -11,7 +11,9 @@ from models.errors import InvalidSpec
 from models.shrinkage import Prior
 
 PROMOTION_CONTROLS: Final = ("deal", "feature", "display")
-CONTROLS: Final = (*PROMOTION_CONTROLS, "competitor")
+LOGARITHMS: Final = {"competitor": "competitor_price", "traffic": "traffic"}
+"""Controls that enter as logarithms, and the panel's column of each."""
+CONTROLS: Final = (*PROMOTION_CONTROLS, *LOGARITHMS)
 INSTRUMENTS: Final = ("cost", "depth")
 
 
@@ -35,14 +37,30 @@ class Engine(StrEnum):
     """One statsmodels regression a series: slower, the reference."""
 
 
+class DemandForm(StrEnum):
+    """How units answer the price, and scatter."""
+
+    LOG_LOG = "log-log"
+    """The same elasticity at every price; log units scatter evenly."""
+    SEMI_LOG = "semi-log"
+    """The elasticity grows with the price; log units scatter evenly."""
+    POISSON = "poisson"
+    """The same elasticity at every price; counts, whose zeros are zeros."""
+    NEGATIVE_BINOMIAL = "negative-binomial"
+    """The same, where counts scatter more than chance alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class FitSpec:
     """How demand curves are fitted.
 
     Attributes:
         estimator: see `Estimator`.
-        controls: columns held constant, of `deal`, `feature`, `display` and `competitor` (log
-            price of rivals; a series or a week that does not know it is taken at the mean).
+        controls: columns held constant, of `deal`, `feature`, `display`, `competitor` (log price
+            of rivals) and `traffic` (log of visitors); of the last two, a series or a period that
+            does not know it is taken at the mean.
+        offset_traffic: units are taken to be proportional to traffic, whose elasticity is then 1
+            and not estimated; `traffic` is then no control.
         instruments: what moves the price but not demand, of `cost` (log unit cost) and `depth`
             (log discount from the regular price, planned ahead). Each is used in a series only
             where the data has it.
@@ -57,6 +75,9 @@ class FitSpec:
         minimum_price_std: standard deviation of log price below which a price never moved.
         minimum_spare: periods beyond the number of parameters below which a series is too short
             to stand alone.
+        forms: candidates of the form of demand, see `DemandForm`: of several,
+            each series takes the one that gives held-out weeks the highest probability. Count
+            forms replace least squares; where instruments are strong, they are used all the same.
         pooled: shrink elasticities toward their category.
         prior: of the overall mean elasticity.
         engine: see `Engine`.
@@ -65,6 +86,7 @@ class FitSpec:
 
     estimator: Estimator = Estimator.AUTO
     controls: tuple[str, ...] = PROMOTION_CONTROLS
+    offset_traffic: bool = False
     instruments: tuple[str, ...] = INSTRUMENTS
     country: str | None = None
     festivals: tuple[str, ...] = ()
@@ -73,6 +95,7 @@ class FitSpec:
     minimum_f: float = 10.0
     minimum_price_std: float = 0.01
     minimum_spare: int = 8
+    forms: tuple[DemandForm, ...] = (DemandForm.LOG_LOG,)
     pooled: bool = True
     prior: Prior = field(default_factory=Prior)
     engine: Engine = Engine.BATCHED
@@ -87,7 +110,14 @@ class FitSpec:
                 raise InvalidSpec(
                     f"{name} {value!r} must be one of {', '.join(repr(k.value) for k in kind)}"
                 ) from None
+        given = tuple(self.forms)
+        _refuse_unknown("forms", given, tuple(form.value for form in DemandForm))
+        if not given:
+            raise InvalidSpec("forms must name one form of demand or more")
+        object.__setattr__(self, "forms", tuple(DemandForm(form) for form in given))
         _refuse_unknown("controls", self.controls, CONTROLS)
+        if self.offset_traffic and "traffic" in self.controls:
+            raise InvalidSpec("traffic is the offset or a control, not both")
         _refuse_unknown("festivals", self.festivals, tuple(FESTIVALS))
         _refuse_unknown("instruments", self.instruments, INSTRUMENTS)
         if self.estimator is Estimator.TSLS and not self.instruments:

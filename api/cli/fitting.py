@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +16,21 @@ from api.cli.terminal import bars, out, utc_now
 from api.jobs.fit import FitOutcome, fit
 from api.settings import load_settings
 from api.tables import TABLE_ENDINGS, refuse_unwritable, write_table
-from models.spec import Engine, Estimator, FitSpec
+from models.cleaning import PanelSpec, Period
+from models.outliers import OutlierAction
+from models.spec import DemandForm, Engine, Estimator, FitSpec
 
 app = typer.Typer(add_completion=False)
+
+
+class FormChoice(StrEnum):
+    """What `--form` takes: a form of demand, or all of them to choose from."""
+
+    AUTO = "auto"
+    LOG_LOG = "log-log"
+    SEMI_LOG = "semi-log"
+    POISSON = "poisson"
+    NEGATIVE_BINOMIAL = "negative-binomial"
 
 
 @app.command()
@@ -43,6 +56,17 @@ def fit_command(
     pooled: Annotated[
         bool, typer.Option(help="Let thin products borrow from their category.")
     ] = True,
+    form: Annotated[
+        FormChoice,
+        typer.Option(help="Form of demand; auto: each series' best on held-out weeks (slower)."),
+    ] = FormChoice.LOG_LOG,
+    daily: Annotated[
+        bool, typer.Option("--daily", help="Fit days, weekdays held constant, not weeks.")
+    ] = False,
+    outliers: Annotated[
+        OutlierAction,
+        typer.Option(help="What becomes of periods that nothing in the data explains."),
+    ] = OutlierAction.REPORT,
     accept_worse: Annotated[
         bool,
         typer.Option("--accept-worse", help="Use the fit even if the one in use errs less."),
@@ -51,7 +75,13 @@ def fit_command(
     """Fit a demand curve with its uncertainty to every product in every market."""
     refuse_unwritable(out_file, TABLE_ENDINGS)
     settings = load_settings()
-    spec = FitSpec(estimator=estimator, country=country, engine=arithmetic, pooled=pooled)
+    spec = FitSpec(
+        estimator=estimator,
+        country=country,
+        engine=arithmetic,
+        pooled=pooled,
+        forms=tuple(DemandForm) if form is FormChoice.AUTO else (DemandForm(form.value),),
+    )
     with database(settings) as engine, bars("fit") as progress:
         outcome = fit(
             engine,
@@ -60,6 +90,8 @@ def fit_command(
             market=market,
             category=category,
             since=since.date() if since else None,
+            panel_spec=PanelSpec(period=Period.DAY if daily else Period.WEEK),
+            outliers=outliers,
             accept_worse=accept_worse,
             progress=progress,
         )
@@ -79,6 +111,14 @@ def fit_command(
         out.print(escape(verdict.why))
     for reason, rows in cleaning.dropped.items():
         out.print(f"  left out {rows:,} rows: {escape(reason)}")
+    if cleaning.gaps:
+        out.print(f"  gaps: {cleaning.gaps:,} periods missing in {cleaning.gapped_series:,} series")
+    if far := len(outcome.outliers.table):
+        done = {"report": "kept", "drop": "left out", "clip": "pulled in"}[outliers.value]
+        out.print(
+            f"  outliers: {far:,} periods more than {outcome.outliers.limit:.0f} robust standard "
+            f"deviations from what their series' regression expects, {done} (--outliers)"
+        )
     for warning in outcome.fit.report.warnings:
         out.print(f"[yellow]note:[/] {escape(warning)}")
     if out_file is not None:

@@ -12,11 +12,13 @@ import numpy as np
 from sqlalchemy.engine import Engine
 
 from api.jobs.progress import Progress, silent
+from models.cleaning import CleaningReport, PanelSpec
 from models.demand import FittedCurves
-from models.errors import InvalidPanel
+from models.errors import InvalidPanel, InvalidSpec
 from models.fit import DemandFit, fit_demand
 from models.health import Acceptance, accept
-from models.panel import CleaningReport, Panel, build_panel
+from models.outliers import OutlierAction, Outliers, treat_outliers
+from models.panel import Panel, build_panel
 from models.spec import FitSpec
 from storage.database import reading, writing
 from storage.errors import FitNotFound
@@ -38,6 +40,7 @@ class FitOutcome:
         curves: all its curves: those fitted now, then those carried over.
         fit: what was fitted now.
         cleaning: what became of each sales row.
+        outliers: periods far from what their series' regression expects.
         carried: curves taken over from the fit before, because the fit was asked for a part only.
         acceptance: how it did against the fit in use on weeks that neither had seen. Where it was
             not accepted, nothing was stored: `fit_id` and `curves` are those of the fit in use.
@@ -47,6 +50,7 @@ class FitOutcome:
     curves: FittedCurves
     fit: DemandFit
     cleaning: CleaningReport
+    outliers: Outliers
     carried: int
     acceptance: Acceptance
 
@@ -59,6 +63,8 @@ def fit(
     market: str | None = None,
     category: str | None = None,
     since: date | None = None,
+    panel_spec: PanelSpec | None = None,
+    outliers: OutlierAction = OutlierAction.REPORT,
     accept_worse: bool = False,
     progress: Progress = silent,
 ) -> FitOutcome:
@@ -77,11 +83,14 @@ def fit(
         market: fit this market only.
         category: fit this category only.
         since: use sales from this day on.
+        panel_spec: weeks or days; the defaults of `PanelSpec` where None.
+        outliers: what becomes of periods far from what their series' regression expects.
         accept_worse: store the fit whatever the judgement.
         progress: told after reading, cleaning, fitting and storing.
 
     Raises:
         InvalidPanel: there is no sales history to fit.
+        InvalidSpec: a part is fitted by day, and the rest is held by week, or the other way.
     """
     spec = spec or FitSpec()
     progress("read sales", 0, 4)
@@ -95,19 +104,28 @@ def fit(
             "import some with `pricewright import sales FILE`"
         )
     progress("clean", 1, 4)
-    panel, cleaning = build_panel(sales)
+    panel, cleaning = build_panel(sales, panel_spec)
+    panel, far = treat_outliers(panel, spec, action=outliers)
     progress("fit", 2, 4)
     in_use = _in_use(engine)
+    if in_use is not None and in_use.curves.provenance.period_days != panel.period_days:
+        if market or category:
+            raise InvalidSpec(
+                f"the fit in use has periods of {in_use.curves.provenance.period_days} days, this "
+                f"one of {panel.period_days}: fit everything, not a part"
+            )
+        in_use = None  # Units a day and units a week can not be held against each other.
     with joblib.Parallel(n_jobs=-1, prefer="threads") as parallel:
         acceptance = _judged(panel, spec, in_use, parallel)
         found = fit_demand(panel, spec, parallel)
     progress("store", 3, 4)
     if in_use is not None and not acceptance.accepted and not accept_worse:
         progress("store", 4, 4)
-        return FitOutcome(in_use.fit_id, in_use.curves, found, cleaning, 0, acceptance)
+        return FitOutcome(in_use.fit_id, in_use.curves, found, cleaning, far, 0, acceptance)
     report: dict[str, Any] = {
         **found.report.as_dict(),
         "cleaning": cleaning.as_dict(),
+        "outliers": {"action": far.action.value, "limit": far.limit, "rows": len(far.table)},
         "spec": asdict(spec),
         "acceptance": {
             name: None if isinstance(value, float) and not np.isfinite(value) else value
@@ -122,7 +140,7 @@ def fit(
     with writing(engine) as conn:
         fit_id = save_fit(conn, curves, created_at=now, report=report)
     progress("store", 4, 4)
-    return FitOutcome(fit_id, curves, found, cleaning, carried, acceptance)
+    return FitOutcome(fit_id, curves, found, cleaning, far, carried, acceptance)
 
 
 def _in_use(engine: Engine) -> StoredFit | None:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 
 from models.arrays import FloatArray
+from models.demand import Provenance
+
+PROVENANCE = Provenance(
+    window_start=date(2024, 1, 1),
+    window_end=date(2025, 12, 28),
+    rows=208,
+    period_days=7,
+    method="log-log auto",
+    software={"numpy": "2"},
+)
 
 
 def clean_panel(

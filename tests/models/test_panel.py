@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.errors import InvalidPanel
+from models.cleaning import PackChange, PanelSpec, Period
+from models.errors import InvalidPanel, InvalidSpec
+from models.fit import fit_demand
 from models.panel import build_panel
+from models.spec import FitSpec
 
 
 def history(**columns: object) -> pd.DataFrame:
@@ -189,3 +194,109 @@ def test_the_report_accounts_for_every_row(
     assert report.periods == len(panel.units) == panel.lengths.sum()
     assert (panel.price > 0).all()
     assert (panel.units >= 0).all()
+
+
+def test_missing_weeks_are_counted_as_gaps() -> None:
+    holes = history().iloc[[0, 3]]
+    _, report = build_panel(pd.concat([holes, history(sku="B")]))
+    assert (report.gaps, report.gapped_series) == (2, 1)
+    assert report.as_dict()["gaps"] == 2
+
+
+def test_a_change_of_pack_size_starts_the_series_anew() -> None:
+    frame = pd.concat([history(pack_size=[500.0, 500, 400, 400]), history(sku="B", pack_size=1.0)])
+    panel, report = build_panel(frame)
+    assert report.dropped == {"older_pack_size": 2}
+    assert report.pack_changes == 1
+    assert panel.units.tolist() == [7, 8, 5, 6, 7, 8]
+
+
+def test_or_its_weeks_are_read_in_the_newest_pack() -> None:
+    frame = history(pack_size=[500.0, np.nan, 400, 400], cost=[1.0, 1, 1, 1])
+    panel, report = build_panel(frame, PanelSpec(pack_change=PackChange.UNIT_PRICE))
+    assert report.dropped == {}
+    assert report.pack_changes == 1
+    assert panel.units.tolist() == pytest.approx([5 * 1.25, 6, 7, 8])
+    assert panel.price.tolist() == pytest.approx([2 / 1.25, 2, 2.5, 2.5])
+    assert panel.cost.tolist() == pytest.approx([1 / 1.25, 1, 1, 1])
+
+
+def days(weeks: int = 60, **columns: object) -> pd.DataFrame:
+    """Daily sales of three products; Saturdays sell three times as much at lower prices."""
+    rng = np.random.default_rng(6)
+    when = pd.date_range("2024-01-01", periods=7 * weeks)
+    saturday = when.day_of_week.to_numpy() == 5
+    parts = []
+    for sku in "ABC":
+        price = 4.0 * np.where(saturday, 0.9, 1.0) * np.exp(rng.normal(0, 0.1, len(when)))
+        visitors = 1000.0 * np.exp(rng.normal(0, 0.4, len(when)))
+        units = rng.poisson(
+            0.04 * visitors * np.exp(-2.0 * np.log(price / 4.0)) * np.where(saturday, 3.0, 1.0)
+        )
+        plain = {"sku": sku, "market": "m", "period_start": when, "units": units * 1.0}
+        parts.append(pd.DataFrame({**plain, "price": price, "traffic": visitors} | columns))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_days_stay_days_where_asked_and_weekdays_are_held_constant() -> None:
+    panel, report = build_panel(days(), PanelSpec(period=Period.DAY))
+    assert panel.period_days == 1
+    assert report.periods == report.rows_in
+    spec = FitSpec(controls=("traffic",), pooled=False)
+    found = fit_demand(panel, spec)
+    demand = found.curves.demand
+    error = np.sqrt(demand.covariance[:, 1, 1])
+    assert (np.abs(demand.elasticity + 2.0) < 3.5 * error).all()
+    # Without weekdays the low Saturday price gets the credit of Saturday.
+    weekless = fit_demand(replace(panel, period_days=7), spec).curves.demand
+    assert (weekless.elasticity < demand.elasticity - 0.3).all()
+    # A plain period is an average day: the geometric mean of Saturday and the others.
+    expected = 0.04 * 1000.0 * 3.0 ** (1 / 7)
+    assert demand.units(np.full(3, 4.0)).mean() == pytest.approx(expected, rel=0.1)
+
+
+def test_traffic_is_a_control_or_an_offset() -> None:
+    panel, _ = build_panel(days())
+    plain = fit_demand(panel, FitSpec(pooled=False)).curves
+    held = fit_demand(panel, FitSpec(pooled=False, controls=("traffic",))).curves
+    offset = fit_demand(panel, FitSpec(pooled=False, offset_traffic=True)).curves
+    for found in (held, offset):
+        assert (found.own_std_error < plain.own_std_error).all()
+        assert (np.abs(found.own_elasticity + 2.0) < 4.0 * found.own_std_error).all()
+    at = np.full(3, 4.0)
+    np.testing.assert_allclose(offset.demand.units(at), plain.demand.units(at), rtol=0.1)
+
+
+def test_errors_of_days_that_last_are_not_too_short() -> None:
+    rng = np.random.default_rng(0)
+    when = pd.date_range("2024-01-01", periods=364)
+    z = []
+    for _ in range(80):
+        price, noise = (_lasting_noise(rng, 364) for _ in range(2))
+        units = np.rint(np.exp(6.0 - 2.0 * 0.1 * price + 0.2 * noise))
+        frame = pd.DataFrame(
+            {"sku": "A", "market": "m", "period_start": when, "units": units}
+        ).assign(price=4.0 * np.exp(0.1 * price))
+        panel, _ = build_panel(frame, PanelSpec(period=Period.DAY))
+        curves = fit_demand(panel, FitSpec(pooled=False)).curves
+        z.append((curves.own_elasticity[0] + 2.0) / curves.own_std_error[0])
+    # Taken as independent these errors would be 2.2 times too short.
+    assert np.std(z) < 1.6
+
+
+def _lasting_noise(rng: np.random.Generator, length: int) -> np.ndarray:
+    """First-order autocorrelation 0.7, variance 1."""
+    noise = np.empty(length)
+    noise[0] = rng.normal()
+    for i in range(1, length):
+        noise[i] = 0.7 * noise[i - 1] + np.sqrt(1 - 0.49) * rng.normal()
+    return noise
+
+
+def test_what_can_not_be_read_by_day_or_twice_is_refused() -> None:
+    with pytest.raises(InvalidPanel, match="holds weeks"):
+        build_panel(history(), PanelSpec(period=Period.DAY))
+    with pytest.raises(InvalidSpec, match="period 'month'"):
+        PanelSpec(period="month")  # type: ignore[arg-type]
+    with pytest.raises(InvalidSpec, match="not both"):
+        FitSpec(controls=("traffic",), offset_traffic=True)

@@ -1,0 +1,146 @@
+"""Many Poisson and negative-binomial regressions at once: s series of counts, log link.
+
+Iterated weighted least squares (McCullagh and Nelder 1989, 2.5), every step for all series in one
+call; equal to statsmodels' GLM to rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from models.arrays import BoolArray, FloatArray
+from models.partialling import SlopeEstimates, lasting, orthonormal
+
+_STEPS: Final = 60
+_SETTLED: Final = 1e-10
+_FARTHEST: Final = 30.0
+"""Log of a mean beyond which a coefficient is running away: a control that only zeros go with."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountFit:
+    """Count regressions of s series.
+
+    Attributes:
+        coefficients: (s, k); 0 for a column that others hold.
+        slope: of the last column, with its robust error; NaN where not identified.
+        mean: (s, t) expected counts, 0 where a cell does not count.
+        alpha: (s,) excess variance: Var = mean + alpha · mean²; 0 is Poisson.
+    """
+
+    coefficients: FloatArray
+    slope: SlopeEstimates
+    mean: FloatArray
+    alpha: FloatArray
+
+
+def count_regressions(
+    units: FloatArray,
+    columns: FloatArray,
+    used: BoolArray,
+    *,
+    offset: FloatArray | float = 0.0,
+    negative_binomial: bool = False,
+    lags: int = 0,
+) -> CountFit:
+    """Regress counts on columns with a log link.
+
+    The dispersion of the negative binomial comes from the Poisson fit's residuals (Cameron and
+    Trivedi 1990), as in `models.counts.fit_counts`.
+
+    Args:
+        units: (s, t) counts.
+        columns: (s, t, k) of which the last is the price term; a constant is among the others.
+        used: (s, t) cells that count.
+        offset: (s, t) added to the index, with a coefficient of 1.
+        negative_binomial: let the variance exceed the mean.
+        lags: periods over which errors last, see `models.partialling.lasting`.
+    """
+    offset = np.where(used, offset, 0.0)
+    columns = columns * used[..., None]
+    units = units * used
+    # A column that others hold has no coefficient; weights do not change which those are.
+    columns = columns * (orthonormal(columns).q != 0).any(axis=1)[:, None, :]
+    alpha = np.zeros(len(units))
+    mean, coefficients, settled = _iterated(units, columns, used, alpha, offset)
+    if negative_binomial:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            excess = (((units - mean) ** 2 - units) * mean).sum(axis=1) / (mean**3).sum(axis=1)
+        alpha = np.where(excess > 1e-6, np.nan_to_num(excess), 0.0)
+        mean, coefficients, settled = _iterated(units, columns, used, alpha, offset)
+    slope = _slope(units, columns, used, mean, coefficients, alpha, settled, lags)
+    return CountFit(coefficients, slope, mean, alpha)
+
+
+def _iterated(
+    units: FloatArray,
+    columns: FloatArray,
+    used: BoolArray,
+    alpha: FloatArray,
+    offset: FloatArray,
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """(s, t) means, (s, k) coefficients, and (s,) whether they came to rest."""
+    count = np.maximum(used.sum(axis=1), 1)
+    middle = np.maximum(units.sum(axis=1) / count, 1e-3)[:, None]
+    mean = np.where(used, (units + middle) / 2.0, 0.0)
+    index = np.log(np.where(used, mean, 1.0))
+    settled: BoolArray = np.zeros(len(units), dtype=np.bool_)
+    coefficients: FloatArray = np.zeros((len(units), columns.shape[2]))
+    for _ in range(_STEPS):
+        weight = mean / (1.0 + alpha[:, None] * mean)
+        root = np.sqrt(weight)
+        working = index - offset + (units - mean) / np.where(used, mean, 1.0)
+        basis = orthonormal(columns * root[..., None])
+        told = np.matmul(basis.q.transpose(0, 2, 1), (root * working)[..., None])
+        coefficients = np.asarray(np.linalg.solve(basis.r, told)[..., 0], dtype=np.float64)
+        moved = np.matmul(columns, coefficients[..., None])[..., 0]
+        moved = np.clip(moved + offset, -_FARTHEST, _FARTHEST)
+        change = np.abs(moved - index).max(axis=1, where=used, initial=0.0)
+        settled = np.asarray(change < _SETTLED * np.maximum(np.abs(moved).max(axis=1), 1.0))
+        index, mean = moved, np.where(used, np.exp(moved), 0.0)
+        if settled.all():
+            break
+    within = np.asarray((np.abs(index) < _FARTHEST).all(axis=1), dtype=np.bool_)
+    return mean, coefficients, settled & within
+
+
+def _slope(
+    units: FloatArray,
+    columns: FloatArray,
+    used: BoolArray,
+    mean: FloatArray,
+    coefficients: FloatArray,
+    alpha: FloatArray,
+    settled: BoolArray,
+    lags: int,
+) -> SlopeEstimates:
+    """The last coefficient, with its robust and its model-based error."""
+    s, _, k = columns.shape
+    over = alpha[:, None]
+    # The observed information; for Poisson it is the expected one.
+    root = np.sqrt(mean * (1.0 + over * units)) / (1.0 + over * mean)
+    basis = orthonormal(columns * root[..., None])
+    last = np.zeros((s, k, 1))
+    last[:, -1] = 1.0
+    # Row of the price in the inverse of the information, spread over the cells.
+    direction = np.linalg.solve(basis.r.transpose(0, 2, 1), last)
+    influence = np.matmul(basis.q, direction)[..., 0]
+    step = (units - mean) / (1.0 + over * mean)
+    score = influence * step / np.where(root > 0, root, 1.0)
+    freedom = used.sum(axis=1) - basis.rank
+    # As statsmodels: what it calls HC1 of a generalised linear model has no n / (n - k).
+    more = lasting(score, lags)
+    robust = np.vecdot(score, score) * more
+    model = np.vecdot(influence, influence) * more
+    known = settled & (columns[..., -1] != 0).any(axis=1) & (freedom > 0) & (robust > 0)
+    nothing = np.zeros(s)
+    found = SlopeEstimates(
+        coefficients[:, -1],
+        np.sqrt(np.maximum(robust, 0.0)),
+        np.column_stack([robust, nothing, nothing]),
+        np.column_stack([model, nothing, nothing]),
+    )
+    return found.where(known, SlopeEstimates.unknown(s))
