@@ -6,7 +6,7 @@ work on a `Catalogue`: the same knowledge as columns, one row a (sku, market) pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -365,10 +365,13 @@ class CompetitorPrices:
     Attributes:
         lowest: (n,) int, lowest offer in minor units; UNKNOWN where there is none.
         offers: (n,) int, how many offers stand behind it.
+        named: (n,) int, lowest offer of single competitors by their name; of those that somebody
+            asked for.
     """
 
     lowest: IntArray
     offers: IntArray
+    named: Mapping[str, IntArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.lowest.shape != self.offers.shape or self.lowest.ndim != 1:
@@ -378,6 +381,9 @@ class CompetitorPrices:
         for name in ("lowest", "offers"):
             column = np.asarray(getattr(self, name), dtype=np.int64)
             object.__setattr__(self, name, frozen(column))
+        for name, offer in self.named.items():
+            if offer.shape != self.lowest.shape:
+                raise InvalidCatalogue(f"offers of {name!r} must have a row for each of lowest")
 
     @classmethod
     def none(cls, n: int) -> CompetitorPrices:
@@ -387,10 +393,18 @@ class CompetitorPrices:
     def __len__(self) -> int:
         return len(self.lowest)
 
+    def of(self, competitor: str) -> IntArray:
+        """(n,) lowest offer of one competitor, of all for `""`; UNKNOWN where there is none."""
+        if not competitor:
+            return self.lowest
+        return self.named.get(competitor, np.full(len(self), UNKNOWN, dtype=np.int64))
+
     def take(self, rows: IntArray) -> CompetitorPrices:
         """The offers of these catalogue rows, in this order."""
-        return CompetitorPrices(self.lowest[rows], self.offers[rows])
+        named = {name: offer[rows] for name, offer in self.named.items()}
+        return CompetitorPrices(self.lowest[rows], self.offers[rows], named)
 
     def part(self, rows: slice) -> CompetitorPrices:
         """The offers of a run of catalogue rows."""
-        return CompetitorPrices(self.lowest[rows], self.offers[rows])
+        named = {name: offer[rows] for name, offer in self.named.items()}
+        return CompetitorPrices(self.lowest[rows], self.offers[rows], named)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from models.arrays import FloatArray, IntArray
+from models.arrays import FloatArray, IntArray, StrArray
 from pricing.catalogue import Catalogue
 from pricing.errors import InvalidCatalogue, InvalidLimits
 
@@ -82,6 +82,52 @@ class CrossEffects:
             return cls(sparse.csr_array((n, n)))
         i, k, value = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
         return cls(sparse.csr_array((value, (i, k)), shape=(n, n)))
+
+    @classmethod
+    def of_pairs(
+        cls, catalogue: Catalogue, sku: StrArray, other: StrArray, elasticity: FloatArray
+    ) -> CrossEffects:
+        """From a list of pairs; each holds in every market where both products are sold.
+
+        Args:
+            catalogue: n rows.
+            sku: (m,) products whose units move.
+            other: (m,) products whose price moves them.
+            elasticity: (m,) by how much.
+        """
+        n = len(catalogue)
+        rows: list[IntArray] = []
+        for code in range(len(catalogue.markets)):
+            here = np.flatnonzero(catalogue.market.codes == code)
+            place = pd.Index(catalogue.sku[here])
+            mine, theirs = place.get_indexer(pd.Index(sku)), place.get_indexer(pd.Index(other))
+            both = np.flatnonzero((mine >= 0) & (theirs >= 0) & (sku != other))
+            rows.append(np.stack([here[mine[both]], here[theirs[both]], both]))
+        i, k, pair = np.concatenate(rows, axis=1) if rows else np.zeros((3, 0), dtype=np.int64)
+        return cls(sparse.csr_array((elasticity[pair], (i, k)), shape=(n, n)))
+
+    def believable(self, reach: float, most: float = 0.5) -> tuple[CrossEffects, int]:
+        """These effects, shrunk in rows where together they could move demand too far.
+
+        The effects are first order in the log price: where they add up to half of a row's demand,
+        they say nothing reliable any more.
+
+        Args:
+            reach: greatest log price ratio of any row.
+            most: greatest share by which the others may move a row's demand.
+
+        Returns:
+            The effects, and how many rows were shrunk.
+        """
+        sums = np.asarray(abs(self.elasticity).sum(axis=1)).ravel() * reach
+        factor = np.where(sums > most, most / np.where(sums > 0, sums, 1.0), 1.0)
+        shrunk = sparse.diags_array(factor) @ self.elasticity
+        return CrossEffects(sparse.csr_array(shrunk)), int((factor < 1.0).sum())
+
+    @property
+    def any(self) -> bool:
+        """True where there is at least one effect."""
+        return bool(self.elasticity.nnz)
 
     def take(self, rows: IntArray) -> CrossEffects:
         """The effects among these rows, in this order; those of rows left out are gone."""

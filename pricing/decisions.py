@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.arrays import BoolArray, FloatArray, IntArray, frozen
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels
+from pricing.currencies import decimals
 from pricing.errors import InvalidCatalogue
 from pricing.guardrails import MISSING_INPUT, NO_CHANGE_NOW, Limit
 from pricing.legal_bounds import LegalBounds
@@ -36,9 +37,9 @@ class ReasonCode(StrEnum):
     """Why a price is what it is. The facts that go with each code are listed beside it."""
 
     EXPECTED_GAIN = "expected_gain"
-    """profit_before, profit_after (amounts a period)"""
+    """profit_before, profit_after (amounts a period), currency; left out where nobody knows"""
     BEST_PRICE_KEPT = "best_price_kept"
-    """profit (amount a period)"""
+    """profit (amount a period), currency; without them where there is no demand curve"""
     LIMIT_BINDS = "limit_binds"
     """limit, bound (amount): the objective would go further if this limit did not stop it. Here and
     below, where the limit is the law: article, the provisions"""
@@ -214,16 +215,17 @@ class Decisions:
         """The reasons of one row, the deciding one first."""
         currency = self.catalogue.currency(row)
         action = self.action[row]
-        if action == Action.CHANGE:
-            yield Reason(
-                ReasonCode.EXPECTED_GAIN,
-                {
-                    "profit_before": round(float(self.profit_before[row]), 4),
-                    "profit_after": round(float(self.profit[row]), 4),
-                },
-            )
+        now, before = float(self.profit[row]), float(self.profit_before[row])
+        if action == Action.CHANGE and np.isfinite(now - before):
+            facts: dict[str, str | float | int] = {
+                "profit_before": _estimate(before, currency),
+                "profit_after": _estimate(now, currency),
+                "currency": currency,
+            }
+            yield Reason(ReasonCode.EXPECTED_GAIN, facts)
         elif action == Action.KEEP:
-            yield Reason(ReasonCode.BEST_PRICE_KEPT, {"profit": round(float(self.profit[row]), 4)})
+            facts = {"profit": _estimate(now, currency), "currency": currency}
+            yield Reason(ReasonCode.BEST_PRICE_KEPT, facts if np.isfinite(now) else {})
         for limit in Limit(int(self.held_by[row])).names:
             yield Reason(ReasonCode.HELD, self._named(row, limit))
         if self.upper[row] < self.lower[row] and not self.held_by[row] & (
@@ -282,3 +284,8 @@ class Decisions:
 
 def _money(minor: np.int64, currency: str) -> Money | None:
     return None if minor == UNKNOWN else Money(int(minor), currency)
+
+
+def _estimate(major: float, currency: str) -> str:
+    """An expected amount as a decimal text with the currency's decimals."""
+    return f"{major:.{decimals(currency)}f}"

@@ -45,7 +45,15 @@ class InvalidLimits(PricingError, ValueError):
 
 
 class InvalidStrategy(PricingError, ValueError):
-    """A strategy, or an entry of a rules file, that cannot be meant; correct the field it names."""
+    """A strategy, or an entry of a rules file, that cannot be meant; correct the field it names.
+
+    Attributes:
+        place: keys and indices that lead to the entry; empty where it is not of a document.
+    """
+
+    def __init__(self, message: str, place: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class InfeasibleLimits(PricingError):

@@ -9,7 +9,7 @@ much better the decision would be if the demand curve were known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,16 +17,21 @@ import numpy as np
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.demand import DemandContext, DemandModel
 from pricing.candidates import candidate_prices
-from pricing.catalogue import Catalogue, CompetitorPrices
+from pricing.catalogue import Catalogue, CompetitorPrices, Labels
+from pricing.cross_effects import CrossEffects
 from pricing.decisions import Action, Decisions
 from pricing.errors import InvalidLimits
 from pricing.guardrails import Limit, price_bounds, violations
+from pricing.joint_limits import Grid, joint_limits
 from pricing.policy import PricingPolicy
 from pricing.relations import tie
+from pricing.row_options import major
 from pricing.sanity import plausible_offers, reasons_to_hold
-from pricing.strategies import plan_strategies
+from pricing.strategies import OPTIMISED, plan_strategies
 
 _MOST_SHARE: Final = 0.2
+_ROUNDS: Final = 10
+_TRIED: Final = "price test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,9 @@ def propose_tests(
     *,
     rng: np.random.Generator,
     context: DemandContext | None = None,
+    cross: CrossEffects | None = None,
 ) -> PriceTests:
-    """Propose prices to try, inside every hard limit.
+    """Propose prices to try, inside every hard limit and every joint limit.
 
     Never tested: key value items, rows that are held, that a strategy claims or a relation ties,
     and rows beyond the change budget of the policy. Of the rest, those where knowledge pays most.
@@ -97,6 +103,7 @@ def propose_tests(
         limits: how much may be tried.
         rng: source of chance; the same state proposes the same tests.
         context: season and other effects in force.
+        cross: what prices do to the demand of other rows.
     """
     catalogue = decisions.catalogue
     prices, valid = _grid(decisions, demand, policy, context)
@@ -115,11 +122,13 @@ def propose_tests(
     worthy = open_ & (price != decisions.price)
     worthy &= (knowledge >= limits.least_gain * profit) & (cost <= limits.most_cost * profit)
     offers = plausible_offers(catalogue, decisions.competitors, policy.limits)
-    worthy &= violations(price, catalogue, offers, policy.limits) == 0
+    worthy &= violations(price, catalogue, offers, policy.limits, decisions.legal) == 0
     tested = np.zeros(n, dtype=np.bool_)
     ranked = np.flatnonzero(worthy)
     ranked = ranked[np.argsort(-(knowledge - cost)[ranked], kind="stable")]
     tested[ranked[: _most_tests(decisions, ranked, policy, limits)]] = True
+    if policy.joint.any_figure:
+        tested = _within_targets(tested, price, decisions, demand, policy, context, cross)
     return PriceTests(
         np.where(tested, price, decisions.price).astype(np.int64),
         tested,
@@ -128,16 +137,116 @@ def propose_tests(
     )
 
 
+def with_tests(
+    decisions: Decisions,
+    tests: PriceTests,
+    demand: DemandModel,
+    context: DemandContext | None = None,
+) -> Decisions:
+    """The decisions with the proposed prices in place, each marked in its path.
+
+    Expected figures of the tested rows are those of the price tried, other prices as in force.
+    """
+    rows = np.flatnonzero(tests.tested)
+    known, curve = decisions.catalogue.take(rows), demand.take(rows)
+    if context is not None:
+        context = DemandContext(context.log_shift[rows])
+    price = tests.price[rows] / known.scale
+    net = price / (1.0 + known.tax_rate)
+    units = curve.units(price, context)
+    low, high = curve.interval(price, 0.95, context)
+    figures = {
+        "units": units,
+        "units_low": low,
+        "units_high": high,
+        "revenue": net * units,
+        "profit": (net - known.cost / known.scale) * units,
+        "held_by": 0,
+        "at_lower": False,
+        "at_upper": False,
+        "action": np.where(tests.price[rows] != known.price, Action.CHANGE, Action.KEEP),
+    }
+    columns = {}
+    for name, values in figures.items():
+        column = getattr(decisions, name).copy()
+        column[rows] = values
+        columns[name] = column
+    return replace(decisions, price=tests.price, path=_marked(decisions, rows), **columns)
+
+
+def _marked(decisions: Decisions, rows: IntArray) -> Labels:
+    """The paths of all rows, longer by a word where a price is tried."""
+    path = decisions.path
+    if path is None:
+        path = Labels(np.zeros(len(decisions), dtype=np.int64), (OPTIMISED,))
+    tried = [f"{name} > {_TRIED}" for name in path.names]
+    codes = path.codes.copy()
+    codes[rows] += len(path.names)
+    return Labels(codes, (*path.names, *tried))
+
+
 def _most_tests(
     decisions: Decisions, ranked: IntArray, policy: PricingPolicy, limits: ExplorationLimits
 ) -> int:
     """How many of the ranked rows may be tested: the share, and changes left in the budget."""
     most = int(limits.most_share * len(decisions))
-    if policy.max_changes is None:
-        return most
-    left = policy.max_changes - decisions.changes
+    budgets = [policy.max_changes]
+    if policy.joint.max_change_share is not None:
+        budgets.append(int(policy.joint.max_change_share * len(decisions)))
     new_changes = np.cumsum(decisions.action[ranked] != Action.CHANGE)
-    return min(most, int(np.searchsorted(new_changes, left, side="right")))
+    for budget in budgets:
+        if budget is not None:
+            left = budget - decisions.changes
+            most = min(most, int(np.searchsorted(new_changes, left, side="right")))
+    return most
+
+
+def _within_targets(
+    tested: BoolArray,
+    price: IntArray,
+    decisions: Decisions,
+    demand: DemandModel,
+    policy: PricingPolicy,
+    context: DemandContext | None,
+    cross: CrossEffects | None,
+) -> BoolArray:
+    """(n,) the tests that are left when those that cost a joint limit most are given up."""
+    catalogue = decisions.catalogue
+    minor = np.stack([catalogue.price, decisions.price, price], axis=1)
+    amount = major(minor, catalogue)
+    offers = plausible_offers(catalogue, decisions.competitors, policy.limits)
+    grid = Grid(
+        price=amount,
+        net=amount / (1.0 + catalogue.tax_rate)[:, None],
+        units=np.nan_to_num(demand.units(amount, context)),
+        valid=np.isfinite(amount),
+        cost=major(catalogue.cost, catalogue),
+        lowest=major(offers.lowest, catalogue),
+        rate=policy.rate_of(catalogue),
+    )
+    limits = joint_limits(policy.joint, grid, catalogue, offers)
+    kept, n = tested.copy(), len(tested)
+    for _ in range(_ROUNDS * len(limits)):
+        column = np.where(kept, 2, 1)
+        moved = np.ones(n)
+        if cross is not None:
+            chosen = np.take_along_axis(amount, column[:, None], axis=1)[:, 0]
+            moved += cross.shift(np.nan_to_num(np.log(chosen / amount[:, 0])))
+        for limit in limits:
+            usage = limit.of(np.arange(n), n) * (moved if limit.moves_with_demand else 1.0)[:, None]
+            over = np.take_along_axis(usage, column[:, None], axis=1).sum() - limit.at_most
+            if over > limit.tolerance:
+                extra = np.where(kept, usage[:, 2] - usage[:, 1], 0.0)
+                order = np.argsort(-extra, kind="stable")
+                order = order[extra[order] > 0]
+                enough = int(np.searchsorted(np.cumsum(extra[order]), over)) + 1
+                kept[order[:enough]] = False
+                break
+        else:
+            return kept
+        if not kept.any():
+            break
+    return np.zeros(n, dtype=np.bool_)
 
 
 def _grid(
@@ -146,7 +255,7 @@ def _grid(
     """Candidates of the rows that are free to be tested; none for the others."""
     catalogue = decisions.catalogue
     offers: CompetitorPrices = plausible_offers(catalogue, decisions.competitors, policy.limits)
-    bounds = price_bounds(catalogue, offers, policy.limits)
+    bounds = price_bounds(catalogue, offers, policy.limits, decisions.legal)
     elasticity, _ = demand.price_elasticity(
         np.where(catalogue.price > 0, catalogue.price / catalogue.scale, np.nan)
     )

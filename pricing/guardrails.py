@@ -349,6 +349,19 @@ def _set_floors(catalogue: Catalogue, limits: GuardrailLimits) -> Iterator[tuple
         )
 
 
+def lasting_floor(catalogue: Catalogue, limits: GuardrailLimits) -> IntArray:
+    """(n,) lowest price of any customer: what does not depend on the price in force or on rivals.
+
+    Cost plus tax and margin, the owner's minimum and the minimum advertised price; 1 where none of
+    them is known.
+    """
+    break_even = np.maximum(catalogue.cost, 0) * (1.0 + catalogue.tax_rate)
+    floor = np.maximum(_at_least(break_even / (1.0 - limits.minimum_margin)), 1)
+    for _, amount in _set_floors(catalogue, limits):
+        floor = np.maximum(floor, amount)
+    return floor
+
+
 def _earlier_prices(
     catalogue: Catalogue, limits: GuardrailLimits
 ) -> Iterator[tuple[Limit, IntArray, float]]:

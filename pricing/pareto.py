@@ -18,9 +18,11 @@ import numpy as np
 from models.arrays import BoolArray, FloatArray
 from models.demand import DemandContext, DemandModel
 from pricing.catalogue import Catalogue, CompetitorPrices
+from pricing.cross_effects import CrossEffects
 from pricing.decide import decide
 from pricing.decisions import Action, Decisions
 from pricing.errors import InvalidLimits
+from pricing.legal_bounds import LegalBounds
 from pricing.objective import Objective, price_image
 from pricing.policy import PricingPolicy
 
@@ -68,6 +70,8 @@ def pareto_front(
     decided_at: datetime,
     figures: Sequence[str] = (),
     context: DemandContext | None = None,
+    cross: CrossEffects | None = None,
+    legal: LegalBounds | None = None,
 ) -> ParetoFront:
     """Decide once for every combination of weights and keep what nothing dominates.
 
@@ -80,6 +84,8 @@ def pareto_front(
         decided_at: time of the decision.
         figures: names of the figures to compare; the weighted ones where none are named.
         context: season and other effects in force.
+        cross: what prices do to the demand of other rows.
+        legal: what the law leaves of each price.
 
     Raises:
         InvalidLimits: a weight that `Objective` does not have, or too many combinations.
@@ -100,6 +106,8 @@ def pareto_front(
             replace(policy, objective=objective),
             decided_at=decided_at,
             context=context,
+            cross=cross,
+            legal=legal,
         )
         points.append(
             ParetoPoint(objective, _figures_of(decisions, demand, policy, context), decisions)

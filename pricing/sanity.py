@@ -63,14 +63,23 @@ def plausible_offers(
     catalogue: Catalogue, competitors: CompetitorPrices, limits: GuardrailLimits
 ) -> CompetitorPrices:
     """The offers without those too far from the price in force to be of the same product."""
-    low, high = limits.plausible_offer
-    known = (competitors.offers > 0) & (catalogue.price != UNKNOWN)
-    ratio = competitors.lowest / np.where(catalogue.price > 0, catalogue.price, 1)
-    strange = known & ((ratio < low) | (ratio > high))
-    if not strange.any():
+
+    def strange(offer: IntArray) -> BoolArray:
+        low, high = limits.plausible_offer
+        known = (offer != UNKNOWN) & (catalogue.price != UNKNOWN)
+        ratio = offer / np.where(catalogue.price > 0, catalogue.price, 1)
+        return known & ((ratio < low) | (ratio > high))
+
+    lowest = strange(competitors.lowest)
+    if not competitors.named and not lowest.any():
         return competitors
+    named = {
+        name: np.where(strange(offer), UNKNOWN, offer) for name, offer in competitors.named.items()
+    }
     return CompetitorPrices(
-        np.where(strange, UNKNOWN, competitors.lowest), np.where(strange, 0, competitors.offers)
+        np.where(lowest, UNKNOWN, competitors.lowest),
+        np.where(lowest, 0, competitors.offers),
+        named,
     )
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from models.arrays import BoolArray, FloatArray, IntArray
+from models.arrays import BoolArray, FloatArray
 from models.demand import DemandContext, DemandModel
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels
 from pricing.errors import InvalidStrategy
@@ -32,7 +32,8 @@ class StrategyKind(StrEnum):
     OPTIMISE = "optimise"
     """The best price by the objective."""
     FOLLOW = "follow_competitor"
-    """`index` times the lowest confirmed, in-stock, plausible, fresh offer, less `undercut`."""
+    """`index` times the lowest confirmed, in-stock, plausible, fresh offer, less `undercut`; of one
+    `competitor`, where it is named."""
     COST_PLUS = "cost_plus"
     """Cost plus `markup`, plus tax."""
     INVENTORY = "inventory"
@@ -58,7 +59,8 @@ class Strategy:
         categories: in these only; empty for all.
         markets: in these only; empty for all.
         skus: these only; empty for all.
-        index: multiple of the lowest offer (1 matches, 0.98 stays 2 % below, 1.05 keeps 5 % above).
+        competitor: follow this one's offer, by the name of its site; `""` for the lowest of all.
+        index: multiple of the offer (1 matches, 0.98 stays 2 % below, 1.05 keeps 5 % above).
         undercut: major units below that.
         markup: share of the cost to add (0.4 for 40 %).
         target_cover: periods that stock should last.
@@ -77,6 +79,7 @@ class Strategy:
     categories: tuple[str, ...] = ()
     markets: tuple[str, ...] = ()
     skus: tuple[str, ...] = ()
+    competitor: str = ""
     index: float = 1.0
     undercut: float = 0.0
     markup: float = 0.0
@@ -104,6 +107,10 @@ class Strategy:
                 )
         if self.until is not None and self.until.tzinfo is None:
             raise InvalidStrategy(f"strategy {self.name!r}: until {self.until} has no time zone")
+        if self.competitor and self.kind is not StrategyKind.FOLLOW:
+            raise InvalidStrategy(
+                f"strategy {self.name!r}: only {StrategyKind.FOLLOW} follows a competitor"
+            )
         if self.kind is StrategyKind.OVERRIDE:
             self._check_override()
         elif self.price is not None:
@@ -176,7 +183,7 @@ def plan_strategies(
     for rule in sorted(strategies, key=lambda rule: -rule.priority):
         if rule.until is not None and at >= rule.until:
             continue
-        mine = open_ & _scope(rule, catalogue)
+        mine = open_ & in_scope(rule.categories, rule.markets, rule.skus, catalogue)
         if not mine.any():
             continue
         wanted, silence = _target(rule, catalogue, demand, competitors, at, context)
@@ -192,28 +199,6 @@ def plan_strategies(
         open_ &= ~mine
     paths.add(open_, OPTIMISED)
     return StrategyPlan(target, exact, frozen, paths.labels())
-
-
-def member_prices(
-    price: IntArray, catalogue: Catalogue, floor: IntArray, discount: float
-) -> IntArray:
-    """Prices of a membership tier: below the public price by a share, never above it.
-
-    Args:
-        price: (n,) public prices, minor units.
-        catalogue: their rows.
-        floor: (n,) lowest price that the limits allow; where the public price is below it already,
-            members pay the public price.
-        discount: share off, from 0 to 0.9.
-
-    Raises:
-        InvalidStrategy: a discount outside its range: members never pay more than the public.
-    """
-    if not 0.0 <= discount <= 0.9:
-        raise InvalidStrategy(f"member discount {discount} must be a share from 0 to 0.9")
-    known = (price > 0) & (catalogue.cost != UNKNOWN)
-    reduced = np.maximum(np.floor(price * (1.0 - discount) + 1e-9), floor)
-    return np.where(known, np.minimum(reduced, price), price).astype(np.int64)
 
 
 class _Paths:
@@ -240,17 +225,17 @@ class _Paths:
         return Labels(self._codes, tuple(self._texts))
 
 
-def _scope(rule: Strategy, catalogue: Catalogue) -> BoolArray:
+def in_scope(
+    categories: Sequence[str], markets: Sequence[str], skus: Sequence[str], catalogue: Catalogue
+) -> BoolArray:
+    """(n,) True for rows of these categories, markets and products; empty means all of a kind."""
     inside = np.ones(len(catalogue), dtype=np.bool_)
-    for wanted, column in (
-        (rule.categories, catalogue.category),
-        (rule.markets, catalogue.market),
-    ):
+    for wanted, column in ((categories, catalogue.category), (markets, catalogue.market)):
         if wanted:
             codes = [code for code, name in enumerate(column.names) if name in wanted]
             inside &= np.isin(column.codes, codes)
-    if rule.skus:
-        inside &= np.isin(catalogue.sku, np.asarray(rule.skus, dtype=np.str_))
+    if skus:
+        inside &= np.isin(catalogue.sku, np.asarray(skus, dtype=np.str_))
     return inside
 
 
@@ -266,8 +251,10 @@ def _target(
     n = len(catalogue)
     price = np.where(catalogue.price > 0, catalogue.price, np.nan).astype(np.float64)
     if rule.kind is StrategyKind.FOLLOW:
-        offer = np.where(competitors.offers > 0, competitors.lowest, np.nan)
-        return offer * rule.index - rule.undercut * catalogue.scale, "no offer"
+        theirs = competitors.of(rule.competitor)
+        offer = np.where(theirs != UNKNOWN, theirs, np.nan)
+        silence = f"no offer of {rule.competitor}" if rule.competitor else "no offer"
+        return offer * rule.index - rule.undercut * catalogue.scale, silence
     if rule.kind is StrategyKind.COST_PLUS:
         cost = np.where(catalogue.cost != UNKNOWN, catalogue.cost, np.nan)
         return cost * (1.0 + rule.markup) * (1.0 + catalogue.tax_rate), "no cost"

@@ -112,7 +112,8 @@ def stock_on_hand(conn: Connection, keys: Keys) -> tuple[FloatArray, TimeArray]:
     units, last_day = keys.facts(
         conn, stock.c.counted_at, [(stock.c.units, "float"), (stock.c.expires_at, "day")]
     )
-    return units, keys.midnights(last_day + np.timedelta64(1, "D"))
+    after: NDArray[np.datetime64] = (last_day + np.timedelta64(1, "D")).astype("datetime64[D]")
+    return units, keys.midnights(after)
 
 
 def limits_in_force(conn: Connection, keys: Keys) -> dict[str, IntArray]:

@@ -133,6 +133,18 @@ def save_run(
         solve_seconds=run.solve.seconds,
     )
     run_id: int = conn.execute(statement.returning(decision_runs.c.run_id)).scalar_one()
+    save_tier(conn, run_id, run, tier)
+    return run_id
+
+
+def save_tier(conn: Connection, run_id: int, run: Decisions, tier: str) -> None:
+    """Store decisions for the customers of a tier beside those of their run.
+
+    Raises:
+        UnknownProduct, UnknownMarket: a decision on something that is not stored.
+        NotWriting: the transaction was opened to read.
+    """
+    require_writer(conn)
     known = run.catalogue
     product, market = key_ids(conn, known.sku, known.market.values())
     rows = pa.table(
@@ -158,7 +170,6 @@ def save_run(
     )
     append(conn, decisions, rows)
     refresh_statistics(conn, decisions)
-    return run_id
 
 
 def newest_run(conn: Connection) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
@@ -16,7 +17,7 @@ from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
 from pricing.money import Money
 from storage.bulk import listed, read_columns
 from storage.database import require_writer
-from storage.errors import CrawlNotFound, InvalidRecord
+from storage.errors import CrawlNotFound, InvalidRecord, UnknownSite
 from storage.keys import key_ids
 from storage.markets import market_id
 from storage.products import product_id, product_ids
@@ -162,12 +163,46 @@ def offers_of(
 
 
 def competitor_prices(
-    conn: Connection, catalogue: Catalogue, *, at: datetime, max_age: timedelta
+    conn: Connection,
+    catalogue: Catalogue,
+    *,
+    at: datetime,
+    max_age: timedelta,
+    named: Collection[str] = (),
 ) -> CompetitorPrices:
     """The lowest offer for each row of a catalogue, of what was known at a time.
 
     Of each URL only the last observation up to `at` counts, and only if it is matched, in stock,
-    not older than `max_age`, and in the row's market and currency.
+    not older than `max_age`, and in the row's market and currency. The lowest offers of competitors
+    that are `named`, by their sites, come beside.
+    """
+    product, market, price, count = _lowest(conn, at=at, max_age=max_age)
+    # A crawl stores offers without ever asking this, and need not wait for pandas.
+    import pandas as pd
+
+    wanted = pd.MultiIndex.from_arrays(key_ids(conn, catalogue.sku, catalogue.market.values()))
+    rows = pd.MultiIndex.from_arrays([product, market]).get_indexer(wanted)
+    seen = rows >= 0
+    lowest_price = np.full(len(catalogue), UNKNOWN, dtype=np.int64)
+    offers = np.zeros(len(catalogue), dtype=np.int64)
+    lowest_price[seen], offers[seen] = price[rows[seen]], count[rows[seen]]
+    theirs = {}
+    for name in sorted(named):
+        product, market, price, _ = _lowest(conn, at=at, max_age=max_age, site=name)
+        rows = pd.MultiIndex.from_arrays([product, market]).get_indexer(wanted)
+        own = np.full(len(catalogue), UNKNOWN, dtype=np.int64)
+        own[rows >= 0] = price[rows[rows >= 0]]
+        theirs[name] = own
+    return CompetitorPrices(lowest_price, offers, theirs)
+
+
+def _lowest(
+    conn: Connection, *, at: datetime, max_age: timedelta, site: str | None = None
+) -> list[NDArray[Any]]:
+    """Product, market, lowest usable offer and number of offers; of one site, or of all.
+
+    Raises:
+        UnknownSite: there is no site of this name.
     """
     last = (
         sa.select(sa.func.max(table.c.offer_id))
@@ -190,18 +225,15 @@ def competitor_prices(
         )
         .group_by(table.c.product_id, table.c.market_id)
     )
-    # A crawl stores offers without ever asking this, and need not wait for pandas.
-    import pandas as pd
-
-    product, market, price, count = read_columns(conn, lowest, ("int", "int", "int", "int"))
-    rows = pd.MultiIndex.from_arrays([product, market]).get_indexer(
-        pd.MultiIndex.from_arrays(key_ids(conn, catalogue.sku, catalogue.market.values()))
-    )
-    seen = rows >= 0
-    lowest_price = np.full(len(catalogue), UNKNOWN, dtype=np.int64)
-    offers = np.zeros(len(catalogue), dtype=np.int64)
-    lowest_price[seen], offers[seen] = price[rows[seen]], count[rows[seen]]
-    return CompetitorPrices(lowest_price, offers)
+    if site is not None:
+        number = conn.scalar(sa.select(sites.c.site_id).where(sites.c.name == site))
+        if number is None:
+            known = ", ".join(conn.scalars(sa.select(sites.c.name).order_by(sites.c.name)))
+            raise UnknownSite(
+                f"no competitor site is called {site!r}; there are: {known or 'none'}"
+            )
+        lowest = lowest.where(table.c.site_id == number)
+    return read_columns(conn, lowest, ("int", "int", "int", "int"))
 
 
 def _stored() -> sa.Select[*tuple[Any, ...]]:

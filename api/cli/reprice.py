@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 import typer
 from rich.markup import escape
 from rich.table import Table
 
+from api.charts import CHART_ENDINGS
 from api.cli.database import database
 from api.cli.terminal import bars, out, utc_now
+from api.jobs.pareto import DEFAULT_SWEEP, front, front_frame
 from api.jobs.pricing_rules import read_rules
-from api.jobs.reprice import RepriceOutcome, reprice
+from api.jobs.reprice import RepriceOutcome, reprice_by_rules
+from api.pareto_chart import draw_front
 from api.settings import load_settings
-from pricing.decide import Objective, PricingPolicy
+from api.tables import TABLE_ENDINGS, refuse_unwritable, write_table
 from pricing.decisions import Action
 from pricing.guardrails import GuardrailLimits
-from pricing.strategy_terms import PricingRules
+from pricing.pareto import ParetoFront
+from pricing.rules import PricingRules
 from storage.rule_packs import load_rule_packs
 
 _DEFAULTS: Final = GuardrailLimits()
@@ -34,23 +39,42 @@ def reprice_command(
     market: Annotated[str | None, typer.Option(help="This market only.")] = None,
     category: Annotated[str | None, typer.Option(help="This category only.")] = None,
     sku: Annotated[list[str] | None, typer.Option(help="This product only. Repeatable.")] = None,
+    rules_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--rules",
+            "--strategies",
+            metavar="FILE",
+            help="Objective, limits, strategies, relations and more in YAML; see the manual, "
+            "Deciding prices. Options given here go before what it says.",
+        ),
+    ] = None,
     minimum_margin: Annotated[
-        float, typer.Option(help="Least margin on the net price, 0 to 0.95.")
-    ] = _DEFAULTS.minimum_margin,
+        float | None,
+        typer.Option(
+            help=f"Least margin on the net price, 0 to 0.95.  [default: {_DEFAULTS.minimum_margin}]"
+        ),
+    ] = None,
     maximum_change: Annotated[
-        float, typer.Option(help="Most change of a price at once, above 0 to 0.5.")
-    ] = _DEFAULTS.maximum_change,
+        float | None,
+        typer.Option(
+            help="Most change of a price at once, above 0 to 0.5.  "
+            f"[default: {_DEFAULTS.maximum_change}]"
+        ),
+    ] = None,
     competitor_band: Annotated[
         str | None,
         typer.Option(
             metavar="LOW,HIGH",
-            help="Prices as multiples of the lowest competitor offer; 'none' for no band.",
+            help="Prices as multiples of the lowest competitor offer; 'none' for no band.  "
+            "[default: 0.8,1.2]",
         ),
-    ] = "0.8,1.2",
+    ] = None,
     max_changes: Annotated[int | None, typer.Option(help="Most price changes in this run.")] = None,
     revenue_weight: Annotated[
-        float, typer.Option(help="Worth of 1.00 of revenue against 1.00 of profit.")
-    ] = 0.0,
+        float | None,
+        typer.Option(help="Worth of 1.00 of revenue against 1.00 of profit.  [default: 0]"),
+    ] = None,
     exchange_rates: Annotated[
         list[str] | None,
         typer.Option(
@@ -68,49 +92,121 @@ def reprice_command(
             "the past.",
         ),
     ] = None,
-    strategies: Annotated[
-        Path | None,
+    pareto: Annotated[
+        list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Strategies and relations in YAML; see the manual, Deciding prices.",
+            help="Store nothing; sweep the weights of the rules' `pareto` section (revenue where "
+            "there is none), print the front and write it to this table (.csv, .parquet) or chart "
+            "(.svg, .png). Repeatable.",
         ),
     ] = None,
+    seed: Annotated[int, typer.Option(help="Of the chance that price tests are drawn by.")] = 0,
 ) -> None:
     """Decide a price for every product under hard limits. Nothing goes live before `publish`."""
     settings = load_settings()
-    rules = read_rules(strategies) if strategies is not None else PricingRules()
-    policy = PricingPolicy(
-        limits=GuardrailLimits(minimum_margin, maximum_change, _band(competitor_band)),
-        objective=Objective(profit=1.0, revenue=revenue_weight),
-        max_changes=max_changes,
-        exchange_rates=_rates(exchange_rates or []),
-        strategies=rules.strategies,
-        relations=rules.relations,
-    )
-    with database(settings) as engine, bars("reprice") as progress:
-        outcome = reprice(
-            engine,
-            policy,
-            now=utc_now(),
-            offer_max_age=settings.offer_max_age,
-            market=market,
-            category=category,
-            skus=sku,
-            progress=progress,
-            packs=load_rule_packs(settings.rule_packs),
-            at=None if at is None else at.replace(tzinfo=UTC),
-        )
+    for path in pareto or ():
+        refuse_unwritable(path, (*TABLE_ENDINGS, *CHART_ENDINGS))
+    rules = read_rules(rules_file) if rules_file is not None else PricingRules()
+    limits: dict[str, Any] = {
+        name: value
+        for name, value in (("minimum_margin", minimum_margin), ("maximum_change", maximum_change))
+        if value is not None
+    }
+    if competitor_band is not None:
+        limits["competitor_band"] = _band(competitor_band)
+    policy = replace(rules.policy, limits=replace(rules.policy.limits, **limits))
+    if revenue_weight is not None:
+        policy = replace(policy, objective=replace(policy.objective, revenue=revenue_weight))
+    if max_changes is not None:
+        policy = replace(policy, max_changes=max_changes)
+    rates = {**policy.exchange_rates, **_rates(exchange_rates or [])}
+    rules = replace(rules, policy=replace(policy, exchange_rates=rates))
+    chosen: dict[str, Any] = {
+        "now": utc_now(),
+        "offer_max_age": settings.offer_max_age,
+        "market": market,
+        "category": category,
+        "skus": sku,
+        "packs": load_rule_packs(settings.rule_packs),
+        "at": None if at is None else at.replace(tzinfo=UTC),
+    }
+    with database(settings) as engine:
+        if pareto:
+            _show_front(front(engine, rules, **chosen), rules, pareto)
+            return
+        with bars("reprice") as progress:
+            outcome = reprice_by_rules(engine, rules, progress=progress, seed=seed, **chosen)
+    _print_run(outcome, rules)
+
+
+def _print_run(outcome: RepriceOutcome, rules: PricingRules) -> None:
+    decisions = outcome.decisions
     out.print(run_table(outcome))
-    if stale := outcome.decisions.held_by_limit().get("stale_inputs"):
+    if stale := decisions.held_by_limit().get("stale_inputs"):
         out.print(
             f"[yellow]note:[/] {stale:,} prices are held because sales or costs are older than "
-            f"{policy.limits.inputs_older_than_days:g} days; bring newer ones in, or decide as of "
-            "the time of the data with --at"
+            f"{rules.policy.limits.inputs_older_than_days:g} days; bring newer ones in, or decide "
+            "as of the time of the data with --at"
         )
+    solve = decisions.solve
+    if solve.method != "separable":
+        out.print(
+            f"prices that depend on each other: {solve.method}, {solve.status}, gap "
+            f"{solve.gap:.2%}, {solve.seconds:.1f} s"
+        )
+    if outcome.cross_effects:
+        out.print(f"resting on {outcome.cross_effects:,} fitted cross effects")
+    for name in solve.conflicts:
+        out.print(
+            f"[yellow]note:[/] no allowed prices satisfy relation {escape(name)!r}; its prices stay"
+        )
+    if outcome.tested:
+        out.print(f"{outcome.tested:,} of them are price tests")
+    for tier, prices in outcome.tiers.items():
+        lower = int((prices.price < prices.upper).sum())
+        out.print(f"tier {escape(tier)}: {lower:,} of {len(prices):,} prices below the public one")
     out.print(
-        f"run {outcome.run_id}: {outcome.decisions.changes:,} of {len(outcome.decisions):,} prices "
-        "change; put them live with `pricewright publish`"
+        f"run {outcome.run_id}: {decisions.changes:,} of {len(decisions):,} prices change; put "
+        "them live with `pricewright publish`"
     )
+
+
+def _show_front(found: ParetoFront, rules: PricingRules, paths: list[Path]) -> None:
+    weights = list(rules.pareto or DEFAULT_SWEEP)
+    frame = front_frame(found, weights)
+    table = Table(
+        *weights, "profit", "revenue", "units", "price image", "risk", "changes", "status"
+    )
+    for _, point in frame.iterrows():
+        table.add_row(
+            *(f"{point[f'weight_{name}']:g}" for name in weights),
+            *(f"{point[name]:,.2f}" for name in ("profit", "revenue", "units", "price_image")),
+            f"{point['risk']:,.2f}",
+            f"{point['changes']:,.0f}",
+            str(point["status"]),
+        )
+    out.print(table)
+    out.print(f"{len(frame)} of {found.tried} answers are beaten by none of the others")
+    for path in paths:
+        if path.suffix in CHART_ENDINGS:
+            draw_front(frame, ("profit", _compared(weights)), path)
+        else:
+            write_table(frame, path)
+        out.print(f"front: {escape(str(path))}")
+
+
+def _compared(weights: list[str]) -> str:
+    """The figure that a chart sets against profit."""
+    figures = {
+        "revenue": "revenue",
+        "units": "units",
+        "stock_pressure": "units",
+        "price_image": "price_image",
+        "switching_cost": "changes",
+        "risk_aversion": "risk",
+    }
+    return next((figures[name] for name in weights if name in figures), "revenue")
 
 
 def _band(text: str | None) -> tuple[float, float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +14,13 @@ from rich.table import Table
 from api.charts import CHART_ENDINGS, draw_what_if
 from api.cli.database import database
 from api.cli.terminal import out, utc_now
+from api.jobs.pricing_rules import read_rules
 from api.jobs.what_if import WhatIfQuestion, ask_what_if
 from api.settings import load_settings
 from api.tables import TABLE_ENDINGS, refuse_unwritable, write_table
-from pricing.decide import PricingPolicy
+from pricing.rules import PricingRules
 from simulations.what_if import MEASURES, Estimate, WhatIf
+from storage.rule_packs import load_rule_packs
 
 app = typer.Typer(add_completion=False)
 
@@ -30,6 +33,21 @@ def what_if_command(
         str, typer.Option(metavar="PERCENT,...", help="Price changes to try.")
     ] = "-5,0,5",
     optimal: Annotated[bool, typer.Option(help="Try the optimal prices, too.")] = True,
+    rules_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--rules",
+            metavar="FILE",
+            help="Limits, objective and strategies of the optimal prices, as `reprice` takes them.",
+        ),
+    ] = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"],
+            help="Ask as of this time (UTC), for data that end in the past.",
+        ),
+    ] = None,
     weeks: Annotated[int, typer.Option(min=1, max=104, help="Weeks to add up.")] = 4,
     draws: Annotated[int, typer.Option(min=2, max=100_000, help="Futures to simulate.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Of the simulated chance.")] = 1,
@@ -44,6 +62,7 @@ def what_if_command(
     refuse_unwritable(chart, CHART_ENDINGS)
     refuse_unwritable(out_file, TABLE_ENDINGS)
     settings = load_settings()
+    rules = read_rules(rules_file) if rules_file is not None else PricingRules()
     question = WhatIfQuestion(
         category=category,
         market=market,
@@ -56,10 +75,12 @@ def what_if_command(
         answer = ask_what_if(
             engine,
             question,
-            PricingPolicy(),
+            rules,
             now=utc_now(),
             offer_max_age=settings.offer_max_age,
             rng=np.random.default_rng(seed),
+            packs=load_rule_packs(settings.rule_packs),
+            at=None if at is None else at.replace(tzinfo=UTC),
         )
     out.print(what_if_table(answer))
     for reason, rows in answer.left_out.items():

@@ -40,6 +40,7 @@ from models.spec import Engine, FitSpec
 from pricing.decide import PricingPolicy
 from pricing.decisions import Decisions
 from pricing.money import Rounding
+from pricing.rules import PricingRules
 from scrapers.crawl import run_crawl
 from scrapers.outcomes import CrawlReport
 from scrapers.sites import Site, dump_sites
@@ -321,7 +322,7 @@ def _what_if(stage: Stage) -> None:
     answer = ask_what_if(
         stage.engine,
         question,
-        _POLICY,
+        PricingRules(policy=_POLICY),
         now=utc_now(),
         offer_max_age=stage.settings.offer_max_age,
         rng=np.random.default_rng(1),

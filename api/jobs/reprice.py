@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,15 +12,21 @@ from sqlalchemy.engine import Connection, Engine
 
 from api.errors import NothingToPrice
 from api.jobs.alarm import alarm
+from api.jobs.pricing_rules import policy_of
 from api.jobs.progress import Progress, silent
 from models.demand import ConstantElasticityDemand
 from pricing.catalogue import Catalogue, CompetitorPrices
+from pricing.cross_effects import CrossEffects
 from pricing.decide import PricingPolicy, decide
 from pricing.decisions import Decisions
+from pricing.exploration import propose_tests, with_tests
 from pricing.legal_bounds import LegalBounds
+from pricing.member_tiers import tier_decisions
+from pricing.rules import PricingRules
 from storage.catalogue import read_catalogue
+from storage.cross_effects import cross_effects_of
 from storage.database import reading, writing
-from storage.decisions import save_run
+from storage.decisions import save_run, save_tier
 from storage.fits import load_fit
 from storage.legal_bounds import stored_legal_bounds
 from storage.offers import competitor_prices
@@ -36,14 +43,26 @@ class KnownNow:
     competitors: CompetitorPrices
     fit_id: int
     legal: LegalBounds
+    cross: CrossEffects | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RepriceOutcome:
-    """A stored run and what it decided."""
+    """A stored run and what it decided.
+
+    Attributes:
+        run_id: the run.
+        decisions: the public prices, price tests included.
+        tested: how many of them are tests.
+        tiers: prices of members by tier.
+        cross_effects: how many cross effects the prices rest on.
+    """
 
     run_id: int
     decisions: Decisions
+    tested: int = 0
+    tiers: Mapping[str, Decisions] = field(default_factory=dict)
+    cross_effects: int = 0
 
 
 def read_known(
@@ -56,10 +75,12 @@ def read_known(
     skus: Collection[str] | None = None,
     packs: RulePacks | None = None,
     clock: datetime | None = None,
+    named: Collection[str] = (),
 ) -> KnownNow:
     """Catalogue, newest demand fit, fresh competitor offers and the law's bounds at one moment.
 
-    `clock` is what the clock says now, where the moment is one of the past.
+    `clock` is what the clock says now, where the moment is one of the past; `named` are competitors
+    whose own offers are wanted, too.
 
     Raises:
         FitNotFound: nothing was ever fitted.
@@ -77,9 +98,10 @@ def read_known(
     return KnownNow(
         catalogue=catalogue,
         demand=newest.curves.align(catalogue.sku, catalogue.market.values()),
-        competitors=competitor_prices(conn, catalogue, at=now, max_age=offer_max_age),
+        competitors=competitor_prices(conn, catalogue, at=now, max_age=offer_max_age, named=named),
         fit_id=newest.fit_id,
         legal=stored_legal_bounds(conn, packs or load_rule_packs(), catalogue, at=now),
+        cross=cross_effects_of(conn, newest.fit_id, catalogue),
     )
 
 
@@ -94,6 +116,33 @@ def _with_the_clock(conn: Connection, catalogue: Catalogue, now: datetime) -> Ca
         return catalogue
     ahead = np.datetime64(live[1].astimezone(UTC).replace(tzinfo=None), "s")
     return replace(catalogue, changed_at=np.full(len(catalogue), ahead))
+
+
+def decide_known(known: KnownNow, rules: PricingRules, *, at: datetime) -> Decisions:
+    """Decide what is known under a manager's rules, without price tests.
+
+    Raises:
+        InfeasibleLimits: the joint limits exclude each other.
+        InvalidLimits: limits or cross effects that cannot be meant for these rows.
+    """
+    return decide(
+        known.catalogue,
+        known.demand,
+        known.competitors,
+        rules.policy,
+        decided_at=at,
+        cross=believed(known, rules),
+        legal=known.legal,
+    )
+
+
+def believed(known: KnownNow, rules: PricingRules) -> CrossEffects | None:
+    """The cross effects that a run under these rules rests on; None for none."""
+    if known.cross is None or not rules.cross_effects:
+        return None
+    reach = -math.log1p(-rules.policy.limits.maximum_change)
+    effects, _ = known.cross.believable(reach)
+    return effects
 
 
 def reprice(
@@ -133,9 +182,57 @@ def reprice(
         InvalidRulePack: there are no rules for the jurisdiction that a market was put under.
         InfeasibleLimits: the joint limits exclude each other.
     """
+    return reprice_by_rules(
+        engine,
+        PricingRules(policy=policy),
+        now=now,
+        offer_max_age=offer_max_age,
+        market=market,
+        category=category,
+        skus=skus,
+        progress=progress,
+        packs=packs,
+        at=at,
+    )
+
+
+def reprice_by_rules(
+    engine: Engine,
+    rules: PricingRules,
+    *,
+    now: datetime,
+    offer_max_age: timedelta,
+    market: str | None = None,
+    category: str | None = None,
+    skus: Collection[str] | None = None,
+    progress: Progress = silent,
+    packs: RulePacks | None = None,
+    at: datetime | None = None,
+    seed: int = 0,
+) -> RepriceOutcome:
+    """As `reprice`, under all of a manager's rules: price tests, member tiers, cross effects.
+
+    Args:
+        engine: the database.
+        rules: as `read_rules` reads them.
+        now: when the run is stored, UTC.
+        offer_max_age: competitor offers older than this do not count.
+        market: this market only.
+        category: this category only.
+        skus: these products only.
+        progress: told after reading, deciding and storing.
+        packs: the rules of law; those that are shipped where None.
+        at: decide as of this time.
+        seed: of the chance that price tests are drawn by.
+
+    Raises:
+        InvalidStrategy: endings or strategies for what is not stored.
+        FitNotFound, NothingToPrice, InvalidRulePack, InfeasibleLimits: see `reprice`.
+    """
     progress("read", 0, 3)
     as_of = at or now
     with reading(engine) as conn:
+        rules = replace(rules, policy=policy_of(rules, conn))
         known = read_known(
             conn,
             now=as_of,
@@ -145,17 +242,31 @@ def reprice(
             skus=skus,
             packs=packs,
             clock=now,
+            named={rule.competitor for rule in rules.policy.strategies if rule.competitor},
         )
     progress("decide", 1, 3)
-    decisions = decide(
-        known.catalogue,
-        known.demand,
-        known.competitors,
-        policy,
-        decided_at=as_of,
-        legal=known.legal,
-    )
+    decisions, policy = decide_known(known, rules, at=as_of), rules.policy
+    cross, tested = believed(known, rules), 0
+    if rules.tests is not None:
+        tests = propose_tests(
+            decisions,
+            known.demand,
+            policy,
+            rules.tests,
+            rng=np.random.default_rng(seed),
+            cross=cross,
+        )
+        decisions = with_tests(decisions, tests, known.demand)
+        tested = int(tests.tested.sum())
+    tiers = {rule.tier: tier_decisions(decisions, rule, policy) for rule in rules.tiers}
     progress("store", 2, 3)
+    effects = 0 if cross is None else int(cross.elasticity.nnz)
+    report = {
+        **asdict(decisions.solve),
+        "cross_effects": effects,
+        "price_tests": tested,
+        "offer_max_age_seconds": offer_max_age.total_seconds(),
+    }
     with writing(engine) as conn:
         run_id = save_run(
             conn,
@@ -163,8 +274,10 @@ def reprice(
             policy=policy.document(),
             fit_id=known.fit_id,
             created_at=now,
-            report=asdict(decisions.solve),
+            report=report,
         )
+        for tier, prices in tiers.items():
+            save_tier(conn, run_id, prices, tier)
         alarm(conn, run_id, decisions, policy.limits, at=now)
     progress("store", 3, 3)
-    return RepriceOutcome(run_id, decisions)
+    return RepriceOutcome(run_id, decisions, tested, tiers, effects)

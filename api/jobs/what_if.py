@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 from sqlalchemy.engine import Engine
 
-from api.jobs.reprice import read_known
+from api.jobs.pricing_rules import policy_of
+from api.jobs.reprice import decide_known, read_known
 from models.arrays import IntArray
 from pricing.catalogue import UNKNOWN
-from pricing.decide import PricingPolicy, decide
 from pricing.errors import InvalidLimits
+from pricing.rules import PricingRules
 from simulations.what_if import WhatIf, what_if
 from storage.database import reading
+from storage.rule_packs import RulePacks
 
 OPTIMAL = "optimal"
 
@@ -51,21 +53,26 @@ class WhatIfQuestion:
 def ask_what_if(
     engine: Engine,
     question: WhatIfQuestion,
-    policy: PricingPolicy,
+    rules: PricingRules,
     *,
     now: datetime,
     offer_max_age: timedelta,
     rng: np.random.Generator,
+    packs: RulePacks | None = None,
+    at: datetime | None = None,
 ) -> WhatIf:
     """Simulate the prices in force changed by each share, and the optimal ones.
 
     Args:
         engine: the database.
         question: what to try.
-        policy: limits and objective of the optimal prices; the other scenarios ignore them.
+        rules: limits, objective and strategies of the optimal prices, as `reprice` takes them; the
+            other scenarios ignore them.
         now: time of the question, UTC.
         offer_max_age: competitor offers older than this do not count.
         rng: source of chance; the same state gives the same answer.
+        packs: the rules of law; those that are shipped where None.
+        at: ask as of this time.
 
     Raises:
         FitNotFound: nothing was ever fitted.
@@ -73,12 +80,16 @@ def ask_what_if(
         InvalidScenario: several currencies, or no row that can be simulated.
     """
     with reading(engine) as conn:
+        rules = replace(rules, policy=policy_of(rules, conn))
         known = read_known(
             conn,
-            now=now,
+            now=now if at is None else at,
             offer_max_age=offer_max_age,
             market=question.market,
             category=question.category,
+            packs=packs,
+            clock=now,
+            named={rule.competitor for rule in rules.policy.strategies if rule.competitor},
         )
     price = known.catalogue.price
     scenarios: dict[str, IntArray] = {
@@ -88,15 +99,7 @@ def ask_what_if(
         for change in question.changes
     }
     if question.optimal:
-        decisions = decide(
-            known.catalogue,
-            known.demand,
-            known.competitors,
-            policy,
-            decided_at=now,
-            legal=known.legal,
-        )
-        scenarios[OPTIMAL] = decisions.price
+        scenarios[OPTIMAL] = decide_known(known, rules, at=at or now).price
     return what_if(
         known.catalogue,
         known.demand,

@@ -21,6 +21,7 @@ from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
 from pricing.decide import PricingPolicy, decide
 from pricing.decisions import Action
 from pricing.price_points import EndingRule
+from pricing.rules import PricingRules
 from simulations.market import COUNTRY, DemoMarket, MarketSpec, generate_market
 from storage.database import reading
 from storage.imports import import_file
@@ -127,7 +128,7 @@ def test_the_simulated_gain_of_a_category_holds_the_true_one(
     answer = ask_what_if(
         engine,
         question,
-        PricingPolicy(),
+        PricingRules(),
         now=NOW,
         offer_max_age=DAY,
         rng=np.random.default_rng(1),

@@ -10,10 +10,11 @@ import pytest
 from models.demand import ConstantElasticityDemand
 from pricing.catalogue import Catalogue, CompetitorPrices
 from pricing.decide import PricingPolicy, decide
-from pricing.decisions import Action, Decisions
+from pricing.decisions import Action, Decisions, ReasonCode
 from pricing.errors import InvalidLimits
-from pricing.exploration import ExplorationLimits, PriceTests, propose_tests
+from pricing.exploration import ExplorationLimits, PriceTests, propose_tests, with_tests
 from pricing.guardrails import GuardrailLimits, violations
+from pricing.joint_limits import JointTargets
 from pricing.relations import Relation, RelationKind
 from pricing.strategies import Strategy, StrategyKind
 from tests.pricing.catalogues import EUROPE, NOW, catalogue_of, curves
@@ -114,3 +115,35 @@ def test_nothing_to_test_is_no_test() -> None:
 def test_a_shop_cannot_let_itself_try_too_much(field: str, value: float) -> None:
     with pytest.raises(InvalidLimits, match=field):
         ExplorationLimits(**{field: value})  # type: ignore[arg-type]
+
+
+def test_tests_leave_a_joint_floor_and_a_share_of_changes_whole() -> None:
+    catalogue, demand = shop()
+    free, tests = run(catalogue, demand)
+    tried = with_tests(free, tests, demand)
+    # A floor just below what the decisions bring, and above what they bring with all tests.
+    before = float(np.sum(free.revenue_before))
+    assert tried.revenue.sum() < free.revenue.sum()
+    floor = 0.25 * float(tried.revenue.sum()) + 0.75 * float(free.revenue.sum())
+    policy = replace(POLICY, joint=JointTargets(revenue_floor=floor / before))
+    decisions, fewer = run(catalogue, demand, policy)
+    assert 0 < fewer.tested.sum() < tests.tested.sum()
+    assert with_tests(decisions, fewer, demand).revenue.sum() >= floor * (1 - 1e-9)
+    share = replace(POLICY, joint=JointTargets(max_change_share=0.3))
+    decisions, counted = run(catalogue, demand, share)
+    assert with_tests(decisions, counted, demand).changes <= 60
+
+
+def test_a_price_that_is_tried_says_so_and_what_it_should_bring() -> None:
+    decisions, tests = run(*shop())
+    demand = shop()[1]
+    tried = with_tests(decisions, tests, demand)
+    rows = np.flatnonzero(tests.tested)
+    assert (tried.price == tests.price).all()
+    assert {tried.path[int(row)] for row in rows if tried.path} == {"optimise > price test"}
+    given_up = (decisions.profit - tried.profit)[rows]
+    assert (given_up > -1e-9).all()
+    assert given_up.sum() > 0
+    rest = ~tests.tested
+    assert (tried.profit[rest] == decisions.profit[rest]).all()
+    assert ReasonCode.STRATEGY in {reason.code for reason in tried.record(int(rows[0])).reasons}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
 import numpy as np
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,11 +14,8 @@ from models.demand import ConstantElasticityDemand
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels
 from pricing.decide import PricingPolicy, decide
 from pricing.decisions import Action, Decisions, ReasonCode
-from pricing.errors import InvalidStrategy
 from pricing.guardrails import GuardrailLimits, Limit, violations
-from pricing.relations import RelationKind
-from pricing.strategies import Strategy, StrategyKind, member_prices
-from pricing.strategy_terms import rules_of
+from pricing.strategies import Strategy, StrategyKind
 from tests.pricing.catalogues import EUROPE, NOW, catalogue_of, curves, priced_catalogues
 
 NET = replace(EUROPE, tax_rate=0.0)
@@ -174,72 +170,3 @@ def test_no_strategy_gets_past_a_guardrail(
     broken = violations(decisions.price, catalogue, competitors, policy.limits)
     assert not broken[changed].any()
     assert (decisions.price[~changed] == catalogue.price[~changed]).all()
-
-
-def test_members_pay_less_never_more_and_never_below_the_floor(shop: Catalogue) -> None:
-    floor = np.array([980, 700, 1100])
-    price = member_prices(shop.price, shop, floor, 0.10)
-    assert price.tolist() == [980, 900, 1000]
-    with pytest.raises(InvalidStrategy, match="discount"):
-        member_prices(shop.price, shop, floor, -0.1)
-
-
-RULES = """
-strategies:
-  - name: follow on tea
-    use: follow_competitor
-    categories: [Tea]
-    index: 0.98
-    priority: 20
-  - name: Anna
-    use: override
-    skus: [17]
-    price: 12.99
-    until: 2026-12-31
-relations:
-  - name: own jam
-    hold: private_label
-    skus: [OWN, BRAND]
-    least: 0.1
-    most: 0.3
-"""
-
-
-def test_rules_are_read_from_a_document() -> None:
-    rules = rules_of(yaml.safe_load(RULES), "rules.yaml")
-    follow, override = rules.strategies
-    assert (follow.kind, follow.index, follow.categories) == (StrategyKind.FOLLOW, 0.98, ("Tea",))
-    assert override.skus == ("17",)
-    assert override.until == datetime(2026, 12, 31, tzinfo=UTC)
-    assert rules.relations[0].kind is RelationKind.PRIVATE_LABEL
-    document = PricingPolicy(strategies=rules.strategies, relations=rules.relations).document()
-    assert document["strategies"][1]["until"] == "2026-12-31T00:00:00+00:00"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("[]", "mapping"),
-        ("prices: []", "'prices' is not known"),
-        ("strategies: {}", "must be a list"),
-        ("strategies: [{name: a}]", r"strategies\[0\].use"),
-        ("strategies: [{name: a, use: guess}]", "follow_competitor"),
-        ("strategies: [{use: freeze}]", r"strategies\[0\].name"),
-        ("strategies: [{name: a, use: freeze, colour: 1}]", r"strategies\[0\].colour"),
-        ("strategies: [{name: a, use: cost_plus, markup: lots}]", "markup"),
-        ("strategies: [{name: a, use: cost_plus, markup: true}]", "markup"),
-        ("strategies: [{name: a, use: cost_plus, markup: -1}]", "markup"),
-        ("strategies: [{name: a, use: freeze, until: soon}]", "until"),
-        ("strategies: [{name: a, use: freeze, skus: P1}]", "must be a list"),
-        ("strategies: [{name: a, use: freeze, priority: high}]", "priority"),
-        ("strategies: [{name: a, use: override, skus: [x], price: 3}]", "end"),
-        ("strategies: [{name: a, use: override, price: 3, until: 2027-01-01}]", "skus"),
-        ("strategies: [{name: a, use: freeze, price: 3}]", "only an override"),
-        ("strategies: [{name: a, use: freeze}, {name: a, use: freeze}]", "twice"),
-        ("relations: [{name: a, hold: ladder, skus: [x]}]", r"relations\[0\]"),
-        ("relations: [{name: a, hold: hands}]", "pack_sizes"),
-    ],
-)
-def test_a_rule_that_cannot_be_meant_is_refused_by_place(text: str, message: str) -> None:
-    with pytest.raises(InvalidStrategy, match=message):
-        rules_of(yaml.safe_load(text), "rules.yaml")
