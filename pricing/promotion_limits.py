@@ -97,7 +97,9 @@ class CalendarRows:
     def charges(self, point: FloatArray) -> FloatArray:
         """(n, a, t) charge on each action, the budget's not counted."""
         padded = np.append(point, 0.0)
-        charged = padded[self.slot].sum(axis=0)[None] + np.zeros((len(self._problem), 1, 1))
+        charged: FloatArray = padded[self.slot].sum(axis=0)[None] + np.zeros(
+            (len(self._problem), 1, 1)
+        )
         charged[:, 1:] += padded[self.category][:, None]
         return charged
 

@@ -260,7 +260,7 @@ def _allocated(
         return []
     response = np.take_along_axis(items.response, rungs, axis=1)
     wanted = (items.demand * response * items.open_weeks).sum(axis=1)
-    found = []
+    found: list[dict[str, tuple[int, float]]] = []
     for row, shares in enumerate(stores):
         if not shares:
             found.append({})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from decimal import Decimal
 from itertools import groupby
 from typing import Any, Final
 
@@ -188,27 +189,26 @@ def _continued(
     given = parsed(document, MarkdownIn)
     told = {(row.sku, row.market, row.week): row.model_dump(mode="json") for row in given.history}
     in_force = {(r.sku, r.market, r.week): str(r.price) for r in given.in_force}
-    for row in _expected(document, result).itertuples(index=False):
-        in_force[row.sku, row.market, int(row.week)] = f"{row.price}"
-    for row in sold[sold["week"] <= weeks].itertuples(index=False):
-        told[row.sku, row.market, int(row.week)] = {
-            "sku": row.sku,
-            "market": row.market,
-            "week": int(row.week),
-            "price": _on_ladder(given, row.sku, row.market, float(row.price)),
-            "units": float(row.units),
-            "sold_out": bool(row.sold_out),
+    for item in result["items"]:
+        for week in item["weeks"]:
+            in_force[item["sku"], item["market"], week["week"]] = week["price"]
+    ladders = {(item.sku, item.market): item.ladder for item in given.items}
+    for row in sold[sold["week"] <= weeks].to_dict("records"):
+        sku, market, number = str(row["sku"]), str(row["market"]), int(row["week"])
+        told[sku, market, number] = {
+            "sku": sku,
+            "market": market,
+            "week": number,
+            "price": _nearest(ladders[sku, market], float(row["price"])),
+            "units": float(row["units"]),
+            "sold_out": bool(row["sold_out"]),
         }
-    for item in given.items:
-        price = str(item.ladder[0])
-        for week in range(1, weeks + 1):
-            key = (item.sku, item.market, week)
-            price = in_force.get(key, price)
-            if key not in told:
-                told[key] = {
-                    "sku": item.sku, "market": item.market, "week": week, "price": price,
-                    "units": 0.0, "sold_out": False,
-                }  # fmt: skip
+    for (sku, market), ladder in ladders.items():
+        price = str(ladder[0])
+        for number in range(1, weeks + 1):
+            price = in_force.get((sku, market, number), price)
+            silent = {"sku": sku, "market": market, "week": number, "price": price, "units": 0.0}
+            told.setdefault((sku, market, number), {**silent, "sold_out": False})
     continued = {
         **document,
         "history": [told[key] for key in sorted(told) if key[2] <= weeks],
@@ -221,10 +221,9 @@ def _continued(
     return continued
 
 
-def _on_ladder(given: MarkdownIn, sku: str, market: str, paid: float) -> str:
-    """The ladder's price nearest to the mean that was paid."""
-    item = next(i for i in given.items if (i.sku, i.market) == (sku, market))
-    return str(min(item.ladder, key=lambda price: abs(float(price) - paid)))
+def _nearest(ladder: list[Decimal], paid: float) -> str:
+    """The price of a ladder nearest to the mean that was paid."""
+    return str(min(ladder, key=lambda price: abs(float(price) - paid)))
 
 
 KIND: Final = PlanKind(

@@ -151,9 +151,9 @@ def draft_promotions(
                 groups[name, start, start + length, funding[sku][name]].append(sku)
             start += length
     first = starts_on or given.starts_on
-    drafts = []
+    drafts: list[dict[str, Any]] = []
     for (name, begin, end, share), skus in sorted(groups.items(), key=lambda item: item[0][:3]):
-        number = sum(1 for draft in drafts if draft["name"].startswith(f"{name}, week {begin + 1}"))
+        number = sum(draft["id"].startswith(f"{prefix}-w{begin + 1}-") for draft in drafts)
         drafts.append(
             {
                 **_terms(mechanics[name], share),

@@ -80,7 +80,8 @@ def _stock_at(chance: float, mean: FloatArray, spread: float) -> IntArray:
     """(s,) stock at which one more unit sells with at most this chance."""
     size, share = _shape(mean, spread)
     found = np.where(mean > 0, stats.nbinom.isf(chance, size, share), 0.0)
-    return np.clip(np.nan_to_num(found, posinf=1e15), 0, 1e15).astype(np.int64)
+    stock: IntArray = np.clip(np.nan_to_num(found, posinf=1e15), 0, 1e15).astype(np.int64)
+    return stock
 
 
 def _shape(mean: FloatArray, spread: float) -> tuple[float, FloatArray]:

@@ -4,10 +4,11 @@ Demand of item i in week t is multiplied by exp(Σ_j c[i, j] · log(price_j(t) /
 where a cheaper rival takes customers, c < 0 where it brings some. What a path is worth then depends
 on the paths of the others. The plan is a fixed point: every item answers the paths of the others in
 the round before, and each round's plan is judged exactly, effects and limits; the best one that
-keeps the limits is taken. A fixed point need not be the best plan, so the bound is another: no
-rival can do an item more good than at its best price for it, and more demand never makes a path
-worth less. Limits on what is given away are left out of that bound: with other demand a path may
-give away more or less.
+keeps the limits is taken. Then item after item takes the path that is best for all together, with
+the others as they are, as long as that is little work. Such a plan need not be the best one, so the
+bound is another: no rival can do an item more good than at its best price for it, and more demand
+never makes a path worth less. Limits on what is given away are left out of that bound: with other
+demand a path may give away more or less.
 """
 
 from __future__ import annotations
@@ -23,11 +24,17 @@ from pricing.markdown.columns import columns_of
 from pricing.markdown.errors import InfeasibleClearance, InvalidClearance
 from pricing.markdown.items import ClearanceItems
 from pricing.markdown.limits import LimitRows, MarkdownLimits, SoFar
+from pricing.markdown.paths import path_tree, rules_of
 from pricing.markdown.plan import Effort, MarkdownPlan, Watch, plan
 from pricing.markdown.scenarios import Risk, Scenarios
 from pricing.markdown.trajectories import follow
 
 _ROUNDS: Final = 8
+_SWEEPS: Final = 4
+_TRIES: Final = 20
+"""Paths of an item that are judged exactly before the next item's turn."""
+_MOST_WORK: Final = 5_000_000
+"""Paths valued in all sweeps together: some ten seconds."""
 _TIGHTER: Final = 0.98
 """What is left of limits on what is given away, where a round's plan exceeded them."""
 
@@ -101,7 +108,10 @@ def plan_with_rivals(
             tuple(dict.fromkeys(rows.names)),
             {},
         )
-    worth, usage, found = best
+    _, _, found = best
+    rungs, worth, usage = _improved(items, cross, found.course.rungs, best[:2], rows, futures, risk)
+    if watch is not None:
+        watch(worth, bound, rungs)
     bound = max(bound, worth)
     gap = (bound - worth) / max(abs(bound), 1e-9)
     report = replace(
@@ -112,10 +122,83 @@ def plan_with_rivals(
     used: dict[str, float] = {}
     for name, amount in zip(rows.names, usage.tolist(), strict=True):
         used[name] = max(used.get(name, -np.inf), amount)
-    rungs = found.course.rungs
     return replace(
-        found, course=follow(_beside(items, cross, rungs), rungs), report=report, used=used
+        found,
+        price=np.take_along_axis(items.ladder, rungs, axis=1),
+        course=follow(_beside(items, cross, rungs), rungs),
+        report=report,
+        used=used,
     )
+
+
+def _improved(
+    items: ClearanceItems,
+    cross: sparse.csr_array,
+    rungs: IntArray,
+    judged: tuple[float, FloatArray],
+    rows: LimitRows,
+    futures: Scenarios,
+    risk: Risk,
+) -> tuple[IntArray, float, FloatArray]:
+    """Item after item takes the path that is best for all, limits kept, until none helps."""
+    worth, usage = judged
+    rules, by_rival = rules_of(items), sparse.csc_array(cross)
+    work = 0
+    for _ in range(_SWEEPS):
+        before = worth
+        for i in range(len(items)):
+            touched = by_rival.indices[by_rival.indptr[i] : by_rival.indptr[i + 1]]
+            tree = path_tree(rules[i])
+            work += tree.size * (1 + len(touched)) * len(futures)
+            if work > _MOST_WORK:
+                return rungs, worth, usage
+            paths = _whole(tree.rungs(np.arange(tree.size)), items.weeks)
+            total = _together(items, cross, rungs, i, touched, paths, futures)
+            now = total[(paths == rungs[i]).all(axis=1)].max(initial=-np.inf)
+            better = np.flatnonzero(total > now)
+            for path in better[np.argsort(-total[better], kind="stable")][:_TRIES].tolist():
+                trial = rungs.copy()
+                trial[i] = paths[path]
+                found = _judged(items, cross, trial, rows, futures, risk)
+                if found is not None and found[0] > worth:
+                    rungs, (worth, usage) = trial, found
+                    break
+        if worth - before <= 1e-9 * abs(worth):
+            break
+    return rungs, worth, usage
+
+
+def _whole(paths: IntArray, weeks: int) -> IntArray:
+    """Paths up to an exit, drawn out over all weeks."""
+    rest = weeks - paths.shape[1]
+    return np.column_stack([paths, np.repeat(paths[:, -1:], rest, axis=1)])
+
+
+def _together(
+    items: ClearanceItems,
+    cross: sparse.csr_array,
+    rungs: IntArray,
+    i: int,
+    touched: IntArray,
+    paths: IntArray,
+    futures: Scenarios,
+) -> FloatArray:
+    """(p,) expected value of an item and of those that it touches, on each of its paths."""
+    price, start = items.price, items.price[:, 0]
+    log_ratio = np.log(np.take_along_axis(price, rungs, axis=1) / start[:, None])
+    around = cross @ log_ratio
+    moved = np.log(price[i][paths] / start[i]) - log_ratio[i]
+    total = np.zeros(len(paths))
+    for j in [i, *touched.tolist()]:
+        effect = 0.0 if j == i else float(cross[j, i])
+        member = np.full(len(paths), j)
+        these, those = items.take(member), futures.take(member)
+        own = paths if j == i else np.tile(rungs[j], (len(paths), 1))
+        factor = np.exp(around[j] + effect * moved)
+        for s in range(len(futures)):
+            demand, response = those.of(these, s)
+            total += follow(these, own, demand * factor, response).value / len(futures)
+    return total
 
 
 def _refuse(items: ClearanceItems, cross: sparse.csr_array) -> None:
@@ -147,7 +230,7 @@ def _judged(
     exact = columns_of(
         _beside(items, cross, rungs), rows, futures, n, np.zeros_like(n), rungs, by_scenario=True
     )
-    used = np.asarray(exact.usage.sum(axis=0)).ravel()
+    used: FloatArray = np.asarray(exact.usage.sum(axis=0), dtype=np.float64).ravel()
     if (used > rows.room + 1e-9 * np.maximum(np.abs(rows.room), 1.0)).any():
         return None
     worth = risk.worth(exact.value.sum(axis=1))

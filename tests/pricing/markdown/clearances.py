@@ -59,6 +59,8 @@ def allowed_paths(items: ClearanceItems, i: int) -> list[tuple[int, ...]]:
                 ok &= rung > before and week - last >= items.weeks_between[i]
                 ok &= bool(items.first_week[i] <= week <= items.last_week[i])
                 changes, last, before = changes + 1, week, rung
+        pins = items.pins[i, : len(path)].tolist()
+        ok &= all(pin in (UNKNOWN, rung) for pin, rung in zip(pins, path, strict=True))
         if ok and changes <= items.max_changes[i]:
             found.append(path)
     return found
@@ -69,7 +71,7 @@ def outcome(
 ) -> tuple[float, dict[str, float]]:
     """Value of one path of item i, and what it uses of each joint limit, by key."""
     price = [float(p) for p in items.ladder[i] if p != UNKNOWN]
-    stock, reference, before = float(items.stock[i]), price[0], 0
+    stock, reference, before = float(items.stock[i]), float(items.reference[i]), 0
     sold = revenue = value = 0.0
     supply = stock + float(sum(items.arrivals[i, : len(path)]))
     used: dict[str, float] = {"given_away": 0.0, "full": 0.0}
