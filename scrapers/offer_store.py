@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import numpy as np
 
 from pricing.errors import MoneyError
+from scrapers.doubts import Doubts, tell_changes
 from scrapers.extract import READER, Reason
 from scrapers.matching import DEFAULT, Band, Listing, Match, Matcher, MatchMethod, Scorer, learned
 from scrapers.offers import competitor_offer, listing_of
 from scrapers.outcomes import Ledger, Observation, Outcome
-from scrapers.plausibility import confirms, implausible
+from scrapers.plausibility import usual_shipping
 from scrapers.sites import Site
+from storage.asking_prices import asking_prices
 from storage.database import reading, writing
+from storage.markets import list_markets
 from storage.match_reviews import Proposal, decided, lessons, propose
-from storage.offers import ObservedOffer, StoredOffer, append_offers, latest_offers
-from storage.outbox import enqueue
+from storage.offers import ObservedOffer, append_offers, latest_offers
 from storage.pages import (
+    HELD,
     PageOutcome,
     PageState,
     note_outcomes,
@@ -32,13 +34,9 @@ from storage.pages import (
     save_page_states,
 )
 from storage.products import all_products
-from storage.quarantine import held_offers, hold, settle
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
-
-PRICE_CHANGED: Final = "competitor.price_changed"
-"""Outbox topic: a competitor asks another price than when we looked last."""
 
 _BATCH: Final = 200
 _WAITING: Final = 2_000
@@ -67,7 +65,9 @@ class OfferStore:
         self._proposals: list[Proposal] = []
         with reading(engine) as conn:
             self._products = all_products(conn)
-            self._matcher = Matcher([Listing.of_product(p) for p in self._products], _scorer(conn))
+            self._currency, ours = _our_prices(conn, site.market)
+            listings = [Listing.of_product(p, ours.get(p.sku)) for p in self._products]
+            self._matcher = Matcher(listings, _scorer(conn))
             self._decided = decided(conn, site.name)
             self._before = latest_offers(conn, site.name)
             self._known_pages = page_states(conn, site.name, reader=READER)
@@ -79,9 +79,12 @@ class OfferStore:
             stored.offer.sku: url for url, stored in self._before.items() if stored.offer.sku
         }
         for page in self.done.values():
-            ledger.note(page.url, Outcome(page.outcome), page.detail)
+            # A price that is held was observed all the same.
+            outcome = Outcome.OBSERVED if page.outcome == HELD else Outcome(page.outcome)
+            ledger.note(page.url, outcome, page.detail)
         ledger.resume(here.values())
-        self._moves: dict[tuple[int, str], set[str]] = defaultdict(set)
+        known = (stored.offer for stored in self._before.values())
+        self._doubts = Doubts(site, crawl_id, usual_shipping(known))
 
     # What the spider asks before and after a request.
 
@@ -165,7 +168,7 @@ class OfferStore:
 
     def _match_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
-        listings = [listing_of(offer) for offer in waiting]
+        listings = [listing_of(offer, self._currency) for offer in waiting]
         matches = self._matcher.match_all(
             listings, taken=self._taken, denied=self._decided.different
         )
@@ -186,7 +189,7 @@ class OfferStore:
         url = offer.url
         if (sku := self._decided.same.get(url)) is not None and self._matcher.knows(sku):
             return Match(sku, 1.0, MatchMethod.PERSON)
-        listing = listing_of(offer)
+        listing = listing_of(offer, self._currency)
         exact = self._matcher.by_number(listing)
         match = exact or self._matched_before(url)
         if match is None or match.sku in self._taken or not self._matcher.knows(match.sku):
@@ -228,99 +231,36 @@ class OfferStore:
         urls = [offer.url for offer in batch]
         with writing(self._engine) as conn:
             before = latest_offers(conn, self._site.name, urls=urls)
-            believed, held = self._sorted_out(conn, batch, before)
+            judged = self._doubts.judge(conn, batch, before)
+            believed = judged.believed
             stored = append_offers(conn, self._crawl_id, believed)
-            for offer, reason in held:
-                hold(conn, self._crawl_id, offer, reason)
-            changes = self._tell(conn, believed, before)
+            changes = tell_changes(conn, self._site.name, self._site.market, [
+                *((before[o.url].offer, o) for o in believed if o.url in before), *judged.released,
+            ])  # fmt: skip
+            believed_urls = {offer.url for offer in believed}
             outcomes += [
-                PageOutcome(self._asked[o.url], Outcome.OBSERVED.value, "", o.observed_at)
+                PageOutcome(
+                    self._asked[o.url],
+                    Outcome.OBSERVED.value if o.url in believed_urls else HELD,
+                    "",
+                    o.observed_at,
+                )
                 for o in batch
             ]
             note_outcomes(conn, self._crawl_id, outcomes)
-            states = [self._states.pop(self._asked[o.url], None) for o in batch]
-            save_page_states(conn, self._crawl_id, [state for state in states if state])
+            states = [(o.url, self._states.pop(self._asked[o.url], None)) for o in batch]
+            # A page whose price is held is read anew, changed or not: what it said last is not
+            # what is believed of it.
+            kept = [state for url, state in states if state and url in believed_urls]
+            save_page_states(conn, self._crawl_id, kept)
             at = max((o.done_at for o in outcomes), default=None)
             if proposals and at is not None:
                 propose(conn, self._site.name, proposals, at=at)
         self._ledger.stored += stored
         self._ledger.matched += sum(offer.sku is not None for offer in believed)
         self._ledger.changes += changes
-        self._ledger.held += len(held)
+        self._ledger.held += judged.held
         self._ledger.sources.update(Counter(offer.source for offer in batch))
-
-    def _sorted_out(
-        self, conn: Connection, batch: Sequence[ObservedOffer], before: Mapping[str, StoredOffer]
-    ) -> tuple[list[ObservedOffer], list[tuple[ObservedOffer, str]]]:
-        """Offers to believe, and those to hold back with the reason."""
-        urls = [offer.url for offer in batch]
-        waiting = {h.url: h for h in held_offers(conn, site=self._site.name, urls=urls)}
-        believed: list[ObservedOffer] = []
-        held: list[tuple[ObservedOffer, str]] = []
-        for offer in batch:
-            old = before.get(offer.url)
-            if old is not None and old.offer.price != offer.price:
-                self._moves[offer.price.minor, offer.price.currency].add(offer.url)
-        for offer in batch:
-            old = before.get(offer.url)
-            alike = self._moves[offer.price.minor, offer.price.currency] - {offer.url}
-            reason = implausible(
-                offer,
-                None if old is None else old.offer,
-                largest_jump=self._site.largest_jump,
-                moved_alike=alike,
-            )
-            earlier = waiting.get(offer.url)
-            if not reason:
-                believed.append(offer)
-                continue
-            if earlier is None or not confirms(offer, earlier.offer):
-                if earlier is None or earlier.offer.price != offer.price:
-                    held.append((offer, reason))
-                continue
-            settle(conn, earlier.quarantine_id, release=True, by="another route",
-                   at=offer.observed_at)  # fmt: skip
-            believed.append(offer)
-        return believed, held
-
-    def _tell(
-        self, conn: Connection, batch: Sequence[ObservedOffer], before: Mapping[str, StoredOffer]
-    ) -> int:
-        """Put a message into the outbox for each matched offer whose price moved."""
-        changes = 0
-        for offer in batch:
-            old = before.get(offer.url)
-            if offer.sku is None or old is None or old.offer.price == offer.price:
-                continue
-            if old.offer.price.currency != offer.price.currency or old.offer.sku != offer.sku:
-                continue  # another product or another currency is no change of a price
-            payload = change_payload(self._site, old.offer, offer)
-            key = f"{offer.sku}/{self._site.market}/{self._site.name}"
-            enqueue(conn, PRICE_CHANGED, key, payload, at=offer.observed_at)
-            changes += 1
-        return changes
-
-
-def change_payload(site: Site, old: ObservedOffer, new: ObservedOffer) -> dict[str, object]:
-    """The facts of a price change, as they go out on the wire.
-
-    Args:
-        site: the competitor.
-        old: the previous observation of the page.
-        new: this one, in the same currency.
-    """
-    change = 100.0 * (new.price.minor - old.price.minor) / old.price.minor
-    return {
-        "sku": new.sku,
-        "market": site.market,
-        "competitor": site.name,
-        "url": new.url,
-        "title": new.title,
-        "old": old.price.wire(),
-        "new": new.price.wire(),
-        "change_pct": round(change, 2),
-        "observed_at": new.observed_at.isoformat(),
-    }
 
 
 def _scorer(conn: Connection) -> Scorer:
@@ -329,6 +269,15 @@ def _scorer(conn: Connection) -> Scorer:
     if not same:
         return DEFAULT
     return learned(DEFAULT, np.array(features), np.array(same, dtype=bool))
+
+
+def _our_prices(conn: Connection, market: str) -> tuple[str | None, dict[str, float]]:
+    """Currency of a market and what we ask in it by SKU; nothing for a market that is not known."""
+    place = next((item for item in list_markets(conn) if item.code == market), None)
+    if place is None:
+        return None, {}
+    asked = asking_prices(conn, market, at=datetime.now(UTC))
+    return place.currency, {sku: float(price.amount) for sku, price in asked.items()}
 
 
 def _unmatched(offer: ObservedOffer) -> ObservedOffer:

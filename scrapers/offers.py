@@ -48,8 +48,13 @@ def competitor_offer(observation: Observation, *, currency: str) -> ObservedOffe
     )
 
 
-def listing_of(offer: ObservedOffer) -> Listing:
-    """An offer as one side of a match."""
+def listing_of(offer: ObservedOffer, currency: str | None = None) -> Listing:
+    """An offer as one side of a match.
+
+    Args:
+        offer: what was seen.
+        currency: of the other side's prices; a price in another one is not compared.
+    """
     variant = offer.details.get("variant")
     title = offer.title
     if variant and str(variant).casefold() not in title.casefold():
@@ -60,7 +65,7 @@ def listing_of(offer: ObservedOffer) -> Listing:
         brand=offer.brand,
         gtin=offer.gtin,
         mpn=offer.mpn,
-        price=float(offer.price.amount),
+        price=float(offer.price.amount) if offer.price.currency == currency else None,
         used=offer.details.get("condition") in _NOT_NEW,
     )
 
@@ -81,6 +86,7 @@ def _details(offer: Offer) -> dict[str, object]:
                                 "unit": unit.unit},
         "valid_until": terms.valid_until,
         "promotion": terms.promotion,
+        "neighbour": offer.price if offer.neighbouring else None,
     }  # fmt: skip
     details: dict[str, object] = {
         name: value if isinstance(value, dict) else str(value)

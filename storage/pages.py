@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import astuple, dataclass, fields
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,6 +14,9 @@ from sqlalchemy.engine import Connection
 from storage.competitor_tables import crawl_pages, site_pages
 from storage.database import require_writer
 from storage.tables import crawls, sites
+
+HELD: Final = "held"
+"""Outcome of a page that was observed and whose price is in quarantine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class PageOutcome:
 
     Attributes:
         outcome: `observed`, `missing`, `blocked`, `failed`, `gone`, ...; of these only the first
-            says anything about a price.
+            says anything about a price. `held`: it was observed and its price is not believed yet.
         detail: why, for a person.
     """
 

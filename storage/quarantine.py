@@ -18,6 +18,9 @@ from storage.errors import AlreadyDecided, HeldOfferNotFound
 from storage.offers import ObservedOffer, append_offers
 from storage.tables import crawls, sites
 
+_LATER = "a later observation"
+"""Who dropped what a newer look has overtaken."""
+
 
 @dataclass(frozen=True, slots=True)
 class HeldOffer:
@@ -50,7 +53,7 @@ def hold(conn: Connection, crawl_id: int, offer: ObservedOffer, reason: str) -> 
     conn.execute(
         table.update()
         .where(table.c.site_id == site_id, table.c.url == offer.url, table.c.status == "held")
-        .values(status="dropped", decided_at=offer.observed_at, decided_by="a later observation")
+        .values(status="dropped", decided_at=offer.observed_at, decided_by=_LATER)
     )
     conn.execute(
         table.insert().values(
@@ -63,6 +66,40 @@ def hold(conn: Connection, crawl_id: int, offer: ObservedOffer, reason: str) -> 
             held_at=offer.observed_at,
         )
     )
+
+
+def drop_outdated(conn: Connection, site: str, urls: Collection[str], *, at: datetime) -> None:
+    """Drop what is held of these pages: a later look gave a price that is believed.
+
+    Raises:
+        NotWriting: the transaction was opened to read.
+    """
+    require_writer(conn)
+    site_id = sa.select(sites.c.site_id).where(sites.c.name == site).scalar_subquery()
+    conn.execute(
+        table.update()
+        .where(
+            table.c.site_id == site_id,
+            table.c.url.in_(listed(conn, urls)),
+            table.c.status == "held",
+        )
+        .values(status="dropped", decided_at=at, decided_by=_LATER)
+    )
+
+
+def dropped_by_people(conn: Connection, site: str, urls: Collection[str]) -> dict[str, Money]:
+    """The price that a person dropped last of each of these pages: not to be asked about again."""
+    query = (
+        _held()
+        .where(
+            sites.c.name == site,
+            table.c.url.in_(listed(conn, urls)),
+            table.c.status == "dropped",
+            table.c.decided_by != _LATER,
+        )
+        .order_by(table.c.quarantine_id)
+    )
+    return {row.url: _offer(row.offer).price for row in conn.execute(query)}
 
 
 def held_offers(

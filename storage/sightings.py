@@ -13,11 +13,12 @@ from sqlalchemy.engine import Connection
 from pricing.currencies import decimals
 from storage.competitor_tables import crawl_pages, quarantine
 from storage.markets import list_markets, market_id
+from storage.pages import HELD
 from storage.products import chosen_products
 from storage.tables import crawls, offers, products, sites
 
-GAPS: Final = ("missing", "blocked", "failed", "gone")
-"""Outcomes of a page that should have given a price and did not."""
+GAPS: Final = ("missing", "blocked", "failed", "gone", HELD)
+"""Outcomes of a page that should have given a price that counts and did not."""
 
 _COLUMNS: Final = ("site", "url", "sku", "at", "state", "price", "list_price", "availability")
 
@@ -88,7 +89,7 @@ def sightings(
     held = (
         sa.select(
             sites.c.name, owner.c.url, products.c.sku, quarantine.c.held_at,
-            sa.literal("held"), *nothing,
+            sa.literal(HELD), *nothing,
         )
         .join_from(
             quarantine,
@@ -102,7 +103,9 @@ def sightings(
     rows: list[tuple[Any, ...]] = []
     for query in (observed, looked, held):
         rows += [tuple(row) for row in conn.execute(query)]
-    return _frame(rows, 10.0 ** decimals(currency))
+    found = _frame(rows, 10.0 ** decimals(currency))
+    # A price that was held and let go since counts from when it was seen.
+    return found.drop_duplicates(["site", "url", "at"], ignore_index=True)
 
 
 def crawl_starts(conn: Connection, market: str) -> dict[str, tuple[datetime, ...]]:

@@ -12,9 +12,10 @@ from rich.table import Table
 from api.cli.database import database
 from api.cli.terminal import out, utc_now
 from api.settings import load_settings
+from scrapers.doubts import settle_held
 from storage.database import reading, writing
 from storage.match_reviews import decide, reopen, reviews
-from storage.quarantine import held_offers, settle
+from storage.quarantine import held_offers
 
 app = typer.Typer(
     add_completion=False, help="Matches in doubt and prices held back.", no_args_is_help=True
@@ -90,5 +91,5 @@ def settle_command(
 ) -> None:
     """Let a held price count, or drop it."""
     with database(load_settings()) as engine, writing(engine) as conn:
-        held = settle(conn, number, release=release, by=getpass.getuser(), at=utc_now())
+        held = settle_held(conn, number, release=release, by=getpass.getuser(), at=utc_now())
     out.print(f"{held.status}: {escape(held.offer.title)} at {held.offer.price}")

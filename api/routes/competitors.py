@@ -17,13 +17,14 @@ from api.errors import (
     problem_responses,
 )
 from api.routes.documents import Amount, Document, UtcTime
+from scrapers.doubts import settle_held
 from scrapers.errors import InvalidObservation
 from scrapers.extract import Availability, Condition
 from scrapers.reported import Reported, store_reported
 from storage.database import writing
 from storage.errors import AlreadyDecided, HeldOfferNotFound, ReviewNotFound, UnknownMarket
 from storage.match_reviews import Review, decide, reviews
-from storage.quarantine import HeldOffer, held_offers, settle
+from storage.quarantine import HeldOffer, held_offers
 
 router = APIRouter(prefix="/v1", tags=["competitors"])
 
@@ -247,7 +248,7 @@ def settle_quarantine(
     """A released price counts from when it was seen."""
     try:
         with service.till, writing(service.engine) as conn:
-            held = settle(
+            held = settle_held(
                 conn, quarantine_id, release=body.release, by=operator, at=datetime.now(UTC)
             )
     except HeldOfferNotFound as error:

@@ -23,7 +23,7 @@ from scrapers.extract.record import (
     UnitPrice,
 )
 
-READER: Final = "2"
+READER: Final = "3"
 """Version of the extraction: another one reads pages anew that have not changed since."""
 
 __all__ = [

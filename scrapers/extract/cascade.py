@@ -124,6 +124,7 @@ def _decide(url: str, heard: Sequence[Candidate], prefer: str | None) -> Offer |
         facts=facts,
         evidence=evidence,
         terms=_merged_terms(agreeing, heard),
+        neighbouring=any(chosen.price in c.neighbours for c in heard),
     )
 
 
@@ -175,10 +176,12 @@ def _refused(url: str, heard: Sequence[Candidate], facts: ProductFacts) -> Refus
 
 
 def _merged_terms(agreeing: Sequence[Candidate], heard: Sequence[Candidate]) -> Terms:
-    """Terms of the sources that agree on the price; a promotion stands beside any price."""
+    """Terms of the sources that agree on the price; promotion and delivery stand beside any."""
     values = {}
     for name in (f.name for f in fields(Terms)):
         sources = heard if name == "promotion" else agreeing
+        if name == "shipping":
+            sources = [*agreeing, *heard]
         said = (getattr(c.terms, name) for c in sources)
         values[name] = next((value for value in said if value is not None), None)
     return Terms(**values)

@@ -22,6 +22,7 @@ from scrapers.extract.record import (
     Terms,
     UnitPrice,
 )
+from scrapers.extract.shipping_words import shipping_in
 from scrapers.extract.unit_price import parse_unit_price
 from scrapers.extract.vocabulary import availability_in_words
 
@@ -47,13 +48,17 @@ def markup_candidate(page: Page, prefer: str | None) -> Candidate:
     """
     found = survey(page, prefer)
     facts = ProductFacts(title=page.heading or None, availability=_availability(found))
-    promotion = promotion_in([*found.words, *(text for _, text in found.numbered)])
-    terms = Terms(promotion=promotion)
+    lines = [text for _, text in found.numbered]
+    terms = Terms(
+        promotion=promotion_in([*found.words, *lines]),
+        shipping=shipping_in([*lines, *(s.around for s in found.spots if not s.others)], prefer),
+    )
     ranking = _ranking([spot for spot in found.spots if not spot.former])
     prices = tuple(amount for _, amount, _ in ranking)
     if not ranking or ranking[0][0] < _ENOUGH:
         problem = Reason.SEVERAL_PRICES if ranking else Reason.NO_PRICE
-        return Candidate(Source.MARKUP, "", facts, prices=prices, problem=problem, terms=terms)
+        return Candidate(Source.MARKUP, "", facts, prices=prices, problem=problem, terms=terms,
+                         neighbours=_neighbours(found.spots))  # fmt: skip
     score, amount, best = ranking[0]
     snippet = best.text[:200]
     clear = score - max((other for other, _, _ in ranking[1:]), default=0.0)
@@ -65,6 +70,7 @@ def markup_candidate(page: Page, prefer: str | None) -> Candidate:
             prices=prices,
             problem=Reason.SEVERAL_PRICES,
             terms=terms,
+            neighbours=_neighbours(found.spots),
         )
     return Candidate(
         Source.MARKUP,
@@ -76,6 +82,17 @@ def markup_candidate(page: Page, prefer: str | None) -> Candidate:
         prices=prices,
         terms=replace(terms, unit_price=_unit_price(found, best, amount)),
         confidence=min(0.85, 0.45 + 0.06 * score + 0.06 * clear),
+        neighbours=_neighbours(found.spots),
+    )
+
+
+def _neighbours(spots: list[Spot]) -> frozenset[Decimal]:
+    """Amounts that stand in other products' boxes and nowhere else."""
+    own = {spot.reading.amount for spot in spots if not spot.others}
+    return frozenset(
+        spot.reading.amount
+        for spot in spots
+        if spot.others and spot.reading.amount is not None and spot.reading.amount not in own
     )
 
 

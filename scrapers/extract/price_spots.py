@@ -23,6 +23,7 @@ _FONT_SIZE: Final = re.compile(r"font(?:-size)?:[^;]*?(\d{2})px", re.IGNORECASE)
 _LONGEST: Final = 80  # characters; a price stands alone or in a short line
 _WORDIEST: Final = 30  # letters beside the digits
 _DEEPEST: Final = 14  # ancestors that are looked at
+_PARTS: Final = 4  # elements in a line of text
 _NEAR: Final = 600  # elements between the heading and what is said of the stock
 
 
@@ -36,6 +37,8 @@ class Spot:
         score: how much it looks like the product's price; about 2 is a fair case.
         order: place in the document, counted in elements.
         former: struck out, or named as yesterday's price.
+        others: it stands in the box of another product.
+        around: the text of the element around it, where that is short.
     """
 
     reading: PriceReading
@@ -43,6 +46,8 @@ class Spot:
     score: float
     order: int
     former: bool
+    others: bool = False
+    around: str = ""
 
 
 @dataclass(slots=True)
@@ -129,10 +134,27 @@ def _spot(node: Element, own: str, hints: Hints, order: int, prefer: str | None)
     letters = len(re.sub(r"[\d\s.,]", "", normalise(text)))
     if reading.amount is None or letters > _WORDIEST:
         return None
-    around, struck = _surroundings(node, current=hints.current)
-    score = _named(hints) + around + _prominence(node)
+    place, struck, others = _surroundings(node, current=hints.current)
+    score = _named(hints) + place + _prominence(node)
     score += (0.8 if signed else 0.0) - (0.8 if letters > 10 else 0.0)
-    return Spot(reading, text, score, order, hints.former or struck)
+    return Spot(
+        reading,
+        text,
+        score,
+        order,
+        former=hints.former or struck,
+        others=others or (hints.price and hints.others),
+        around=_around(node),
+    )
+
+
+def _around(node: Element) -> str:
+    """The short line that a price stands in: `Delivery: <b>4.90</b>`."""
+    above = node.getparent()
+    if above is None or len(above) > _PARTS:
+        return ""
+    text = text_of(above)
+    return text if len(text) <= _LONGEST else ""
 
 
 def _named(hints: Hints) -> float:
@@ -143,8 +165,8 @@ def _named(hints: Hints) -> float:
     return score - (1.5 if hints.beside else 0.0) - (1.0 if hints.others else 0.0)
 
 
-def _surroundings(node: Element, *, current: bool) -> tuple[float, bool]:
-    """What the ancestors say: another product's box, a struck-out line, a price block."""
+def _surroundings(node: Element, *, current: bool) -> tuple[float, bool, bool]:
+    """What the ancestors say: a score, a struck-out line, another product's box."""
     score, others, struck = 0.0, False, node.tag in _STRUCK
     for depth, above in enumerate(node.iterancestors()):
         if depth >= _DEEPEST or above.tag in {"body", "html"}:
@@ -163,7 +185,7 @@ def _surroundings(node: Element, *, current: bool) -> tuple[float, bool]:
             score += (0.5 if hints.price else 0.0) - (0.7 if hints.beside else 0.0)
         if hints.product:
             score += 0.4
-    return max(score, -2.0) - (1.6 if others else 0.0), struck
+    return max(score, -2.0) - (1.6 if others else 0.0), struck, others
 
 
 def _with_sign_beside(node: Element, text: str) -> str:

@@ -140,6 +140,7 @@ class Candidate:
         prices: every price that the node could mean, where it names several.
         problem: why `price` is None.
         url: address that the node gives for itself, absolute, or None.
+        neighbours: amounts that the page shows in other products' boxes and nowhere else.
     """
 
     source: Source
@@ -153,6 +154,7 @@ class Candidate:
     url: str | None = None
     confidence: float = 0.0
     terms: Terms = field(default_factory=Terms)
+    neighbours: frozenset[Decimal] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ class Offer:
         source: where `price` was read.
         evidence: every source that was heard, the chosen one first.
         terms: shipping, unit price, validity and promotion, of the sources that agree.
+        neighbouring: whether the page shows this amount in another product's box and nowhere else.
     """
 
     url: str
@@ -179,6 +182,7 @@ class Offer:
     facts: ProductFacts
     evidence: tuple[Evidence, ...]
     terms: Terms = field(default_factory=Terms)
+    neighbouring: bool = False
 
 
 @dataclass(frozen=True, slots=True)

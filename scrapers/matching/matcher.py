@@ -6,6 +6,7 @@ are three bands: what is accepted, what a person should look at, and what is rej
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,10 @@ _ALIKE: Final = 0.35
 
 _LONG_CODE: Final = 0.6
 """`NAMED` of a model code that says enough where a title leaves out the brand: six characters."""
+
+
+_PRICES_APART: Final = math.log(3.0)
+"""Log ratio of two prices beyond which a title alone is no proof: an accessory, or a pack."""
 
 
 class MatchMethod(StrEnum):
@@ -219,9 +224,10 @@ def _clear(pairs: Pairs, chance: FloatArray) -> BoolArray:
 
 
 def _speaks(features: FloatArray) -> BoolArray:
-    """Pairs in which something of substance agrees, and no brand, code or colour disagrees."""
+    """Pairs in which something of substance agrees and no brand, code, colour or price differs."""
     alike = 0.5 * (features[:, Feature.LIKENESS] + features[:, Feature.WORDS])
     differs = (features[:, Feature.OTHER_CODE] > 0) | (features[:, Feature.OTHER_COLOUR] > 0)
+    differs |= features[:, Feature.PRICE_GAP] > _PRICES_APART
     differs |= (features[:, Feature.BRAND] < 0) & (features[:, Feature.NAMED] < _LONG_CODE)
     speaks: BoolArray = ~differs & ((features[:, Feature.NAMED] > 0) | (alike >= _ALIKE))
     return speaks

@@ -92,7 +92,7 @@ def test_a_price_that_can_hardly_be_right_is_held_until_somebody_says_so(
 
 
 def test_a_match_in_doubt_is_answered_once(operator: httpx.Client) -> None:
-    report(operator, seen("Tea TEA-1 and TEA-2"))
+    report(operator, seen("Tea TEA-1 and TEA-2", "8.00"))
     number = operator.get("/v1/match-reviews").json()["reviews"][0]["id"]
     answer = operator.post(f"/v1/match-reviews/{number}", json={"same": True})
     assert (answer.json()["status"], answer.json()["decided_by"]) == ("same", "ada")

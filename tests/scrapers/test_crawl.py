@@ -14,8 +14,8 @@ from sqlalchemy.engine import Engine
 from api.demo.shops import CompetitorShop, ShopProduct, ShopStyle
 from pricing.money import Money
 from scrapers.crawl import run_crawl
+from scrapers.doubts import PRICE_CHANGED
 from scrapers.errors import CrawlFailed
-from scrapers.offer_store import PRICE_CHANGED
 from scrapers.outcomes import CrawlProgress
 from storage.database import open_engine, reading
 from storage.errors import NotMigrated, UnknownMarket

@@ -11,18 +11,22 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from pricing.money import Money
+from scrapers.doubts import PRICE_CHANGED
 from scrapers.extract import Availability, Offer, ProductFacts, Source
-from scrapers.offer_store import PRICE_CHANGED, OfferStore
+from scrapers.offer_store import OfferStore
 from scrapers.outcomes import Ledger, Observation, Outcome
 from scrapers.sites import Site
 from storage.database import reading, writing
 from storage.errors import DatabaseUnavailable
+from storage.markets import market_ids
 from storage.match_reviews import decide, reviews
 from storage.offers import StoredOffer, latest_offers
+from storage.products import product_ids
 from storage.quarantine import held_offers, settle
 from storage.sites import save_site, start_crawl
 from storage.tables import offers as offers_table
 from storage.tables import outbox as outbox_table
+from storage.tables import sales as sales_table
 from tests.scrapers.conftest import KETTLE, LAMP, TOASTER
 
 SITE = Site("rival", "https://shop.example.com/sitemap.xml", "online", "EUR")
@@ -269,3 +273,24 @@ def test_more_offers_than_a_batch_are_all_stored(database: Engine) -> None:
     many = [seen(f"p{i}", f"{i}.50", f"Thing {i}") for i in range(1, 451)]
     assert crawl(database, *many).stored == 450
     assert len(stored(database)) == 450
+
+
+def priced(engine: Engine, sku: str, minor: int) -> None:
+    """Our own newest regular price."""
+    with writing(engine) as conn:
+        conn.execute(
+            sales_table.insert().values(
+                product_id=product_ids(conn, [sku])[sku], market_id=market_ids(conn)["online"],
+                period_start=START.date(), units=1, revenue_minor=minor, regular_price_minor=minor,
+            )
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(("ours", "currency", "sku"), [(3100, "EUR", "L1"), (39000, "EUR", None),
+                                                       (39000, "USD", "L1")])  # fmt: skip
+def test_our_own_price_speaks_for_and_against_a_match_in_the_same_currency_only(
+    database: Engine, ours: int, currency: str, sku: str | None
+) -> None:
+    priced(database, "L1", ours)
+    crawl(database, seen("lamp", "30.00", "Heron Lamp", currency=currency))
+    assert stored(database)["lamp"].offer.sku == sku

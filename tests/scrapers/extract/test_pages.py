@@ -39,6 +39,7 @@ def test_the_page_gives_the_expected_offer(case: str) -> None:
             "list_price": None if read.list_price is None else str(read.list_price),
             "currency": read.currency,
             "source": read.source.value,
+            "neighbouring": read.neighbouring,
             **terms_of(read),
         }
     else:
