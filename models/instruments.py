@@ -23,7 +23,7 @@ import pandas as pd
 
 from models.arrays import FloatArray, IntArray
 from models.errors import InvalidSpec
-from models.iv_tests import IVTests, first_stage, overidentification, wu_hausman
+from models.iv_tests import IVTests, first_stage, hansen_j, overidentification, wu_hausman
 from models.k_class import (
     anderson_rubin,
     control_function_covariance,
@@ -34,7 +34,8 @@ from models.k_class import (
 from models.model_frame import Terms, model_frame
 from models.sandwich import Coefficients, Errors, ErrorSpec
 
-_WEAK: Final = 10.0
+WEAK: Final = 10.0
+"""First-stage F below which instruments count as weak (Staiger and Stock 1997)."""
 _BY_CHANCE: Final = 0.05
 
 
@@ -158,7 +159,7 @@ def fit_iv(
         known = ", ".join(repr(item.value) for item in Method)
         raise InvalidSpec(f"method {method!r} must be one of {known}") from None
     spec = ErrorSpec(Errors(errors), cluster, lags, order)
-    terms = _terms(formula, dependent, endogenous, exogenous, instruments, effects)
+    terms = iv_terms(formula, dependent, endogenous, exogenous, instruments, effects)
     extra = [*spec.columns, *([weights] if weights else [])]
     rows = model_frame(frame, terms, extra)
     sample = prepared(rows, spec, weights)
@@ -175,6 +176,7 @@ def fit_iv(
             for j in range(sample.endogenous.shape[1])
         ),
         overidentification=overidentification(sample, residuals, kappa, method is Method.LIML),
+        hansen_j=hansen_j(sample, residuals, spec),
         wu_hausman=wu_hausman(sample, spec),
         anderson_rubin=anderson_rubin(sample),
     )
@@ -196,7 +198,7 @@ def fit_iv(
     )
 
 
-def _terms(
+def iv_terms(
     formula: str | None,
     dependent: str | None,
     endogenous: str | Sequence[str],
@@ -204,6 +206,7 @@ def _terms(
     instruments: Sequence[str],
     effects: Sequence[str],
 ) -> Terms:
+    """The terms of an instrumented regression, by formula or by columns as in `fit_iv`."""
     as_list = [
         [item] if isinstance(item, str) else list(item)
         for item in (endogenous, exogenous, instruments, effects)
@@ -238,9 +241,9 @@ def _verdict(
         f"instrumented {value:.2f} (± {1.96 * error:.2f})"
     )
     says = [compared]
-    if weakest < _WEAK:
+    if weakest < WEAK:
         weak = (
-            f"the instruments are weak (first-stage F {weakest:.1f} < {_WEAK:.0f}): the "
+            f"the instruments are weak (first-stage F {weakest:.1f} < {WEAK:.0f}): the "
             "instrumented answer leans toward the naive one and its interval is too short; read "
             "the Anderson-Rubin set, or find a stronger cost shifter"
         )
@@ -255,7 +258,7 @@ def _verdict(
         says.append(
             f"they differ (Wu-Hausman p {p:.3f}); {direction}; the instrumented answer is used"
         )
-    elif weakest < _WEAK:
+    elif weakest < WEAK:
         used = "ols"
         says.append(
             f"they do not differ beyond chance (Wu-Hausman p {p:.2f}) and the instruments are "
@@ -266,7 +269,7 @@ def _verdict(
             f"they do not differ beyond chance (Wu-Hausman p {p:.2f}); the instrumented answer "
             "is used because the instruments are strong enough to afford it"
         )
-    over = tests.overidentification
+    over = tests.hansen_j or tests.overidentification
     if over is not None and over.p_value < _BY_CHANCE:
         says.append(
             f"the instruments contradict each other ({over.name} p {over.p_value:.3f}): at least "

@@ -10,7 +10,8 @@ import pandas as pd
 from scipy import stats
 
 from models.arrays import FloatArray
-from models.sandwich import Errors, ErrorSpec
+from models.model_frame import codes_of
+from models.sandwich import Errors, ErrorSpec, cluster_meat, newey_west_meat
 
 
 class IVSample(Protocol):
@@ -78,6 +79,8 @@ class IVTests:
         first_stages: one for each endogenous term.
         overidentification: Sargan's (two-stage least squares) or Anderson and Rubin's (LIML); None
             where there are just as many instruments as endogenous terms.
+        hansen_j: Hansen's test with the errors asked for; None with classical ones, where there are
+            just as many instruments as endogenous terms, or fewer clusters than instruments.
         wu_hausman: null: prices do not follow demand.
         anderson_rubin: 95 % set of the elasticity that weak instruments do not shorten; None where
             it is no single interval, or there are several endogenous terms.
@@ -85,6 +88,7 @@ class IVTests:
 
     first_stages: tuple[FirstStage, ...]
     overidentification: Test | None
+    hansen_j: Test | None
     wu_hausman: Test
     anderson_rubin: tuple[float, float] | None
 
@@ -138,6 +142,44 @@ def overidentification(
         part = q.T @ residuals
         statistic, name = float(n * (part @ part) / (residuals @ residuals)), "Sargan"
     return Test(name, statistic, freedom, float(stats.chi2.sf(statistic, freedom)))
+
+
+def hansen_j(sample: IVSample, residuals: FloatArray, spec: ErrorSpec) -> Test | None:
+    """Do the instruments agree, whatever the errors? Hansen (1982), by two-step efficient GMM.
+
+    Args:
+        sample: the arrays.
+        residuals: structural, of a consistent first step.
+        spec: how the moments scatter.
+    """
+    freedom = sample.instruments.shape[1] - sample.endogenous.shape[1]
+    if freedom == 0 or spec.kind is Errors.CLASSICAL:
+        return None
+    z, x = sample.outside, sample.regressors
+    moments = z.shape[1]
+    scatter = _scatter(z * residuals[:, None], spec, sample.extra)
+    if np.linalg.matrix_rank(scatter, hermitian=True) < moments:
+        return None
+    across = z.T @ x
+    weighed = np.linalg.solve(scatter, across)
+    values = np.linalg.solve(across.T @ weighed, weighed.T @ (z.T @ sample.y))
+    left = z.T @ (sample.y - x @ values)
+    statistic = float(left @ np.linalg.solve(scatter, left))
+    return Test("Hansen J", statistic, freedom, float(stats.chi2.sf(statistic, freedom)))
+
+
+def _scatter(scores: FloatArray, spec: ErrorSpec, extra: pd.DataFrame) -> FloatArray:
+    """(z, z) covariance of the summed moments, without small-sample corrections."""
+    if spec.kind is Errors.CLUSTER:
+        group = codes_of(extra[spec.cluster])
+        groups = int(group.max()) + 1
+        return cluster_meat(scores, group) * (groups - 1) / groups
+    if spec.kind is Errors.HAC:
+        if spec.order is not None:
+            scores = scores[np.argsort(extra[spec.order].to_numpy(), kind="stable")]
+        return newey_west_meat(scores, spec.lags)
+    plain: FloatArray = scores.T @ scores
+    return plain
 
 
 def wu_hausman(sample: IVSample, spec: ErrorSpec) -> Test:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from linearmodels.iv import IV2SLS, IVLIML
+from linearmodels.iv import IV2SLS, IVGMM, IVLIML
 
 import models.instruments
 from models.arrays import FloatArray
@@ -70,6 +70,46 @@ def test_tests_equal_linearmodels(market: pd.DataFrame) -> None:
     over = found.tests.overidentification
     assert over is not None
     assert over.statistic == pytest.approx(liml.anderson_rubin.stat, rel=1e-6)
+
+
+@pytest.mark.parametrize("errors", ["hc1", "cluster"])
+def test_hansens_j_equals_linearmodels(market: pd.DataFrame, errors: str) -> None:
+    # GMM with moments that are not centred, two steps, as textbooks have it.
+    clusters = {"clusters": market["g"]} if errors == "cluster" else {}
+    kind = "clustered" if errors == "cluster" else "robust"
+    model: Any = IVGMM.from_formula(FORMULA, market, weight_type=kind, center=False, **clusters)
+    theirs = model.fit(iter_limit=2)
+    mine = fit_iv(market, FORMULA, cluster="g" if errors == "cluster" else None).tests.hansen_j
+    assert mine is not None
+    assert mine.statistic == pytest.approx(theirs.j_stat.stat, rel=1e-6)
+    assert mine.p_value == pytest.approx(theirs.j_stat.pval, rel=1e-6)
+
+
+def test_hansens_j_is_not_there_where_it_can_not_be() -> None:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(rng.normal(size=(60, 4)), columns=list("pabc")).assign(few=[0, 1] * 30)
+    frame["q"] = -frame["p"] + rng.normal(size=60)
+    assert fit_iv(frame, "q ~ 1 [p ~ a + b]", errors="classical").tests.hansen_j is None
+    assert fit_iv(frame, "q ~ 1 [p ~ a]").tests.hansen_j is None
+    assert fit_iv(frame, "q ~ 1 [p ~ a + b + c]", cluster="few").tests.hansen_j is None
+
+
+def test_hansens_j_rejects_as_often_as_it_says_with_uneven_errors() -> None:
+    rng = np.random.default_rng(1)
+    robust, classical = [], []
+    for _ in range(400):
+        a, b, hidden, luck = rng.normal(size=(4, 300))
+        price = a + b + hidden
+        quantity = -2.0 * price + hidden + luck * np.abs(a) ** 2
+        frame = pd.DataFrame({"q": quantity, "p": price, "a": a, "b": b})
+        tests = fit_iv(frame, "q ~ 1 [p ~ a + b]").tests
+        assert tests.hansen_j is not None
+        assert tests.overidentification is not None
+        robust.append(tests.hansen_j.p_value < 0.05)
+        classical.append(tests.overidentification.p_value < 0.05)
+    # 400 draws: the standard error of a share of 5 % is 1.1 %.
+    assert 0.01 <= np.mean(robust) <= 0.085
+    assert np.mean(classical) > 0.15
 
 
 def test_absorbed_effects_equal_dummies(market: pd.DataFrame) -> None:
