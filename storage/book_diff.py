@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.engine import Connection
 
-from models.arrays import FloatArray, IntArray
 from pricing.catalogue import UNKNOWN
 from pricing.decisions import Reason
 from pricing.money import Money
@@ -19,9 +18,10 @@ from storage.decisions import decision_of
 from storage.drafts import Draft
 from storage.errors import DecisionNotFound, PriceBookNotFound
 from storage.keys import market_codes_of, skus_of
-from storage.markets import list_markets
-from storage.price_books import live_version, state_of
+from storage.markets import list_markets, market_ids
+from storage.price_books import KEY, entry_at, live_version
 from storage.tables import decisions
+from storage.tables import price_book_entries as entries
 from storage.tables import price_books as books
 
 
@@ -98,8 +98,19 @@ class BookDiff:
     largest: tuple[BookChange, ...]
 
 
-def diff_books(conn: Connection, older: int, newer: int, *, limit: int = 20) -> BookDiff:
+def diff_books(
+    conn: Connection, older: int, newer: int, *, limit: int = 20, offset: int = 0
+) -> BookDiff:
     """What changed from one version to another, in either direction of time.
+
+    The database sums; only the page that is asked for is read.
+
+    Args:
+        conn: an open transaction.
+        older: version compared from.
+        newer: version compared with.
+        limit: how many of the largest changes to show.
+        offset: how many of them to skip.
 
     Raises:
         PriceBookNotFound: one of them does not exist.
@@ -108,111 +119,147 @@ def diff_books(conn: Connection, older: int, newer: int, *, limit: int = 20) -> 
     for version in (older, newer):
         if version not in known:
             raise PriceBookNotFound(f"there is no price book {version}")
-    # Every key of a version is in all later ones, if only as taken off.
-    early, late = (state_of(v).subquery() for v in sorted((older, newer)))
-    joined = late.outerjoin(early, _same_key(late, early))
-    before, after = (early, late) if older <= newer else (late, early)
-    key = late
-    query = (
-        _columns(key, before.c.price_minor, after.c.price_minor, after.c.run_id)
-        .select_from(joined.outerjoin(decisions, _decided(key, after.c.run_id)))
-        .where(before.c.price_minor.is_distinct_from(after.c.price_minor))
+    low, high = sorted((older, newer))
+    # Only keys with an entry in between can differ.
+    moved = sa.and_(entries.c.version > low, entries.c.version <= high)
+    if high - low == 1 and older < newer:
+        key = sa.select(entries).where(moved).subquery("moved")
+        after, run_id = key.c.price_minor, key.c.run_id
+    else:
+        names = (entries.c[name] for name in KEY)
+        key = sa.select(*names).where(moved).distinct().subquery("moved")
+        after = entry_at(key, newer, entries.c.price_minor)
+        run_id = entry_at(key, newer, entries.c.run_id)
+    changes = sa.select(
+        *(key.c[name] for name in KEY),
+        entry_at(key, older, entries.c.price_minor).label("before"),
+        after.label("after"),
+        run_id.label("run_id"),
+    ).subquery("changes")
+    expected = decisions.alias("expected")
+    joined = changes.outerjoin(
+        expected, sa.and_(expected.c.run_id == changes.c.run_id, _same_key(expected, changes))
     )
-    return _summed(conn, query, older, str(newer), limit)
+    return _summed(conn, changes, joined, expected, older, str(newer), (limit, offset))
 
 
-def diff_draft(conn: Connection, draft: Draft, *, limit: int = 20) -> BookDiff:
-    """What a draft would change of the live book."""
+def diff_draft(conn: Connection, draft: Draft, *, limit: int = 20, offset: int = 0) -> BookDiff:
+    """What a draft would change of the live book. See `diff_books`."""
     live = live_version(conn)
-    state = state_of(live or 0).subquery()
-    query = (
-        _columns(decisions, state.c.price_minor, decisions.c.price_minor, decisions.c.run_id)
-        .select_from(decisions.outerjoin(state, _same_key(decisions, state)))
-        .where(
-            decisions.c.run_id == draft.run_id,
-            decisions.c.price_minor.is_not(None),
-            decisions.c.price_minor.is_distinct_from(state.c.price_minor),
-        )
+    key = (
+        sa.select(decisions)
+        .where(decisions.c.run_id == draft.run_id, decisions.c.price_minor.is_not(None))
+        .subquery("proposed")
     )
-    return _summed(conn, query, live, f"draft {draft.draft_id}", limit)
+    changes = sa.select(
+        *key.c,
+        entry_at(key, live or 0, entries.c.price_minor).label("before"),
+        key.c.price_minor.label("after"),
+    ).subquery("changes")
+    return _summed(
+        conn, changes, changes, changes, live, f"draft {draft.draft_id}", (limit, offset)
+    )
 
 
 def _same_key(one: sa.FromClause, other: sa.FromClause) -> sa.ColumnElement[bool]:
-    return sa.and_(*(one.c[name] == other.c[name] for name in ("product_id", "market_id", "tier")))
+    return sa.and_(*(one.c[name] == other.c[name] for name in KEY))
 
 
-def _decided(key: sa.FromClause, run_id: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    return sa.and_(decisions.c.run_id == run_id, _same_key(key, decisions))
-
-
-def _columns(
-    key: sa.FromClause,
-    before: sa.ColumnElement[Any],
-    after: sa.ColumnElement[Any],
-    run_id: sa.ColumnElement[Any],
-) -> sa.Select[Any]:
-    return sa.select(
-        key.c.product_id,
-        key.c.market_id,
-        key.c.tier,
-        before,
-        after,
-        run_id,
-        decisions.c.revenue_before,
-        decisions.c.revenue,
-        decisions.c.profit_before,
-        decisions.c.profit,
-    )
+_EXPECTED: Final = ("revenue_before", "revenue", "profit_before", "profit")
 
 
 def _summed(
-    conn: Connection, query: sa.Select[Any], older: int | None, newer: str, limit: int
+    conn: Connection,
+    changes: sa.Subquery,
+    joined: sa.FromClause,
+    expected: sa.FromClause,
+    older: int | None,
+    newer: str,
+    page: tuple[int, int],
 ) -> BookDiff:
-    product, place, tier, before, after, run, *expected = read_columns(
+    """Sums of all changes, a market each, and one page of the largest."""
+    before, after = changes.c.before, changes.c.after
+    differs = before.is_distinct_from(after)
+    size = sa.cast(sa.func.abs(after - before), sa.Double) / before
+    known = sa.and_(*(expected.c[name].is_not(None) for name in _EXPECTED))
+    sums = conn.execute(
+        sa.select(
+            changes.c.market_id,
+            sa.func.count(),
+            _count(after > before),
+            _count(after < before),
+            _count(before.is_(None)),
+            _count(after.is_(None)),
+            sa.func.coalesce(sa.func.sum(size), 0.0),
+            _count(known),
+            *(
+                sa.func.coalesce(sa.func.sum(sa.case((known, expected.c[name]))), 0.0)
+                for name in _EXPECTED
+            ),
+        )
+        .select_from(joined)
+        .where(differs)
+        .group_by(changes.c.market_id)
+    ).all()
+    limit, offset = page
+    rows = read_columns(
         conn,
-        query,
-        ("int", "int", "str", "money", "money", "money", "float", "float", "float", "float"),
+        sa.select(*(changes.c[name] for name in (*KEY, "before", "after", "run_id")))
+        .where(differs)
+        # New and removed prices have no size and come first.
+        .order_by(
+            sa.case((size.is_(None), 0), else_=1),
+            size.desc(),
+            changes.c.product_id,
+            changes.c.market_id,
+            changes.c.tier,
+        )
+        .limit(limit)
+        .offset(offset),
+        ("int", "int", "str", "money", "money", "money"),
     )
-    both = (before != UNKNOWN) & (after != UNKNOWN)
-    size = np.full(len(before), np.inf)
-    size[both] = np.abs(after[both] - before[both]) / before[both]
-    market = market_codes_of(conn, place)
-    order = np.lexsort((market, skus_of(conn, product), -size))[:limit]
-    currencies = {item.code: item.currency for item in list_markets(conn)}
+    place = {market.code: market for market in list_markets(conn)}
+    of = {number: place[code].currency for code, number in market_ids(conn).items()}
+    total = [sum(row[column] for row in sums) for column in range(1, 7)]
+    changed, raised, lowered, added, removed, moved = total
     return BookDiff(
         older=older,
         newer=newer,
-        changes=len(before),
-        raised=int((both & (after > before)).sum()),
-        lowered=int((both & (after < before)).sum()),
-        added=int((before == UNKNOWN).sum()),
-        removed=int((after == UNKNOWN).sum()),
-        average_change=float(size[both].mean()) if both.any() else 0.0,
-        effects=_effects(market, currencies, expected),
-        largest=_largest(conn, order, (product, place, tier, before, after, run), currencies),
+        changes=changed,
+        raised=raised,
+        lowered=lowered,
+        added=added,
+        removed=removed,
+        average_change=moved / max(changed - added - removed, 1),
+        effects=_effects(sums, of),
+        largest=_largest(conn, rows, {code: item.currency for code, item in place.items()}),
     )
 
 
+def _count(holds: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.coalesce(sa.func.sum(sa.case((holds, 1), else_=0)), 0)
+
+
 def _effects(
-    market: NDArray[np.str_], currencies: dict[str, str], expected: list[FloatArray]
+    sums: Sequence[sa.Row[Any]], currency_of: Mapping[int, str]
 ) -> tuple[ExpectedEffect, ...]:
-    money = np.array([currencies[code] for code in market.tolist()], dtype=np.str_)
-    known = np.isfinite(np.stack(expected)).all(axis=0) if len(market) else np.empty(0, np.bool_)
-    effects = []
-    for currency in np.unique(money[known]).tolist():
-        rows = known & (money == currency)
-        sums = [float(column[rows].sum()) for column in expected]
-        effects.append(ExpectedEffect(currency, int(rows.sum()), *sums))
-    return tuple(effects)
+    """Sums a market as sums a currency."""
+    found: dict[str, list[float]] = {}
+    for row in sums:
+        so_far = found.setdefault(currency_of[row[0]], [0.0] * 5)
+        for column, value in enumerate(row[7:]):
+            so_far[column] += float(value)
+    return tuple(
+        ExpectedEffect(currency, int(known), *values)
+        for currency, (known, *values) in sorted(found.items())
+        if known
+    )
 
 
 def _largest(
-    conn: Connection,
-    rows: IntArray,
-    columns: tuple[NDArray[Any], ...],
-    currencies: dict[str, str],
+    conn: Connection, columns: list[NDArray[Any]], currencies: Mapping[str, str]
 ) -> tuple[BookChange, ...]:
-    product, place, tier, before, after, run = (column[rows] for column in columns)
+    product, place, tier, before, after, run = columns
     skus, codes = skus_of(conn, product), market_codes_of(conn, place)
     changes = []
     for sku, code, of_tier, old, new, run_id in zip(

@@ -190,6 +190,23 @@ def state_of(version: int) -> sa.Select[*tuple[Any, ...]]:
     return sa.select(*columns).where(ranked.c.place == 1)
 
 
+def entry_at(key: sa.FromClause, version: int, column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
+    """What a column of a key's entry was as of a version, in a query; NULL where there was none.
+
+    Where few keys are asked for, or all of them are walked through anyway, the index answers each
+    at once; `state_of` ranks the whole history first.
+    """
+    entry = entries.alias()
+    return (
+        sa.select(entry.c[column.name])
+        .where(*(entry.c[name] == key.c[name] for name in KEY), entry.c.version <= version)
+        .order_by(entry.c.version.desc())
+        .limit(1)
+        .correlate(key)
+        .scalar_subquery()
+    )
+
+
 def prices_at(version: int) -> sa.Subquery:
     """The public prices of a version, as a part of a query: product_id, market_id, price_minor."""
     state = state_of(version).subquery()

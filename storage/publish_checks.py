@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
@@ -18,17 +19,19 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from models.arrays import IntArray, StrArray
-from pricing.catalogue import Catalogue, CompetitorPrices
+from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels
 from pricing.errors import InvalidRulePack
 from pricing.guardrails import GuardrailLimits, Limit, violations
 from pricing.legal_bounds import LegalBounds
 from pricing.money import Money
 from pricing.price_book import PUBLIC
 from storage.bulk import Kind, read_columns
-from storage.catalogue import read_catalogue
+from storage.decision_inputs import Keys, costs_in_force, limits_in_force
 from storage.errors import PricesNotAllowed
-from storage.keys import market_codes_of, skus_of
+from storage.keys import skus_of
 from storage.legal_bounds import law_may_bind, stored_legal_bounds
+from storage.markets import list_markets, market_ids
+from storage.products import chosen_products, product_frame
 from storage.rule_packs import RulePacks, load_rule_packs
 from storage.tables import decision_runs
 
@@ -74,9 +77,9 @@ def require_allowed(
         return
     product, place, tier, price = read_columns(conn, changes, _CHANGES)
     found = _judged(conn, product, place, tier, price, limits, at=at, packs=packs)
-    if len(found.rows):
-        rows = found.plain(_NAMED)
-        raise PricesNotAllowed(_told(rows, len(found.rows)), rows, len(found.rows))
+    if len(found.changes):
+        rows, count = found.plain(_NAMED), len(found.changes)
+        raise PricesNotAllowed(_told(rows, count), rows, count)
 
 
 def unlawful(
@@ -90,36 +93,57 @@ def unlawful(
         return [], []
     product, place, tier, price = read_columns(conn, changes, _CHANGES)
     found = _judged(conn, product, place, tier, price, None, at=at, packs=packs)
-    keys = list(zip(product[found.asked].tolist(), place[found.asked].tolist(), strict=True))
+    wrong = found.changes
+    keys = list(zip(product[wrong].tolist(), place[wrong].tolist(), strict=True))
     return keys, found.plain(_NAMED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Refused:
-    """What may not go live.
+    """What may not go live, of n changes.
 
     Attributes:
-        catalogue: what is known now of the prices that were judged.
-        price: (n,) these prices.
+        known: what is known now, a row for each pair of product and market.
+        legal: what the law leaves of these.
+        row: (n,) the row of each change.
+        price: (n,) the price that it would bring.
         broken: (n,) `Limit` bits.
-        legal: what the law leaves of them.
-        rows: those with something broken, as rows of the catalogue.
-        asked: the same as rows of the changes.
     """
 
-    catalogue: Catalogue
+    known: Catalogue
+    legal: LegalBounds
+    row: IntArray
     price: IntArray
     broken: IntArray
-    legal: LegalBounds
-    rows: IntArray
-    asked: IntArray
+
+    @property
+    def changes(self) -> IntArray:
+        """The changes with something broken."""
+        return np.flatnonzero(self.broken)
 
     def plain(self, most: int) -> list[Mapping[str, Any]]:
-        """The first rows as plain values."""
-        return [
-            _row(self.catalogue, self.price, self.broken, self.legal, row)
-            for row in self.rows[:most].tolist()
-        ]
+        """The first of them as plain values."""
+        return [self._plain(change) for change in self.changes[:most].tolist()]
+
+    def _plain(self, change: int) -> Mapping[str, Any]:
+        row = int(self.row[change])
+        broken, price = Limit(int(self.broken[change])), int(self.price[change])
+        currency = self.known.currency(row)
+        found: dict[str, Any] = {
+            "sku": str(self.known.sku[row]),
+            "market": self.known.market[row],
+            "price": str(Money(price, currency)),
+            "limits": list(broken.names),
+        }
+        if broken & _OF_COST:
+            found["cost"] = str(Money(int(self.known.cost[row]), currency))
+        if broken & Limit.LAW:
+            found["article"] = self.legal.article[row]
+            if price > self.legal.upper[row]:
+                found["at_most"] = str(Money(int(self.legal.upper[row]), currency))
+            else:
+                found["at_least"] = str(Money(int(self.legal.lower[row]), currency))
+        return found
 
 
 def _judged(
@@ -133,25 +157,29 @@ def _judged(
     at: datetime,
     packs: RulePacks | None,
 ) -> _Refused:
-    known, found = _current(conn, product, place, at)
-    here = np.flatnonzero(found >= 0)
-    catalogue, asked = known.take(found[here]), price[here]
-    broken = np.zeros(len(here), dtype=np.int64)
-    if limits is not None:
-        nobody = CompetitorPrices.none(len(here))
-        broken = violations(asked, catalogue, nobody, limits) & int(CHECKED)
-        # Nothing can be said of a cost that is not known; the decision knew one.
-        broken = np.where(catalogue.cost > 0, broken, broken & ~int(_OF_COST))
-    legal = LegalBounds.none(len(here))
-    if len(here) and law_may_bind(conn, at):
+    known, row = _current(conn, product, place, at)
+    broken = np.zeros(len(price), dtype=np.int64)
+    legal = LegalBounds.none(len(known))
+    if len(price) and law_may_bind(conn, at):
         try:
-            bounds = stored_legal_bounds(conn, packs or load_rule_packs(), known, at=at)
+            legal = stored_legal_bounds(conn, packs or load_rule_packs(), known, at=at)
         except InvalidRulePack as error:
             raise PricesNotAllowed(str(error)) from error
-        legal = bounds.take(found[here])
-        broken |= np.where((tier[here] == PUBLIC) & legal.broken(asked), int(Limit.LAW), 0)
-    rows = np.flatnonzero(broken)
-    return _Refused(catalogue, asked, broken, legal, rows, here[rows])
+    # A row of the catalogue once for each tier that changes.
+    for name in np.unique(tier).tolist():
+        mine = np.flatnonzero(tier == name)
+        here, asked = known.take(row[mine]), price[mine]
+        if limits is not None:
+            found = violations(asked, here, CompetitorPrices.none(len(mine)), limits)
+            # Nothing can be said of a cost that is not known; the decision knew one.
+            checked = np.where(here.cost > 0, int(CHECKED), int(CHECKED & ~_OF_COST))
+            broken[mine] |= found & checked
+            # A cost in the market's own currency is stated without one.
+            other = here.money_currency != ""
+            broken[mine] |= np.where(other, int(Limit.CURRENCY_MISMATCH), 0)
+        if name == PUBLIC:
+            broken[mine] |= np.where(legal.take(row[mine]).broken(asked), int(Limit.LAW), 0)
+    return _Refused(known, legal, row, price, broken)
 
 
 def _limits_of(conn: Connection, run_id: int) -> GuardrailLimits | None:
@@ -169,44 +197,38 @@ def _limits_of(conn: Connection, run_id: int) -> GuardrailLimits | None:
 def _current(
     conn: Connection, product: IntArray, place: IntArray, at: datetime
 ) -> tuple[Catalogue, IntArray]:
-    """What is known now of these pairs, and the row of each; -1 where nothing is."""
-    sku, market = skus_of(conn, product), market_codes_of(conn, place)
+    """Costs and set limits of now of the pairs of product and market, and the row of each change.
+
+    Less than `read_catalogue` reads: what a price was does not matter here.
+    """
+    pairs, rows = np.unique(np.stack([place, product]), axis=1, return_inverse=True)
+    place, product = pairs
+    sku = skus_of(conn, product)
     names = np.unique(sku)
-    few = names.tolist() if len(names) <= _BY_NAME else None
-    known = read_catalogue(conn, at=at, skus=few)
-    codes = {code: number for number, code in enumerate(known.market.names)}
-    asked = np.array([codes.get(code, -1) for code in np.unique(market).tolist()])
-    asked = asked[np.unique(market, return_inverse=True)[1]]
-    rows = np.full(len(sku), -1, dtype=np.int64)
-    for code in range(len(known.market.names)):
-        there = np.flatnonzero(known.market.codes == code)  # by SKU, as the catalogue is
-        mine = np.flatnonzero(asked == code)
-        if len(there) and len(mine):
-            found = np.minimum(np.searchsorted(known.sku[there], sku[mine]), len(there) - 1)
-            same = known.sku[there][found] == sku[mine]
-            rows[mine[same]] = there[found[same]]
-    return known, rows
-
-
-def _row(
-    catalogue: Catalogue, price: IntArray, broken: IntArray, legal: LegalBounds, row: int
-) -> Mapping[str, Any]:
-    currency = catalogue.currency(row)
-    found: dict[str, Any] = {
-        "sku": str(catalogue.sku[row]),
-        "market": catalogue.market[row],
-        "price": str(Money(int(price[row]), currency)),
-        "limits": list(Limit(int(broken[row])).names),
-    }
-    if broken[row] & int(_OF_COST):
-        found["cost"] = str(Money(int(catalogue.cost[row]), currency))
-    if broken[row] & int(Limit.LAW):
-        found["article"] = legal.article[row]
-        if price[row] > legal.upper[row]:
-            found["at_most"] = str(Money(int(legal.upper[row]), currency))
-        else:
-            found["at_least"] = str(Money(int(legal.lower[row]), currency))
-    return found
+    chosen = chosen_products(conn, skus=names.tolist()) if len(names) <= _BY_NAME else None
+    frame = product_frame(conn, chosen).loc[product]
+    codes = {number: code for code, number in market_ids(conn).items()}
+    places = {market.code: market for market in list_markets(conn)}
+    numbers, of = np.unique(place, return_inverse=True)
+    markets = [places[codes[number]] for number in numbers.tolist()]
+    days = [np.datetime64(at.astimezone(ZoneInfo(m.time_zone)).date(), "D") for m in markets]
+    day = np.array(days, dtype="datetime64[D]")[of]
+    keys = Keys(product, place, of, markets, day, chosen)
+    n = len(product)
+    costs = costs_in_force(conn, keys)
+    known = Catalogue(
+        sku=sku,
+        market=Labels(of, tuple(market.code for market in markets)),
+        markets=tuple(markets),
+        category=Labels.of(frame["category"].to_numpy(dtype=np.str_)),
+        brand=Labels(np.zeros(n, dtype=np.int64), ("",)),
+        price=np.full(n, UNKNOWN),
+        cost=costs.cost,
+        stock=np.full(n, np.nan),
+        money_currency=costs.currency,
+        **limits_in_force(conn, keys),
+    )
+    return known, rows.reshape(-1)
 
 
 def _told(refused: list[Mapping[str, Any]], count: int) -> str:

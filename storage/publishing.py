@@ -16,7 +16,7 @@ from storage.errors import ClockBehind, PriceBookNotFound, RunNotFound
 from storage.freezes import frozen_markets, require_unfrozen
 from storage.governance_tables import draft_parts
 from storage.outbox import enqueue
-from storage.price_books import KEY, state_of
+from storage.price_books import KEY, entry_at, state_of
 from storage.publish_checks import require_allowed, unlawful
 from storage.rule_packs import RulePacks
 from storage.tables import decision_runs, decisions
@@ -157,13 +157,13 @@ def roll_back(
         .distinct()
         .subquery("moved")
     )
-    then = _entry_at(key, to, entries.c.price_minor)
+    then = entry_at(key, to, entries.c.price_minor)
     restored = sa.select(
         *(key.c[name] for name in KEY),
         sa.literal(version),
         then,
-        _entry_at(key, to, entries.c.run_id),
-    ).where(then.is_distinct_from(_entry_at(key, version, entries.c.price_minor)))
+        entry_at(key, to, entries.c.run_id),
+    ).where(then.is_distinct_from(entry_at(key, version, entries.c.price_minor)))
     names = (*KEY, "version", "price_minor", "run_id")
     conn.execute(entries.insert().from_select(names, restored))
     _keep_lawful(conn, version, at=at, packs=packs)
@@ -191,19 +191,6 @@ def _keep_lawful(conn: Connection, version: int, *, at: datetime, packs: RulePac
     _cap_tiers(conn, version)
     facts = {"version": version, "count": len(keys), "prices": [dict(row) for row in rows]}
     enqueue(conn, "price_book.law_kept", str(version), facts, at=at)
-
-
-def _entry_at(key: sa.FromClause, version: int, column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
-    """What a column of a key's entry was as of a version; NULL where there was none."""
-    entry = entries.alias()
-    return (
-        sa.select(entry.c[column.name])
-        .where(*(entry.c[name] == key.c[name] for name in KEY), entry.c.version <= version)
-        .order_by(entry.c.version.desc())
-        .limit(1)
-        .correlate(key)
-        .scalar_subquery()
-    )
 
 
 def _new_live_version(conn: Connection, *, run_id: int | None, at: datetime, note: str) -> int:

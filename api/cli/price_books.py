@@ -67,18 +67,19 @@ def diff_command(
     ] = None,
     draft: Annotated[int | None, typer.Option(help="Compare this draft with the live one.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="Show the largest so many.")] = 20,
+    offset: Annotated[int, typer.Option(min=0, help="After so many larger ones.")] = 0,
 ) -> None:
     """Show what changed between two versions, why, and what it should bring."""
     with database(load_settings()) as engine, reading(engine) as conn:
         if draft is not None:
-            found = diff_draft(conn, read_draft(conn, draft), limit=limit)
+            found = diff_draft(conn, read_draft(conn, draft), limit=limit, offset=offset)
         else:
             live = live_version(conn)
             last = newer if newer is not None else live
             if last is None:
                 raise PriceBookNotFound("no price book was published yet")
             first = older if older is not None else last - 1
-            found = diff_books(conn, first, last, limit=limit)
+            found = diff_books(conn, first, last, limit=limit, offset=offset)
     print_diff(found)
 
 

@@ -127,10 +127,13 @@ def read_one_draft(conn: Reading, draft: _Number) -> DraftDocument:
     responses=problem_responses(DraftNotFound, InvalidRequest, DatabaseAway, UnexpectedFailure),
 )
 def read_draft_diff(
-    conn: Reading, draft: _Number, limit: Annotated[int, Query(ge=0, le=1000)] = 20
+    conn: Reading,
+    draft: _Number,
+    limit: Annotated[int, Query(ge=0, le=1000)] = 20,
+    offset: Annotated[int, Query(ge=0, le=2**62, description="Skip so many larger ones")] = 0,
 ) -> DiffDocument:
     """What a draft would change of the live book, why, and what it should bring."""
-    return DiffDocument.of(diff_draft(conn, _found(conn, draft), limit=limit))
+    return DiffDocument.of(diff_draft(conn, _found(conn, draft), limit=limit, offset=offset))
 
 
 _CHANGING = problem_responses(

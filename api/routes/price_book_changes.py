@@ -126,10 +126,11 @@ def read_diff(
     version: _Number,
     against: Annotated[int, Query(ge=1, le=2**62, description="The version compared from")],
     limit: Annotated[int, Query(ge=0, le=1000)] = 20,
+    offset: Annotated[int, Query(ge=0, le=2**62, description="Skip so many larger ones")] = 0,
 ) -> DiffDocument:
     """What changed from `against` to this version, why, and what it should bring."""
     try:
-        return DiffDocument.of(diff_books(conn, against, version, limit=limit))
+        return DiffDocument.of(diff_books(conn, against, version, limit=limit, offset=offset))
     except stored.PriceBookNotFound as error:
         raise PriceBookNotFound(str(error)) from None
 

@@ -299,7 +299,12 @@ def test_a_diff_says_what_changed_why_and_what_it_should_bring(shop: Engine) -> 
         assert all(effect.revenue_before > 0 for effect in found.effects)
         back = diff_books(conn, 2, 1)
         assert (back.raised, back.lowered, back.added, back.removed) == (1, 1, 0, 1)
-        assert len(diff_books(conn, 1, 2, limit=1).largest) == 1
+        pages = [diff_books(conn, 1, 2, limit=1, offset=skip) for skip in range(4)]
+        assert [change for page in pages for change in page.largest] == list(found.largest)
+        assert {page.changes for page in pages} == {3}
+        put_live(conn, {KEYS[0]: 1000, KEYS[1]: 900}, days=1)
+        over_two = diff_books(conn, 1, 3)
+        assert (over_two.changes, over_two.lowered, over_two.added) == (2, 1, 1)
         with pytest.raises(PriceBookNotFound, match="7"):
             diff_books(conn, 1, 7)
 
