@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -188,6 +188,18 @@ class Decisions:
             for item in fields(self)
             if isinstance(getattr(self, item.name), np.ndarray)
         }
+
+    def take(self, rows: IntArray) -> Decisions:
+        """The decisions on these rows only, in this order."""
+        columns = {name: column[rows] for name, column in self.columns().items()}
+        return replace(
+            self,
+            catalogue=self.catalogue.take(rows),
+            competitors=self.competitors.take(rows),
+            path=None if self.path is None else self.path.take(rows),
+            legal=None if self.legal is None else self.legal.take(rows),
+            **columns,
+        )
 
     def record(self, row: int) -> PriceDecision:
         """One row as a record with its reasons."""

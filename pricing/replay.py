@@ -8,6 +8,7 @@ import numpy as np
 
 from models.demand import DemandModel
 from pricing.catalogue import UNKNOWN
+from pricing.cross_effects import CrossEffects
 from pricing.decide import decide
 from pricing.decisions import Decisions, PriceDecision
 from pricing.money import Money
@@ -55,26 +56,36 @@ class Replay:
     candidates: tuple[Candidate, ...]
 
 
-def replay(run: Decisions, row: int, demand: DemandModel, policy: PricingPolicy) -> Replay:
+def replay(
+    run: Decisions,
+    row: int,
+    demand: DemandModel,
+    policy: PricingPolicy,
+    cross: CrossEffects | None = None,
+) -> Replay:
     """Decide one row of a stored run again.
 
-    Where the policy weighs rows against each other the whole run is decided again; the candidates
-    are then those that the row had by itself.
+    Where the policy or cross effects weigh rows against each other the whole run is decided again;
+    the candidates are then those that the row had by itself.
 
     Args:
         run: the stored run.
         row: the row in question.
         demand: the curves that the run used, aligned to it.
         policy: the policy that it was given.
+        cross: the cross effects that it rested on.
     """
-    rows = np.arange(len(run)) if policy.couples_rows else np.array([row])
-    place = row if policy.couples_rows else 0
+    together = policy.couples_rows or cross is not None
+    rows = np.arange(len(run)) if together else np.array([row])
+    place = row if together else 0
     again = decide(
         run.catalogue.take(rows),
         demand.take(rows),
         run.competitors.take(rows),
         policy,
         decided_at=run.decided_at,
+        cross=cross,
+        legal=None if run.legal is None else run.legal.take(rows),
     )
     candidates = _candidates(run, row, demand, policy, again, place)
     price = int(again.price[place])

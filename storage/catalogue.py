@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,16 +18,18 @@ from pricing.catalogue import Catalogue, Labels
 from storage.bulk import read_columns
 from storage.decision_inputs import (
     Keys,
+    KnownCosts,
     costs_in_force,
     limits_in_force,
     recent_sales,
     stock_on_hand,
 )
+from storage.keys import key_ids
 from storage.markets import list_markets, market_id, market_ids
 from storage.price_ages import price_ages
 from storage.price_books import prices_at, version_at
 from storage.products import chosen_products, product_frame
-from storage.tables import sales
+from storage.tables import products, sales
 
 
 def read_catalogue(
@@ -84,9 +88,7 @@ def read_catalogue(
         chosen=chosen,
     )
     cost = costs_in_force(conn, keys)
-    units, expires_at = stock_on_hand(conn, keys)
-    recent, sales_end = recent_sales(conn, keys, sold[order], until=until)
-    ages = price_ages(conn, product, place, at=at)
+    stock, expires_at = stock_on_hand(conn, keys)
     return Catalogue(
         sku=names["sku"].to_numpy(dtype=np.str_)[rows],
         market=labels,
@@ -95,18 +97,75 @@ def read_catalogue(
         brand=Labels.of(names["brand"].to_numpy(dtype=np.str_)[rows]),
         price=price,
         cost=cost.cost,
-        stock=units,
+        stock=stock,
         kvi=names["kvi"].to_numpy(dtype=np.bool_)[rows],
-        **limits_in_force(conn, keys),
-        price_day_ago=ages.day_ago,
-        price_week_ago=ages.week_ago,
-        changed_at=ages.changed_at,
-        inputs_at=np.fmin(cost.as_of, sales_end),
-        money_currency=cost.currency,
         pack_size=names["pack_size"].to_numpy(dtype=np.float64)[rows],
-        recent_units=recent,
+        money_currency=cost.currency,
         expires_at=expires_at,
+        **_limits_and_ages(conn, keys, cost, sold[order], at=at, until=until),
     )
+
+
+def with_inputs(conn: Connection, catalogue: Catalogue, *, at: datetime) -> Catalogue:
+    """A catalogue with what limits and strategies read as it stood at a time.
+
+    For decisions read from the database, which keep prices, costs and stock, and not the rest.
+    """
+    product, place = key_ids(conn, catalogue.sku, catalogue.market.values())
+    local = [
+        np.datetime64(at.astimezone(ZoneInfo(market.time_zone)).date(), "D")
+        for market in catalogue.markets
+    ]
+    chosen = chosen_products(conn, skus=catalogue.sku.tolist())
+    keys = Keys(
+        product=product,
+        place=place,
+        market=catalogue.market.codes,
+        markets=catalogue.markets,
+        day=np.array(local, dtype="datetime64[D]")[catalogue.market.codes],
+        chosen=chosen,
+    )
+    until = max(local, default=np.datetime64(at.date(), "D")).item()
+    names = product_frame(conn, chosen)
+    rows = names.index.get_indexer(pd.Index(product))
+    cost = costs_in_force(conn, keys)
+    _, expires_at = stock_on_hand(conn, keys)
+    on_record = sa.select(sales.c.product_id, sales.c.market_id).where(
+        sales.c.product_id.in_(sa.select(products.c.product_id) if chosen is None else chosen),
+        sales.c.period_start <= until,
+    )
+    sold = pd.MultiIndex.from_arrays(read_columns(conn, on_record.distinct(), ("int", "int")))
+    before = np.asarray(pd.MultiIndex.from_arrays([product, place]).isin(sold))
+    return replace(
+        catalogue,
+        kvi=names["kvi"].to_numpy(dtype=np.bool_)[rows],
+        pack_size=names["pack_size"].to_numpy(dtype=np.float64)[rows],
+        money_currency=cost.currency,
+        expires_at=expires_at,
+        **_limits_and_ages(conn, keys, cost, before, at=at, until=until),
+    )
+
+
+def _limits_and_ages(
+    conn: Connection,
+    keys: Keys,
+    cost: KnownCosts,
+    sold: BoolArray,
+    *,
+    at: datetime,
+    until: date,
+) -> dict[str, Any]:
+    """Columns of a catalogue: price limits, earlier prices, how old inputs are, recent sales."""
+    recent, sales_end = recent_sales(conn, keys, sold, until=until)
+    ages = price_ages(conn, keys.product, keys.place, at=at)
+    return {
+        **limits_in_force(conn, keys),
+        "price_day_ago": ages.day_ago,
+        "price_week_ago": ages.week_ago,
+        "changed_at": ages.changed_at,
+        "inputs_at": np.fmin(cost.as_of, sales_end),
+        "recent_units": recent,
+    }
 
 
 def _prices(

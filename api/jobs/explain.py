@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import msgspec
 import numpy as np
 from sqlalchemy.engine import Connection
 
+from api.jobs.reprice import believable
 from models.errors import ModelError
 from pricing.errors import PricingError
 from pricing.policy import PricingPolicy
 from pricing.price_book import PUBLIC
 from pricing.replay import Replay, replay
+from storage.catalogue import with_inputs
+from storage.cross_effects import cross_effects_of
 from storage.decisions import StoredDecision, decision_of, read_run
 from storage.drafts import Draft, list_drafts
 from storage.errors import DecisionNotFound, FitNotFound, PriceBookNotFound
 from storage.fits import load_fit
+from storage.offers import competitor_prices
 from storage.price_books import PriceChange, price_history
 
 
@@ -68,17 +72,41 @@ def explain_at(
         return Explanation(change, None, None, str(error), draft)
     try:
         again = _again(conn, sku, market, tier, change.run_id)
-    except (FitNotFound, ModelError, PricingError, msgspec.ValidationError) as error:
+    except (
+        DecisionNotFound,
+        FitNotFound,
+        ModelError,
+        PricingError,
+        msgspec.ValidationError,
+    ) as error:
         return Explanation(change, stored, None, str(error), draft)
     return Explanation(change, stored, again, "", draft)
 
 
 def _again(conn: Connection, sku: str, market: str, tier: str, run_id: int) -> Replay:
-    run = read_run(conn, run_id, tier=tier)
+    if tier != PUBLIC:
+        raise DecisionNotFound("the price of a tier follows from the public one; explain that")
+    run = read_run(conn, run_id)
     policy = msgspec.convert(dict(run.policy), PricingPolicy)
     if run.fit_id is None:
         raise FitNotFound("the run names no demand fit")
-    known = run.decisions.catalogue
+    decisions = run.decisions
+    row = int(decisions.catalogue.where(skus=[sku], market=market)[0])
+    cross = None
+    if run.report.get("cross_effects"):
+        found = cross_effects_of(conn, run.fit_id, decisions.catalogue)
+        cross = found and believable(found, policy)
+    if not policy.couples_rows and cross is None:
+        decisions, row = decisions.take(np.array([row])), 0
+    known = with_inputs(conn, decisions.catalogue, at=decisions.decided_at)
+    named = {rule.competitor for rule in policy.strategies if rule.competitor}
+    offers = decisions.competitors
+    if named and (age := run.report.get("offer_max_age_seconds")):
+        seen = competitor_prices(
+            conn, known, at=decisions.decided_at, max_age=timedelta(seconds=age), named=named
+        )
+        offers = replace(offers, named=seen.named)
     curves = load_fit(conn, run.fit_id).curves.align(known.sku, known.market.values())
-    here = (known.sku == sku) & known.market.equal(market)
-    return replay(run.decisions, int(np.argmax(here)), curves, policy)
+    return replay(
+        replace(decisions, catalogue=known, competitors=offers), row, curves, policy, cross
+    )

@@ -140,8 +140,12 @@ def believed(known: KnownNow, rules: PricingRules) -> CrossEffects | None:
     """The cross effects that a run under these rules rests on; None for none."""
     if known.cross is None or not rules.cross_effects:
         return None
-    reach = -math.log1p(-rules.policy.limits.maximum_change)
-    effects, _ = known.cross.believable(reach)
+    return believable(known.cross, rules.policy)
+
+
+def believable(cross: CrossEffects, policy: PricingPolicy) -> CrossEffects:
+    """Cross effects no stronger than can be believed within the changes that a policy allows."""
+    effects, _ = cross.believable(-math.log1p(-policy.limits.maximum_change))
     return effects
 
 

@@ -15,6 +15,7 @@ from api.jobs.release import ReleaseTerms, approve_draft, release, roll_back_to
 from pricing.catalogue import CompetitorPrices
 from pricing.change_budget import ChangeBudget
 from pricing.decide import decide
+from pricing.decisions import ReasonCode
 from pricing.guardrails import GuardrailLimits
 from pricing.policy import PricingPolicy
 from storage.catalogue import read_catalogue
@@ -22,6 +23,9 @@ from storage.database import reading, writing
 from storage.decisions import save_run
 from storage.errors import PriceBookNotFound
 from storage.fits import save_fit
+from storage.markets import market_ids
+from storage.products import product_ids
+from storage.tables import price_limits
 from tests.databases import postgres_engine, sqlite_engine, url_of
 from tests.end_to_end.command_line import CommandLine
 from tests.storage.samples import NOW, add_cost, add_sale, add_shop, curves_for
@@ -129,3 +133,24 @@ def test_the_command_line_shows_candidates_and_the_runner_up(
     assert "against the price chosen" in told.out
     told = shop("explain", "tea-1", "--market", "online", "--at", "2026-02-01")
     assert (told.status, "no price book had set a price" in told.err) == (1, True)
+
+
+def test_a_price_under_limits_of_files_is_decided_again_as_it_was(engine: Engine) -> None:
+    with writing(engine) as conn:
+        keys = {"product_id": product_ids(conn)["tea-1"], "market_id": market_ids(conn)["online"]}
+        conn.execute(
+            price_limits.insert().values(**keys, valid_from=date(2026, 1, 1), rrp_minor=1030)
+        )
+    run = run_of(engine, PricingPolicy(limits=GuardrailLimits(maximum_change=0.5)), days=0)
+    release(engine, run, ReleaseTerms(), now=NOW, by="anna")
+    with writing(engine) as conn:
+        # What is allowed later changes nothing about what was decided.
+        conn.execute(price_limits.insert().values(**keys, valid_from=date(2026, 3, 3)))
+    with reading(engine) as conn:
+        found = explain_at(conn, *TEA, at=NOW + 3 * DAY)
+    assert found.why_not == ""
+    assert found.replayed is not None
+    assert found.replayed.same
+    assert found.stored is not None
+    limits = [r.facts for r in found.stored.decision.reasons if r.code is ReasonCode.LIMIT_BINDS]
+    assert limits[0]["limit"] == "rrp_cap"
