@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from scipy import sparse
 
 from models.arrays import IntArray
-from pricing.errors import InvalidLimits
+from pricing.errors import InfeasibleLimits, InvalidLimits
 from pricing.promotion_calendar import greedy_calendar, plan_calendar
 from pricing.promotion_demand import PromotionProblem, follow_calendar
 from pricing.promotion_limits import CalendarLimits
@@ -129,6 +130,130 @@ def test_a_quarter_of_a_category_tree_is_planned_within_one_percent_of_its_bound
     assert found.report.objective >= follow_calendar(problem, greedy).profit.sum() * (1 - 1e-9)
     assert found.report.objective > found.unpromoted
     assert follow_calendar(problem, greedy).profit.sum() <= found.report.bound
+
+
+def with_rules(problem: PromotionProblem, rng: np.random.Generator) -> PromotionProblem:
+    """Pins, a feature that mechanics share, and a law that looks two weeks back."""
+    n, weeks, m = problem.allowed.shape
+    lowers = rng.random((n, m)) < 0.8
+    pins = np.full((n, weeks), -1)
+    for _ in range(int(rng.integers(0, 4))):
+        pins[int(rng.integers(n)), int(rng.integers(weeks))] = int(rng.integers(m + 1))
+    return replace(
+        problem,
+        features=tuple(("homepage",) if rng.random() < 0.6 else () for _ in range(m)),
+        pins=pins,
+        announced=lowers & (rng.random((n, m)) < 0.8),
+        lowers=lowers,
+        clean_weeks=int(rng.integers(0, 3)),
+        progressive=bool(rng.random() < 0.5),
+        gap=np.ones(n, dtype=np.int64),
+    )
+
+
+def plainly_lawful(problem: PromotionProblem, actions: IntArray) -> bool:
+    """Whether everything announced had its weeks without a lower price, week by week."""
+    for i, row in enumerate(actions):
+        for week, action in enumerate(row):
+            if not problem.announces[i, action] or not problem.clean_weeks:
+                continue
+            before = row[week - 1] if week else 0
+            if before == action:
+                continue
+            deeper = problem.discounts[i, action] >= problem.discounts[i, before]
+            if problem.progressive and problem.announces[i, before] and deeper:
+                continue
+            window = row[max(week - problem.clean_weeks, 0) : week]
+            if any(problem.lowering[i, a] for a in window):
+                return False
+    return True
+
+
+def test_pins_features_and_the_law_hold_and_cost_as_little_as_they_can() -> None:
+    rng = np.random.default_rng(5)
+    bound_by_law = pinned = refused = 0
+    for _ in range(100):
+        n, m = int(rng.integers(1, 3)), int(rng.integers(1, 3))
+        problem = with_rules(random_problem(rng, n, 3, m, rivals=1), rng)
+        limits = CalendarLimits(
+            slots={"homepage": 1} if any(problem.features) and rng.random() < 0.6 else {}
+        )
+        best = None
+        for one in product(range(m + 1), repeat=n * 3):
+            actions = np.array(one).reshape(n, 3)
+            pins = problem.pinned
+            free = replace(
+                problem, allowed=problem.allowed | (pins[:, :, None] == np.arange(1, m + 1))
+            )
+            if not ((pins < 0) | (pins == actions)).all():
+                continue
+            if not plainly_kept(free, CalendarLimits(), actions):
+                continue
+            in_feature = np.array([False] + ["homepage" in names for names in problem.features])
+            if limits.slots and (in_feature[actions].sum(axis=0) > 1).any():
+                continue
+            if not plainly_lawful(problem, actions):
+                bound_by_law += 1
+                continue
+            profit = plain_profit(problem, actions)
+            best = profit if best is None else max(best, profit)
+        if best is None:
+            refused += 1
+            with pytest.raises((InvalidLimits, InfeasibleLimits), match="pinned"):
+                plan_calendar(problem, limits)
+            continue
+        found = plan_calendar(problem, limits)
+        assert ((problem.pinned < 0) | (problem.pinned == found.actions)).all()
+        assert plainly_lawful(problem, found.actions)
+        assert found.report.objective == pytest.approx(best, rel=1e-7)
+        assert plain_profit(problem, found.actions) == pytest.approx(best, rel=1e-7)
+        pinned += bool((problem.pinned >= 0).any())
+    assert bound_by_law > 200
+    assert pinned > 30
+    assert refused > 2
+
+
+def test_a_law_and_pins_hold_in_a_calendar_of_many_products_too() -> None:
+    rng = np.random.default_rng(8)
+    plain = random_problem(rng, 30, 10, 3, rivals=3)
+    pins = np.full((30, 10), -1)
+    pins[:5, 0] = 0
+    pins[5, 4] = 2
+    problem = replace(
+        plain,
+        most=np.full(30, 3),
+        allowed=plain.allowed | True,
+        announced=np.ones((30, 3), dtype=np.bool_),
+        lowers=np.ones((30, 3), dtype=np.bool_),
+        clean_weeks=5,
+        pins=pins,
+    )
+    limits = CalendarLimits(slots={"m0": 2}, category_share=0.4)
+    seen: list[float] = []
+    found = plan_calendar(
+        problem, limits, watch=lambda profit, _bound, _actions: seen.append(profit)
+    )
+    assert plainly_lawful(problem, found.actions)
+    assert (found.actions[:5, 0] == 0).all()
+    assert found.actions[5, 4] == 2
+    assert (found.actions > 0).sum() > 20
+    assert found.report.gap <= 0.02
+    assert seen == sorted(seen)
+    assert seen[-1] == pytest.approx(found.report.objective)
+    greedy = greedy_calendar(problem, limits)
+    assert plainly_lawful(problem, greedy)
+    assert greedy[5, 4] == 2
+
+
+def test_pins_beyond_a_limit_are_explained_with_what_they_need() -> None:
+    problem = random_problem(np.random.default_rng(2), 4, 3, 1, rivals=1)
+    pins = np.full((4, 3), -1)
+    pins[:3, 1] = 1
+    pinned = replace(problem, pins=pins, most=np.full(4, 2))
+    with pytest.raises(InfeasibleLimits, match="slots of m0 must be at least 3"):
+        plan_calendar(pinned, CalendarLimits(slots={"m0": 1}))
+    with pytest.raises(InvalidLimits, match="its number of promotions"):
+        plan_calendar(replace(pinned, most=np.zeros(4, dtype=np.int64)))
 
 
 def test_settings_that_cannot_be_are_refused() -> None:
