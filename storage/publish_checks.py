@@ -189,7 +189,7 @@ def _limits_of(conn: Connection, run_id: int) -> GuardrailLimits | None:
     if "limits" not in policy:
         return None
     try:
-        return msgspec.convert(dict(policy["limits"]), GuardrailLimits)
+        return msgspec.convert(policy["limits"], GuardrailLimits)
     except (msgspec.ValidationError, ValueError):
         return GuardrailLimits()  # recorded by another version of this program
 
