@@ -18,14 +18,14 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from models.arrays import IntArray, StrArray
-from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels
+from models.arrays import IntArray
+from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels, Market
 from pricing.errors import InvalidRulePack
 from pricing.guardrails import GuardrailLimits, Limit, violations
 from pricing.legal_bounds import LegalBounds
 from pricing.money import Money
 from pricing.price_book import PUBLIC
-from storage.bulk import Kind, read_columns
+from storage.bulk import read_columns
 from storage.decision_inputs import Keys, costs_in_force, limits_in_force
 from storage.errors import PricesNotAllowed
 from storage.keys import skus_of
@@ -33,7 +33,8 @@ from storage.legal_bounds import law_may_bind, stored_legal_bounds
 from storage.markets import list_markets, market_ids
 from storage.products import chosen_products, product_frame
 from storage.rule_packs import RulePacks, load_rule_packs
-from storage.tables import decision_runs
+from storage.tables import costs, decision_runs, markets, price_limits
+from storage.tables import price_book_entries as entries
 
 CHECKED: Final = (
     Limit.COST_FLOOR
@@ -47,55 +48,101 @@ CHECKED: Final = (
 moves is the business of the change budget, which measures against the live book."""
 
 _OF_COST: Final = Limit.COST_FLOOR | Limit.MINIMUM_MARGIN
-_CHANGES: Final[tuple[Kind, ...]] = ("int", "int", "str", "int")
 _BY_NAME: Final = 20_000
 _NAMED: Final = 20
+_SLACK: Final = 1e-6
+"""Relative room for the database's fractions; what it lets through is judged exactly."""
 
 
 def require_allowed(
-    conn: Connection,
-    changes: sa.Select[Any],
-    run_id: int,
-    *,
-    at: datetime,
-    packs: RulePacks | None = None,
+    conn: Connection, version: int, run_id: int, *, at: datetime, packs: RulePacks | None = None
 ) -> None:
-    """Refuse to publish while one of the changed prices is unlawful, or breaks a limit by now.
+    """Refuse a price book of which a price is unlawful, or breaks a limit by now.
+
+    Call it in the transaction that writes the book, and undo what was written if it raises.
 
     Args:
         conn: an open transaction.
-        changes: product_id, market_id, tier and price_minor of the prices that would change.
-        run_id: the run; its own limits are checked. A run that was given none meets the law only.
-        at: when they go live.
+        version: the price book.
+        run_id: the run that it carries out; its own limits are checked. A run that was given none
+            meets the law only.
+        at: when the book goes live.
         packs: the rules of law; those that are shipped where None.
 
     Raises:
         PricesNotAllowed: with the rows, the limits and the articles.
     """
     limits = _limits_of(conn, run_id)
-    if limits is None and not law_may_bind(conn, at):
-        return
-    product, place, tier, price = read_columns(conn, changes, _CHANGES)
-    found = _judged(conn, product, place, tier, price, limits, at=at, packs=packs)
-    if len(found.changes):
+    changes = _changes_of(version)
+    if not law_may_bind(conn, at):
+        if limits is None:
+            return
+        changes = _suspects(conn, changes, limits, at)
+    found = _judged(conn, changes, limits, at=at, packs=packs)
+    if found is not None and len(found.changes):
         rows, count = found.plain(_NAMED), len(found.changes)
         raise PricesNotAllowed(_told(rows, count), rows, count)
 
 
 def unlawful(
-    conn: Connection, changes: sa.Select[Any], *, at: datetime, packs: RulePacks | None = None
+    conn: Connection, version: int, *, at: datetime, packs: RulePacks | None = None
 ) -> tuple[list[tuple[int, int]], list[Mapping[str, Any]]]:
-    """Which of the changed public prices the law forbids: their keys, and the first as plain rows.
+    """Which public prices of a price book the law forbids: their keys, the first as plain rows.
 
     Args and errors are those of `require_allowed`.
     """
     if not law_may_bind(conn, at):
         return [], []
-    product, place, tier, price = read_columns(conn, changes, _CHANGES)
-    found = _judged(conn, product, place, tier, price, None, at=at, packs=packs)
-    wrong = found.changes
-    keys = list(zip(product[wrong].tolist(), place[wrong].tolist(), strict=True))
-    return keys, found.plain(_NAMED)
+    found = _judged(conn, _changes_of(version), None, at=at, packs=packs)
+    return ([], []) if found is None else (found.keys, found.plain(_NAMED))
+
+
+def _changes_of(version: int) -> sa.Select[Any]:
+    return sa.select(
+        entries.c.product_id, entries.c.market_id, entries.c.tier, entries.c.price_minor
+    ).where(entries.c.version == version, entries.c.price_minor.is_not(None))
+
+
+def _suspects(
+    conn: Connection, changes: sa.Select[Any], limits: GuardrailLimits, at: datetime
+) -> sa.Select[Any]:
+    """Only those changes that may break a limit: the database leaves out what certainly does not.
+
+    Of a million changes hardly any is broken, and to read all of them takes half a minute.
+    """
+    days = {
+        number: at.astimezone(ZoneInfo(market.time_zone)).date()
+        for number, market in _numbered_markets(conn).items()
+    }
+    day = sa.case(days, value=entries.c.market_id)
+    price = entries.c.price_minor
+    newest = (
+        sa.select(costs.c.cost_minor, costs.c.currency)
+        .where(*_here(costs), costs.c.valid_from <= day)
+        .order_by(costs.c.valid_from.desc())
+        .limit(1)
+        .correlate(entries)
+    )
+    cost = newest.with_only_columns(costs.c.cost_minor).scalar_subquery()
+    stated = newest.with_only_columns(costs.c.currency).scalar_subquery()
+    least = cost * (1.0 + markets.c.tax_rate) / (1.0 - limits.minimum_margin)
+    limited = sa.exists().where(
+        *_here(price_limits),
+        price_limits.c.valid_from <= day,
+        sa.or_(
+            price_limits.c.minimum_minor > price,
+            price_limits.c.maximum_minor < price,
+            price_limits.c.rrp_minor < price,
+            price_limits.c.map_minor > price,
+        ),
+    )
+    return changes.join(markets, markets.c.market_id == entries.c.market_id).where(
+        sa.or_(price < least * (1.0 + _SLACK), stated.is_not(None), limited)
+    )
+
+
+def _here(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    return tuple(table.c[name] == entries.c[name] for name in ("product_id", "market_id"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,13 +152,15 @@ class _Refused:
     Attributes:
         known: what is known now, a row for each pair of product and market.
         legal: what the law leaves of these.
-        row: (n,) the row of each change.
+        pairs: (2, n) product and market number of each change.
+        row: (n,) its row.
         price: (n,) the price that it would bring.
         broken: (n,) `Limit` bits.
     """
 
     known: Catalogue
     legal: LegalBounds
+    pairs: IntArray
     row: IntArray
     price: IntArray
     broken: IntArray
@@ -120,6 +169,11 @@ class _Refused:
     def changes(self) -> IntArray:
         """The changes with something broken."""
         return np.flatnonzero(self.broken)
+
+    @property
+    def keys(self) -> list[tuple[int, int]]:
+        """Product and market number of each of them."""
+        return [(product, place) for product, place in self.pairs[:, self.changes].T.tolist()]
 
     def plain(self, most: int) -> list[Mapping[str, Any]]:
         """The first of them as plain values."""
@@ -148,19 +202,20 @@ class _Refused:
 
 def _judged(
     conn: Connection,
-    product: IntArray,
-    place: IntArray,
-    tier: StrArray,
-    price: IntArray,
+    changes: sa.Select[Any],
     limits: GuardrailLimits | None,
     *,
     at: datetime,
     packs: RulePacks | None,
-) -> _Refused:
+) -> _Refused | None:
+    """The changes with what they break; None where there is none."""
+    product, place, tier, price = read_columns(conn, changes, ("int", "int", "str", "int"))
+    if not len(price):
+        return None
     known, row = _current(conn, product, place, at)
     broken = np.zeros(len(price), dtype=np.int64)
     legal = LegalBounds.none(len(known))
-    if len(price) and law_may_bind(conn, at):
+    if law_may_bind(conn, at):
         try:
             legal = stored_legal_bounds(conn, packs or load_rule_packs(), known, at=at)
         except InvalidRulePack as error:
@@ -179,7 +234,7 @@ def _judged(
             broken[mine] |= np.where(other, int(Limit.CURRENCY_MISMATCH), 0)
         if name == PUBLIC:
             broken[mine] |= np.where(legal.take(row[mine]).broken(asked), int(Limit.LAW), 0)
-    return _Refused(known, legal, row, price, broken)
+    return _Refused(known, legal, np.stack([product, place]), row, price, broken)
 
 
 def _limits_of(conn: Connection, run_id: int) -> GuardrailLimits | None:
@@ -207,28 +262,32 @@ def _current(
     names = np.unique(sku)
     chosen = chosen_products(conn, skus=names.tolist()) if len(names) <= _BY_NAME else None
     frame = product_frame(conn, chosen).loc[product]
-    codes = {number: code for code, number in market_ids(conn).items()}
-    places = {market.code: market for market in list_markets(conn)}
+    numbered = _numbered_markets(conn)
     numbers, of = np.unique(place, return_inverse=True)
-    markets = [places[codes[number]] for number in numbers.tolist()]
-    days = [np.datetime64(at.astimezone(ZoneInfo(m.time_zone)).date(), "D") for m in markets]
+    there = [numbered[number] for number in numbers.tolist()]
+    days = [np.datetime64(at.astimezone(ZoneInfo(m.time_zone)).date(), "D") for m in there]
     day = np.array(days, dtype="datetime64[D]")[of]
-    keys = Keys(product, place, of, markets, day, chosen)
+    keys = Keys(product, place, of, there, day, chosen)
     n = len(product)
-    costs = costs_in_force(conn, keys)
+    cost = costs_in_force(conn, keys)
     known = Catalogue(
         sku=sku,
-        market=Labels(of, tuple(market.code for market in markets)),
-        markets=tuple(markets),
+        market=Labels(of, tuple(market.code for market in there)),
+        markets=tuple(there),
         category=Labels.of(frame["category"].to_numpy(dtype=np.str_)),
         brand=Labels(np.zeros(n, dtype=np.int64), ("",)),
         price=np.full(n, UNKNOWN),
-        cost=costs.cost,
+        cost=cost.cost,
         stock=np.full(n, np.nan),
-        money_currency=costs.currency,
+        money_currency=cost.currency,
         **limits_in_force(conn, keys),
     )
     return known, rows.reshape(-1)
+
+
+def _numbered_markets(conn: Connection) -> dict[int, Market]:
+    places = {market.code: market for market in list_markets(conn)}
+    return {number: places[code] for code, number in market_ids(conn).items()}
 
 
 def _told(refused: list[Mapping[str, Any]], count: int) -> str:

@@ -77,15 +77,15 @@ def publish(
     if live is not None and live.run_id == run_id and part is None:
         number: int = live.version
         return number
-    changes = _changes(conn, run_id, 0 if live is None else live.version, part)
-    require_allowed(conn, changes, run_id, at=at, packs=packs)
-    version = _new_live_version(conn, run_id=run_id, at=at, note=note)
-    changed = changes.subquery()
-    rows = sa.select(*changed.c, sa.literal(version), sa.literal(run_id))
-    names = (*KEY, "price_minor", "version", "run_id")
-    conn.execute(entries.insert().from_select(names, rows))
-    _cap_tiers(conn, version)
-    refresh_statistics(conn, entries)
+    changed = _changes(conn, run_id, 0 if live is None else live.version, part).subquery()
+    with conn.begin_nested():  # undone as a whole where a price is refused
+        version = _new_live_version(conn, run_id=run_id, at=at, note=note)
+        rows = sa.select(*changed.c, sa.literal(version), sa.literal(run_id))
+        names = (*KEY, "price_minor", "version", "run_id")
+        conn.execute(entries.insert().from_select(names, rows))
+        _cap_tiers(conn, version)
+        refresh_statistics(conn, entries)
+        require_allowed(conn, version, run_id, at=at, packs=packs)
     return version
 
 
@@ -93,16 +93,11 @@ def _changes(
     conn: Connection, run_id: int, live: int, part: Part | None
 ) -> sa.Select[*tuple[Any, ...]]:
     """Key and price of what a run, or a part of it, changes of a version."""
-    state = state_of(live).subquery()
-    same_key = sa.and_(*(state.c[name] == decisions.c[name] for name in KEY))
-    changed = (
-        sa.select(*(decisions.c[name] for name in KEY), decisions.c.price_minor)
-        .outerjoin(state, same_key)
-        .where(
-            decisions.c.run_id == run_id,
-            decisions.c.price_minor.is_not(None),
-            decisions.c.price_minor.is_distinct_from(state.c.price_minor),
-        )
+    now = entry_at(decisions, live, entries.c.price_minor)
+    changed = sa.select(*(decisions.c[name] for name in KEY), decisions.c.price_minor).where(
+        decisions.c.run_id == run_id,
+        decisions.c.price_minor.is_not(None),
+        decisions.c.price_minor.is_distinct_from(now),
     )
     frozen = frozen_markets(conn)
     if frozen:
@@ -173,10 +168,7 @@ def roll_back(
 
 def _keep_lawful(conn: Connection, version: int, *, at: datetime, packs: RulePacks | None) -> None:
     """Leave the price in force where the one that a rollback would bring back is unlawful."""
-    brought = sa.select(*(entries.c[name] for name in KEY), entries.c.price_minor).where(
-        entries.c.version == version, entries.c.price_minor.is_not(None)
-    )
-    keys, rows = unlawful(conn, brought, at=at, packs=packs)
+    keys, rows = unlawful(conn, version, at=at, packs=packs)
     if not keys:
         return
     conn.execute(
