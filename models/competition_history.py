@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from models.competition_cadence import GRACE
 from models.errors import InvalidPanel
 
 OBSERVED: Final = "observed"
@@ -21,35 +21,10 @@ UNSEEN: Final = "unseen"
 STATES: Final = (OBSERVED, "missing", "blocked", "failed", "gone", "held", UNSEEN)
 """Of a page at a time. `held`: the price is in quarantine."""
 
-GRACE: Final = 1.5
-"""Cadences for which a sighting speaks: crawls begin late and take time."""
-
-USUAL_CADENCE: Final = timedelta(days=1)
-"""Of a site that says none and was not crawled often enough to tell."""
-
-_LEAST: Final = timedelta(minutes=15)
-_LEAST_CRAWLS: Final = 3
 _COLUMNS: Final = (
     "site", "url", "sku", "at", "state", "price", "list_price", "availability",
 )  # fmt: skip
 _SAME: Final = ["site", "url", "sku", "state", "price", "list_price", "availability"]
-
-
-def cadence_of(every: timedelta | None, started: Sequence[datetime]) -> timedelta:
-    """The time between two looks at a site.
-
-    Args:
-        every: what its schedule says, or None.
-        started: when its crawls began, in any order; used where there is no schedule: the median
-            time between two. Below three crawls it is taken to be a day.
-    """
-    if every is not None:
-        return max(every, _LEAST)
-    if len(started) < _LEAST_CRAWLS:
-        return USUAL_CADENCE
-    times = sorted(started)
-    apart = sorted(b - a for a, b in pairwise(times))
-    return max(apart[len(apart) // 2], _LEAST)
 
 
 def price_spans(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any, Final
+
+from models.competition_cadence import GRACE
 
 CRAWL_DEGRADED: Final = "crawl.degraded"
 """Outbox topic: a crawl brought markedly less than the site's crawls before, or failed."""
@@ -27,6 +30,8 @@ class Vitals:
         blocked: of these, pages that turned us away.
         matched: offers tied to one of our products.
         sources: number of offers by the source of their price.
+        known: products of ours that were seen at this site lately.
+        fresh: of these, products whose newest sighting still speaks.
     """
 
     looked_at: int
@@ -34,11 +39,14 @@ class Vitals:
     blocked: int
     matched: int
     sources: Mapping[str, int] = field(default_factory=dict)
+    known: int = 0
+    fresh: int = 0
 
     @classmethod
     def of_report(cls, report: Mapping[str, Any]) -> Vitals:
         """From the report that is stored with a crawl."""
         outcomes: Mapping[str, int] = report.get("outcomes", {})
+        freshness: Mapping[str, Any] = report.get("freshness", {})
         counted = ("observed", "missing", "blocked", "failed", "gone")
         return cls(
             looked_at=sum(outcomes.get(name, 0) for name in counted),
@@ -46,6 +54,8 @@ class Vitals:
             blocked=outcomes.get("blocked", 0),
             matched=int(report.get("matched", 0)),
             sources=dict(report.get("sources", {})),
+            known=int(freshness.get("known", 0)),
+            fresh=int(freshness.get("fresh", 0)),
         )
 
     @property
@@ -58,13 +68,53 @@ class Vitals:
         """Share of the pages that turned us away."""
         return self.blocked / self.looked_at if self.looked_at else 0.0
 
+    @property
+    def fresh_share(self) -> float:
+        """Share of the products seen here lately whose price is still known."""
+        return self.fresh / self.known if self.known else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How old the newest sightings of our products at a site are.
+
+    Attributes:
+        known: products seen there within the time that counts.
+        fresh: of these, products whose newest sighting still speaks.
+        median_age_hours: of the newest sightings; 0 where there are none.
+        cadence_hours: time between two looks at the site.
+    """
+
+    known: int
+    fresh: int
+    median_age_hours: float
+    cadence_hours: float
+
+
+def freshness(newest: Collection[datetime], cadence: timedelta, *, now: datetime) -> Freshness:
+    """The ages of the newest sightings against the site's cadence.
+
+    Args:
+        newest: of each product, when it was last seen.
+        cadence: time between two looks; a sighting speaks for one and a half of them.
+        now: aware.
+    """
+    ages = [now - at for at in newest]
+    hour = timedelta(hours=1)
+    return Freshness(
+        known=len(ages),
+        fresh=sum(age <= GRACE * cadence for age in ages),
+        median_age_hours=round(median(age / hour for age in ages), 2) if ages else 0.0,
+        cadence_hours=round(cadence / hour, 2),
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is worse than usual.
 
     Attributes:
-        what: `yield`, `coverage`, `size`, `extraction` or `blocked`.
+        what: `yield`, `coverage`, `size`, `freshness`, `extraction` or `blocked`.
         usual, now: the figure before and in this crawl.
         says: for a person.
     """
@@ -100,6 +150,11 @@ def findings(now: Vitals, before: Sequence[Vitals]) -> tuple[Finding, ...]:
     ):  # fmt: skip
         if value < (1.0 - _LESS) * usual:
             found.append(Finding(what, float(usual), float(value), f"{says}; usual: {usual:.3g}"))
+    counted = [vitals.fresh_share for vitals in past if vitals.known]
+    if counted and now.known and now.fresh_share < (1.0 - _LESS) * median(counted):
+        says = f"the price of {now.fresh} of {now.known} of our products is fresh"
+        usual = median(counted)
+        found.append(Finding("freshness", usual, now.fresh_share, f"{says}; usual: {usual:.0%}"))
     shifted = _shift(past[0].sources, now.sources)
     if shifted > _SHIFT:
         says = f"{shifted:.0%} of the prices come from other places on the page than last time"

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import numpy as np
 
 from pricing.errors import MoneyError
+from scrapers.cadence import site_cadence
 from scrapers.doubts import Doubts, tell_changes
 from scrapers.extract import READER, Reason
+from scrapers.health import freshness
 from scrapers.matching import DEFAULT, Band, Listing, Match, Matcher, MatchMethod, Scorer, learned
 from scrapers.offers import competitor_offer, listing_of
 from scrapers.outcomes import Ledger, Observation, Outcome
 from scrapers.plausibility import usual_shipping
 from scrapers.sites import Site
 from storage.asking_prices import asking_prices
+from storage.crawl_times import crawl_starts, newest_sightings
 from storage.database import reading, writing
 from storage.markets import list_markets
 from storage.match_reviews import Proposal, decided, lessons, propose
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
 _BATCH: Final = 200
+_LATELY: Final = timedelta(days=30)
+"""A product that was not seen for longer is no longer expected."""
+
 _WAITING: Final = 2_000
 """Offers that wait to be matched by title together; so many are lost to a sudden end."""
 
@@ -149,6 +155,13 @@ class OfferStore:
         self._match_waiting()
         while self._ready or self._outcomes or self._proposals:
             self._flush()
+        now = datetime.now(UTC)
+        with reading(self._engine) as conn:
+            started = crawl_starts(conn, self._site.market).get(self._site.name, ())
+            cadence = site_cadence(self._site, started)
+            since = now - max(_LATELY, 10 * cadence)
+            newest = newest_sightings(conn, self._site.name, since=since).values()
+        self._ledger.freshness = asdict(freshness(newest, cadence, now=now))
 
     def _take(self, offer: ObservedOffer, asked: str) -> None:
         if offer.url in self._seen:

@@ -138,6 +138,7 @@ class Ledger:
         to_review: matches for a person to look at.
         moved_in: pages on which another product stands than before.
         sources: number of offers by the source of their price.
+        freshness: ages of the newest sightings at the end, as plain data; empty before it.
     """
 
     site: str
@@ -154,6 +155,7 @@ class Ledger:
     sources: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     failures: list[PageFailure] = field(default_factory=list)
+    freshness: dict[str, float] = field(default_factory=dict)
 
     def note(self, url: str, outcome: Outcome, detail: str = "") -> None:
         """One page is done."""
@@ -193,6 +195,7 @@ class Ledger:
             "to_review": self.to_review,
             "moved_in": self.moved_in[:_LISTED_FAILURES],
             "sources": dict(self.sources),
+            "freshness": self.freshness,
             "complete": self.complete,
             "outcomes": {outcome.value: n for outcome, n in sorted(self.outcomes.items())},
             "failures": [asdict(failure) for failure in self.failures],

@@ -108,28 +108,6 @@ def sightings(
     return found.drop_duplicates(["site", "url", "at"], ignore_index=True)
 
 
-def crawl_starts(conn: Connection, market: str) -> dict[str, tuple[datetime, ...]]:
-    """When the whole crawls of each site of a market began; a site without any has none.
-
-    Crawls that were cut short by a limit, and prices that others reported, tell nothing about how
-    often we look.
-
-    Raises:
-        UnknownMarket: there is no such market.
-    """
-    found: dict[str, tuple[datetime, ...]] = {}
-    query = (
-        sa.select(sites.c.name, crawls.c.started_at, crawls.c.report)
-        .join_from(sites, crawls, crawls.c.site_id == sites.c.site_id, isouter=True)
-        .where(sites.c.market_id == market_id(conn, market))
-        .order_by(sites.c.name, crawls.c.crawl_id)
-    )
-    for row in conn.execute(query):
-        counts = row.started_at is not None and bool((row.report or {}).get("whole"))
-        found[row.name] = (*found.get(row.name, ()), *((row.started_at,) if counts else ()))
-    return found
-
-
 def _owners(matched: sa.ColumnElement[bool]) -> sa.Subquery:
     """The product that was matched last to each page."""
     last = (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -13,17 +13,19 @@ import pandas as pd
 from sqlalchemy.engine import Connection
 
 from models.competition import MarketAnalysis, analyse_market
-from models.competition_history import GRACE, cadence_of, price_spans
+from models.competition_cadence import GRACE
+from models.competition_history import price_spans
 from models.competition_panel import rival_panel
 from pricing.catalogue import UNKNOWN
 from pricing.currencies import decimals
+from scrapers.cadence import site_cadence
 from scrapers.errors import InvalidSites
-from scrapers.schedule import Schedule
 from scrapers.sites import site_from
 from storage.charged_prices import applied_prices
+from storage.crawl_times import crawl_starts
 from storage.markets import list_markets, market_id
 from storage.products import all_products, product_id
-from storage.sightings import crawl_starts, sightings
+from storage.sightings import sightings
 from storage.sites import site_definitions
 
 USUAL_WINDOW: Final = timedelta(days=180)
@@ -172,26 +174,12 @@ def cadences(conn: Connection, market: str) -> dict[str, timedelta]:
     definitions = site_definitions(conn)
     found = {}
     for name, started in crawl_starts(conn, market).items():
-        planned = None
+        site = None
         if name in definitions:
-            try:
-                planned = _longest_wait(site_from(definitions[name], f"site {name!r}").times)
-            except InvalidSites:
-                planned = None  # stored by another version: its crawls still tell
-        found[name] = cadence_of(planned, started)
+            with suppress(InvalidSites):  # stored by another version: its crawls still tell
+                site = site_from(definitions[name], f"site {name!r}")
+        found[name] = site_cadence(site, started)
     return found
-
-
-def _longest_wait(schedule: Schedule | None) -> timedelta | None:
-    """The longest time between two crawls that a schedule plans."""
-    if schedule is None or schedule.every is not None:
-        return None if schedule is None else schedule.every
-    moments = sorted(
-        timedelta(days=day, hours=clock.hour, minutes=clock.minute)
-        for day in schedule.days
-        for clock in schedule.times
-    )
-    return max(b - a for a, b in pairwise([*moments, moments[0] + timedelta(days=7)]))
 
 
 def _reaching(since: datetime, cadence: Mapping[str, timedelta]) -> datetime:

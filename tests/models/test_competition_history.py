@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.competition_history import STATES, USUAL_CADENCE, cadence_of, price_spans
+from models.competition_cadence import USUAL_CADENCE, cadence_of
+from models.competition_history import STATES, price_spans
 from models.competition_panel import rival_panel
 from models.errors import InvalidPanel
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from sqlalchemy.engine import Engine
 
+from storage.crawl_times import crawl_starts, newest_sightings
 from storage.database import reading, writing
 from storage.errors import UnknownMarket
 from storage.offers import append_offers
-from storage.sightings import crawl_starts, sightings
+from storage.sightings import sightings
 from storage.sites import finish_crawl, save_site, start_crawl
 from tests.api.rival_records import DAY, rival_crawl, rival_offer
 from tests.storage.samples import NOW, add_shop
@@ -67,3 +68,13 @@ def test_only_whole_crawls_tell_how_often_a_site_is_looked_at(shop: Engine) -> N
             "north": tuple(NOW + days * DAY for days in range(4)),
             "new": (),
         }
+
+
+def test_the_newest_sighting_of_each_product_is_known_by_site(shop: Engine) -> None:
+    with reading(shop) as conn:
+        assert newest_sightings(conn, "north", since=NOW) == {
+            "tea-1": NOW + 3 * DAY,
+            "cup-1": NOW,
+        }
+        assert newest_sightings(conn, "north", since=NOW + DAY) == {"tea-1": NOW + 3 * DAY}
+        assert newest_sightings(conn, "nobody", since=NOW) == {}
