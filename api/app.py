@@ -19,6 +19,7 @@ from api.alerts.delivery import deliver_due
 from api.dependencies import Service
 from api.docs_page import add_docs_page
 from api.errors import ProblemDocument
+from api.jobs.crawls import crawl_desk
 from api.jobs.plan_queue import PlanWorkers
 from api.jobs.promotion_watch import forget_old_keys, sweep_quotes, watch_promotions
 from api.jobs.release import keep_releases
@@ -44,6 +45,7 @@ from api.routes import (
     promotion_codes,
     promotions,
     quotes,
+    sites,
 )
 from api.routes.prices import PREFIX, PriceServing
 from api.routes.prices_openapi import price_paths, price_schemas
@@ -104,6 +106,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         packs=packs,
         board=PromotionBoard(engine),
         signing_key=chosen.signing_key or secrets.token_bytes(32),
+        crawls=crawl_desk(engine, chosen),
         till=threading.Lock() if engine.dialect.name == "sqlite" else nullcontext(),
     )
     for router in (
@@ -114,6 +117,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         decisions.router,
         offers.router,
         competitors.router,
+        sites.router,
         market_analysis.router,
         law.router,
         law.inputs_router,
@@ -156,6 +160,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             if not await anyio.to_thread.run_sync(worker.stop, _STOP_WAIT):
                 _log.warning("background work was left unfinished", wait=str(_STOP_WAIT))
         await anyio.to_thread.run_sync(planners.stop)
+        if not await anyio.to_thread.run_sync(service.crawls.stop, _STOP_WAIT):
+            _log.warning("a crawl was left unfinished", wait=str(_STOP_WAIT))
         service.engine.dispose()
 
 
@@ -168,6 +174,9 @@ def _background_work(service: Service) -> list[Periodic]:
         Periodic("releases", partial(_release, service), pause),
         *_promotion_work(service),
     ]
+    if settings.crawl_schedule:
+        pause = timedelta(seconds=settings.crawl_poll_seconds)
+        workers.append(Periodic("crawls that are due", service.crawls.run_due, pause))
     if settings.webhook_url is None:
         _log.info("alerts stay in the outbox: PRICEWRIGHT_WEBHOOK_URL is not set")
     else:

@@ -10,6 +10,7 @@ from fastapi import Depends, Header, Request
 from sqlalchemy import Connection, Engine
 
 from api.errors import NotAnOperator
+from api.jobs.crawls import CrawlDesk
 from api.promotion_board import PromotionBoard
 from api.settings import Settings
 from api.snapshot import LivePrices
@@ -28,6 +29,7 @@ class Service:
         packs: the rules of law that are known.
         board: the promotions in memory.
         signing_key: signs quotes.
+        crawls: begins crawls and sees them through.
         till: held while quotes are stored and settled, where the database has one writer at a
             time anyway: waiting here is fair, waiting in SQLite is not.
     """
@@ -38,6 +40,7 @@ class Service:
     packs: RulePacks
     board: PromotionBoard
     signing_key: bytes
+    crawls: CrawlDesk
     till: AbstractContextManager[object]
 
 

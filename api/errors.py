@@ -20,6 +20,7 @@
         ├── BodyTooLarge         413  the request is longer than the service reads
         ├── MarketRequired       422  several markets and none was named
         ├── InvalidRequest       422  a parameter or the body is not what it must be
+        ├── ShopNotReadable      422  no way of reading a competitor's shop brought an offer
         ├── NoPriceBook          503  nothing was published yet
         ├── DatabaseAway         503  the database does not answer
         ├── NotReady             503  the service should get no traffic
@@ -222,6 +223,14 @@ class InvalidRequest(Problem):
     status = 422
     title = "Invalid request"
     example = "query parameter 'market' is given twice"
+
+
+class ShopNotReadable(Problem):
+    """No way of reading the shop brought an offer; the detail says what was tried and why not."""
+
+    status = 422
+    title = "Shop not readable"
+    example = "site 'pennywise': nothing worked: shopify at https://shop.example/: HTTP 404"
 
 
 class NoPriceBook(Problem):

@@ -79,6 +79,11 @@ class Settings(BaseSettings):
             is said) or `priority`; JSON such as `{"store-01": "priority"}`.
         promotion_poll_seconds: how often to look for changed promotions, expired quotes, and
             promotions that run ahead of their budget or stock.
+        crawl_schedule: this process crawls the sites that are due, unless another one does.
+        crawls_at_once: sites that the schedule crawls at a time.
+        crawl_poll_seconds: how often to look for sites that are due.
+        chromium: the browser of sites with `render`; looked for where it is unset.
+        private_sites: sites at private addresses and feeds from files may be set over HTTP.
         plan_processes: plans made at the same time, each in a process of its own; 0 makes none
             here.
         plan_poll_seconds: how often to look for plans that were asked for.
@@ -123,6 +128,11 @@ class Settings(BaseSettings):
     quote_seconds: Seconds = 900.0
     promotion_modes: dict[str, Literal["best", "priority"]] = Field(default_factory=dict)
     promotion_poll_seconds: Seconds = 2.0
+    crawl_schedule: bool = True
+    crawls_at_once: int = Field(default=2, ge=1, le=8)
+    crawl_poll_seconds: Seconds = 30.0
+    chromium: str = ""
+    private_sites: bool = False
     plan_processes: int = Field(default=1, ge=0, le=256)
     plan_poll_seconds: Seconds = 1.0
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
-import socket
-import subprocess
-import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import IO, Any, Final
+from typing import Any, Final, Self
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
+from scrapers.child import CrawlChild, Heard
+from scrapers.crawl_lease import LEASE
 from scrapers.errors import CrawlFailed, CrawlRunning
 from scrapers.health import CRAWL_DEGRADED, Vitals, findings
 from scrapers.outcomes import CrawlProgress, CrawlReport, Outcome, PageFailure
 from scrapers.sites import Site, site_fields
 from storage.database import open_engine, require_migrated, writing
+from storage.errors import LeaseHeld
+from storage.leases import Lease, find_lease, give_back, take_lease
 from storage.outbox import enqueue
-from storage.pages import outcomes_of
 from storage.sites import (
     Crawl,
     crawls_of,
@@ -32,15 +29,13 @@ from storage.sites import (
     start_crawl,
 )
 
+RESUMED: Final = timedelta(hours=24)
+"""An older crawl is begun anew: what it stored is no longer today's price."""
 
-@dataclass(slots=True)
-class _Messages:
-    """What the worker said last."""
 
-    summary: Mapping[str, Any] = field(default_factory=dict)
-    failed: str = ""
-    finished: bool = False
-    cut_off: bool = False
+def lease_name(site: str) -> str:
+    """The name of the lease under which a site is crawled."""
+    return f"site {site}"
 
 
 def run_crawl(
@@ -50,6 +45,7 @@ def run_crawl(
     limit: int | None = None,
     since: datetime | None = None,
     resume: bool = True,
+    browser: str = "",
     progress: Callable[[CrawlProgress], None] | None = None,
 ) -> CrawlReport:
     """Crawl a site in a child process; its offers and price changes are stored as it goes.
@@ -60,6 +56,7 @@ def run_crawl(
         limit: most pages to read as products, or None.
         since: pages that the site says have not changed since then are left out; aware, or None.
         resume: go on with the site's last crawl where that was cut off, instead of beginning anew.
+        browser: path of a Chromium for pages that must be rendered; empty to look for one.
         progress: called in this thread whenever the worker reports.
 
     Raises:
@@ -72,8 +69,45 @@ def run_crawl(
     engine = open_engine(database_url)
     try:
         require_migrated(engine)
-        started_at = datetime.now(UTC)
+        run = CrawlRun.begin(engine, site, at=datetime.now(UTC), resume=resume)
+    finally:
+        engine.dispose()
+    return run.finish(database_url, limit=limit, since=since, browser=browser, progress=progress)
+
+
+class CrawlRun:
+    """A crawl that this process has begun: nobody else crawls the site until it has ended.
+
+    Attributes:
+        site: the shop.
+        crawl_id: number of the crawl.
+        started_at: when it, or the part of it that is made now, began, UTC.
+    """
+
+    def __init__(
+        self, site: Site, crawl_id: int, started_at: datetime, lease: Lease, resumed: int
+    ) -> None:
+        self.site = site
+        self.crawl_id = crawl_id
+        self.started_at = started_at
+        self._lease = lease
+        self._resumed = resumed
+        self._child = CrawlChild()
+
+    @classmethod
+    def begin(cls, engine: Engine, site: Site, *, at: datetime, resume: bool = True) -> Self:
+        """Write down that this process crawls the site, and go on with a crawl that was cut off.
+
+        Raises:
+            CrawlRunning: another process is crawling this site.
+            StorageError: the database can not be used, or the site's market is unknown.
+        """
         with writing(engine) as conn:
+            try:
+                lease = take_lease(conn, lease_name(site.name), at=at, lasts=LEASE)
+            except LeaseHeld:
+                held = find_lease(conn, lease_name(site.name))
+                raise CrawlRunning(_running(site.name, held)) from None
             save_site(
                 conn,
                 site.name,
@@ -83,109 +117,113 @@ def run_crawl(
                 currency=site.currency,
                 definition=site_fields(site),
             )
-            crawl_id = _begin(conn, site, started_at, resume=resume)
-        messages = _Messages(failed="the crawl was interrupted", cut_off=True)
+            last = next(iter(crawls_of(conn, site.name, limit=1, visits=True)), None)
+            if last is not None and resume and was_cut_off(last) and at - last.started_at < RESUMED:
+                resumed = int(last.report.get("resumed", 0)) + 1
+                report = {"begun": at.isoformat(), "resumed": resumed}
+                resume_crawl(conn, last.crawl_id, report=report)
+                return cls(site, last.crawl_id, at, lease, resumed)
+            if last is not None and last.status == "running":
+                error_of = {"error": "the crawl was killed"}
+                finish_crawl(conn, last.crawl_id, at=at, status="failed", report=error_of)
+            number = start_crawl(conn, site.name, at=at, report={"begun": at.isoformat()})
+            return cls(site, number, at, lease, 0)
+
+    def finish(
+        self,
+        database_url: str,
+        *,
+        limit: int | None = None,
+        since: datetime | None = None,
+        browser: str = "",
+        progress: Callable[[CrawlProgress], None] | None = None,
+    ) -> CrawlReport:
+        """Do the crawl; returns when it has ended. Can be called once.
+
+        Args:
+            database_url: of the database in which it was begun.
+            limit: as in `run_crawl`.
+            since: as there.
+            browser: as there.
+            progress: as there.
+
+        Raises:
+            CrawlFailed: as in `run_crawl`.
+        """
+        heard = Heard(failed="the crawl was interrupted", cut_off=True, stopped=True)
+        request = {
+            "site": site_fields(self.site),
+            "database_url": database_url,
+            "crawl_id": self.crawl_id,
+            "lease": {"name": self._lease.name, "token": self._lease.token},
+            "limit": limit,
+            "since": None if since is None else since.isoformat(),
+            "browser": browser,
+        }
+        engine = open_engine(database_url)
         try:
-            request = {
-                "site": site_fields(site),
-                "database_url": database_url,
-                "crawl_id": crawl_id,
-                "limit": limit,
-                "since": None if since is None else since.isoformat(),
-            }
-            messages = _run_worker(request, progress or (lambda _: None))
-            if messages.finished:
-                messages.failed = _why_nothing_was_read(messages.summary)
-                messages.finished = not messages.failed
+            heard = self._child.run(request, progress or (lambda _: None))
+            if heard.finished:
+                heard.failed = _why_nothing_was_read(heard.summary)
+                heard.finished = not heard.failed
         finally:
             finished_at = datetime.now(UTC)
             with writing(engine) as conn:
-                _finish(conn, site, crawl_id, finished_at, messages)
-    finally:
-        engine.dispose()
-    if not messages.finished:
-        raise CrawlFailed(f"site {site.name!r}: {messages.failed}")
-    return _report(site, crawl_id, started_at, finished_at, messages.summary)
+                # Whoever has taken the lease since goes on with this crawl, and says how it ends.
+                if give_back(conn, self._lease):
+                    self._note_end(conn, finished_at, heard)
+            engine.dispose()
+        if not heard.finished:
+            raise CrawlFailed(f"site {self.site.name!r}: {heard.failed}")
+        return _report(self.site, self.crawl_id, self.started_at, finished_at, heard.summary)
 
+    def stop(self) -> None:
+        """Ask for an early end, from another thread; the next crawl goes on from there."""
+        self._child.stop()
 
-_STALE: Final = timedelta(minutes=10)
-"""A crawl on another machine that has stored nothing for so long is dead."""
+    def kill(self) -> None:
+        """End it at once, from another thread."""
+        self._child.kill()
 
-_RESUMED: Final = timedelta(hours=24)
-"""An older crawl is begun anew: what it stored is no longer today's price."""
-
-
-def _begin(conn: Connection, site: Site, now: datetime, *, resume: bool) -> int:
-    """The number of a new crawl, or of the one that goes on.
-
-    Raises:
-        CrawlRunning: another process is at it.
-    """
-    me = {"host": socket.gethostname(), "pid": os.getpid(), "begun": now.isoformat()}
-    last = next(iter(crawls_of(conn, site.name, limit=1)), None)
-    cut_off = False
-    if last is not None and last.status == "running":
-        if _alive(conn, last, now):
-            raise CrawlRunning(
-                f"site {site.name!r} is being crawled by process {last.report.get('pid')} on "
-                f"{last.report.get('host')}; wait for it or stop it"
-            )
-        cut_off = True
-    elif last is not None and last.status == "failed":
-        cut_off = bool(last.report.get("cut_off"))
-    if last is None or not cut_off or not resume or now - last.started_at > _RESUMED:
-        if last is not None and last.status == "running":
-            error = {"error": "the crawl was killed"}
-            finish_crawl(conn, last.crawl_id, at=now, status="failed", report=error)
-        return start_crawl(conn, site.name, at=now, report=me)
-    resume_crawl(conn, last.crawl_id, report=me)
-    return last.crawl_id
-
-
-def _alive(conn: Connection, crawl: Crawl, now: datetime) -> bool:
-    """Whether the process that crawls still does."""
-    pid = crawl.report.get("pid")
-    if crawl.report.get("host") == socket.gethostname() and isinstance(pid, int):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return pid != os.getpid()  # our own number, given anew, is not the one that died
-    seen = max((page.done_at for page in outcomes_of(conn, crawl.crawl_id).values()),
-               default=crawl.started_at)  # fmt: skip
-    return now - seen < _STALE
-
-
-def _run_worker(
-    request: Mapping[str, object], progress: Callable[[CrawlProgress], None]
-) -> _Messages:
-    """Run the child to its end and collect what it says."""
-    messages = _Messages()
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "scrapers.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            encoding="utf-8",
+    def _note_end(self, conn: Connection, at: datetime, heard: Heard) -> None:
+        """Note how the crawl ended, and tell if it went worse than the site's crawls usually do."""
+        before = [
+            Vitals.of_report(crawl.report)
+            for crawl in crawls_of(conn, self.site.name)
+            if crawl.status == "finished" and crawl.report.get("whole")
+        ]
+        summary = {**heard.summary, "cut_off": heard.cut_off, "resumed": self._resumed}
+        outcomes: Mapping[str, int] = summary.get("outcomes", {})
+        failures = sum(n for name, n in outcomes.items() if Outcome(name).failure)
+        if heard.failed:
+            summary["error"] = heard.failed
+        finish_crawl(
+            conn,
+            self.crawl_id,
+            at=at,
+            status="finished" if heard.finished else "failed",
+            pages=int(summary.get("pages", 0)),
+            offers=int(summary.get("offers", 0)),
+            failures=failures,
+            report=summary,
         )
-        try:
-            if worker.stdin is None or worker.stdout is None:
-                raise CrawlFailed("the crawl worker has no pipes")
-            with worker.stdin as pipe:
-                json.dump(request, pipe)  # not on the command line: it may hold a password
-            for line in worker.stdout:
-                _take(line, messages, progress)
-            status = worker.wait()
-        finally:
-            _end(worker)
-        if not messages.finished and not messages.failed:
-            messages.cut_off = True
-            messages.failed = f"the crawl worker ended with status {status}: {_tail(log)}"
-    return messages
+        if heard.stopped:
+            return  # by us: that says nothing about the shop
+        alert = crawl_alert(self.site, self.crawl_id, at, summary, before, failed=heard.failed)
+        if alert is not None:
+            enqueue(conn, CRAWL_DEGRADED, self.site.name, alert, at=at)
+
+
+def _running(site: str, held: Lease | None) -> str:
+    since = "" if held is None else f" since {held.since:%Y-%m-%d %H:%M} UTC by {held.holder}"
+    return f"site {site!r} is being crawled{since}; wait for that crawl or stop it"
+
+
+def was_cut_off(crawl: Crawl) -> bool:
+    """Whether a crawl whose site nobody crawls now was ended before its end, and can go on."""
+    if crawl.status == "running":
+        return True
+    return crawl.status == "failed" and bool(crawl.report.get("cut_off"))
 
 
 _UNREADABLE: Final = (Outcome.FAILED, Outcome.BLOCKED, Outcome.FORBIDDEN)
@@ -200,66 +238,6 @@ def _why_nothing_was_read(summary: Mapping[str, Any]) -> str:
         return ""
     first = next(iter(summary.get("failures", ())), {"url": "", "detail": ""})
     return f"no product page could be read: {', '.join(unread)}; {first['url']}: {first['detail']}"
-
-
-def _take(line: str, messages: _Messages, progress: Callable[[CrawlProgress], None]) -> None:
-    """One line of the worker."""
-    said = json.loads(line)
-    match said.pop("event"):
-        case "progress":
-            progress(CrawlProgress(**said))
-        case "report":
-            messages.summary, messages.finished = said["summary"], True
-        case "failed":
-            messages.summary, messages.failed = said.get("summary", {}), said["message"]
-            messages.cut_off = bool(said.get("cut_off"))
-
-
-def _end(worker: subprocess.Popen[str]) -> None:
-    """Leave no child behind: ask it to stop, then make it."""
-    if worker.stdout is not None:
-        worker.stdout.close()
-    if worker.poll() is None:
-        worker.terminate()
-        try:
-            worker.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            worker.kill()
-            worker.wait()
-
-
-def _tail(log: IO[str]) -> str:
-    log.seek(0)
-    lines = log.read()[-4000:].strip().splitlines()
-    return " | ".join(lines[-3:]) or "it left no log"
-
-
-def _finish(conn: Connection, site: Site, crawl_id: int, at: datetime, messages: _Messages) -> None:
-    """Note how the crawl ended, and tell if it went worse than the site's crawls usually do."""
-    before = [
-        Vitals.of_report(crawl.report)
-        for crawl in crawls_of(conn, site.name)
-        if crawl.status == "finished" and crawl.report.get("whole")
-    ]
-    summary = dict(messages.summary)
-    summary["cut_off"] = messages.cut_off
-    outcomes: Mapping[str, int] = summary.get("outcomes", {})
-    failures = sum(n for name, n in outcomes.items() if Outcome(name).failure)
-    if messages.failed:
-        summary["error"] = messages.failed
-    finish_crawl(
-        conn,
-        crawl_id,
-        at=at,
-        status="finished" if messages.finished else "failed",
-        pages=int(summary.get("pages", 0)),
-        offers=int(summary.get("offers", 0)),
-        failures=failures,
-        report=summary,
-    )
-    alert = crawl_alert(site, crawl_id, at, summary, before, failed=messages.failed)
-    if alert is not None:
-        enqueue(conn, CRAWL_DEGRADED, site.name, alert, at=at)
 
 
 def crawl_alert(

@@ -2,6 +2,7 @@
 
     ScraperError
     ├── InvalidSites        sites.yaml can not be read as a list of sites: names the site and field
+    ├── InvalidSchedule     words that say no time: shows those that do
     ├── UnknownSite         no site of that name
     ├── InvalidManifest     a list of saved pages, or one of the pages, can not be read
     ├── InvalidListings     a file of listings or of known pairs can not be used
@@ -21,7 +22,19 @@ class ScraperError(Exception):
 
 
 class InvalidSites(ScraperError, ValueError):
-    """A field of sites.yaml holds what it can not hold; the message names site, field and fix."""
+    """A field of a site holds what it can not hold; the message names site, field and fix.
+
+    Attributes:
+        field: the field's name; empty where it is not one field.
+    """
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class InvalidSchedule(ScraperError, ValueError):
+    """A schedule that can not be read; the message shows those that can."""
 
 
 class UnknownSite(ScraperError, LookupError):

@@ -141,10 +141,18 @@ class AddressGuard:
         settings = crawler.settings
         return cls(settings.get(PRIVATE_ORIGIN, ""), settings.get(SITE_HOST, ""))
 
+    def check(self, url: str) -> None:
+        """Refuse an address that this crawl may not ask for, on whatever host.
+
+        Raises:
+            ForbiddenAddress: as `check_url` says.
+        """
+        check_url(url, private_origin=self._private_origin)
+
     def process_request(self, request: Request) -> None:
         """Drop the request if its address is forbidden."""
         try:
-            check_url(request.url, private_origin=self._private_origin)
+            self.check(request.url)
         except ForbiddenAddress as error:
             raise ForbiddenRequest(str(error)) from error
         host = urlsplit(request.url).hostname or ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
@@ -23,11 +24,18 @@ LONGEST_WAIT: Final = 300.0
 LONGEST_PAUSE: Final = 60.0
 """Seconds of `Crawl-delay` that are honoured at most; a shop that wants more has few pages read."""
 
+_LOOK_UP: Final = 0.5
+"""Seconds of a wait after which it is seen that the crawl was stopped."""
+
 _LATER: Final = frozenset({429, 503})
 
 
 class AskedToWait(IgnoreRequest):
     """The server asked us to come back later than a crawl can wait."""
+
+
+class NotAsked(IgnoreRequest):
+    """The crawl was stopped while the request waited for its turn: nothing is known of its page."""
 
 
 class Manners:
@@ -37,25 +45,32 @@ class Manners:
     retry then asks again. `Crawl-delay` of robots.txt (`RobotsGate` reads it) spaces requests out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, goes_on: Callable[[], bool] = lambda: True) -> None:
         self.pause = 0.0
+        self._goes_on = goes_on
         self._quiet_until = 0.0
         self._next = 0.0
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Manners:  # noqa: ARG003 - as Scrapy calls it
-        """Built by Scrapy."""
-        return cls()
+    def from_crawler(cls, crawler: Crawler) -> Manners:
+        """Built by Scrapy; a crawl that is stopped waits for nothing any more."""
+        return cls(lambda: crawler.crawling)
 
     def slow_down(self, seconds: float) -> None:
         """At least so many seconds between two requests from now on."""
         self.pause = min(max(self.pause, seconds), LONGEST_PAUSE)
 
     async def process_request(self, request: Request) -> None:  # noqa: ARG002 - as Scrapy calls it
-        """Wait for this request's turn."""
+        """Wait for this request's turn.
+
+        Raises:
+            NotAsked: the crawl was stopped before it came.
+        """
         clock = asyncio.get_running_loop().time
-        while (wait := self._turn() - clock()) > 0:  # noqa: ASYNC110 - others move the turn
-            await asyncio.sleep(wait)
+        while (wait := self._turn() - clock()) > 0:
+            if not self._goes_on():
+                raise NotAsked("the crawl was stopped")
+            await asyncio.sleep(min(wait, _LOOK_UP))
         self._next = clock() + self.pause
 
     def _turn(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from protego import Protego
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
@@ -11,6 +12,7 @@ from scrapers.manners import Manners
 
 if TYPE_CHECKING:
     from scrapy import Request
+    from scrapy.crawler import Crawler
     from scrapy.http import Response
 
 AGENT: Final = "Pricewright"
@@ -28,6 +30,10 @@ class RobotsGate(RobotsTxtMiddleware):
     `Crawl-delay` is handed to `Manners`.
     """
 
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._rules: dict[str, Protego] = {}
+
     async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
         if response.status >= 500:
             response = response.replace(body=_FORBID_ALL)
@@ -39,4 +45,14 @@ class RobotsGate(RobotsTxtMiddleware):
                 manners = self.crawler.get_downloader_middleware(Manners)
                 if manners is not None:
                     manners.slow_down(float(pause))
+            self._rules[netloc] = rules
         await super()._parse_robots(response, netloc, request)
+
+    def allows(self, url: str) -> bool:
+        """Whether the rules that were read so far let an address be asked for.
+
+        A browser asks this of what scripts want to fetch. The rules of a host of which no page was
+        asked for are not known, and are not fetched for that.
+        """
+        rules = self._rules.get(urlsplit(url).netloc)
+        return rules is None or rules.can_fetch(url, AGENT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Final
 
+from scrapers.browser import rendered_settings
 from scrapers.guard import PRIVATE_ORIGIN, SITE_HOST
 from scrapers.robots import AGENT
 from scrapers.sites import Site
@@ -19,13 +20,29 @@ LARGEST_SITEMAP: Final = 50 * 1024 * 1024
 """Bytes of a sitemap file after gunzip, as sitemaps.org allows."""
 
 
-def crawl_settings(site: Site, *, log_level: str = "WARNING") -> dict[str, object]:
+def crawl_settings(
+    site: Site, *, browser: str | None = None, log_level: str = "WARNING"
+) -> dict[str, object]:
     """The settings under which this site is crawled.
 
     Args:
         site: gives delay, concurrency, page limit and whether its address may be private.
+        browser: the Chromium that shows its pages, empty for Playwright's own; None for a site
+            whose pages are read as they come.
         log_level: least level of Scrapy's log, which goes to standard error.
     """
+    settings = _plain_settings(site, log_level)
+    if browser is None:
+        return settings
+    rendered = rendered_settings(site, browser)
+    off = settings["DOWNLOAD_HANDLERS"]
+    handlers = rendered["DOWNLOAD_HANDLERS"]
+    if not isinstance(off, dict) or not isinstance(handlers, dict):
+        raise TypeError("download handlers come by scheme")
+    return {**settings, **rendered, "DOWNLOAD_HANDLERS": {**off, **handlers}}
+
+
+def _plain_settings(site: Site, log_level: str) -> dict[str, object]:
     return {
         "BOT_NAME": "pricewright",
         # Politeness.

@@ -5,20 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 import yaml
+from cssselect import GenericTranslator, SelectorError
 
 from pricing.currencies import DECIMALS
 from scrapers.errors import ForbiddenAddress, InvalidSites, UnknownSite
 from scrapers.extract.selectors import FIELDS, InvalidSelector, compiled
 from scrapers.guard import check_url, origin_of
 from scrapers.plausibility import LARGEST_JUMP
+from scrapers.schedule import InvalidSchedule, Schedule, parse_schedule
 
-_DURATION: Final = re.compile(r"[1-9]\d{0,4}[mhd]")
+DEFAULT_FILE: Final = Path("sites.yaml")
+"""Where sites are described, in the folder in which a command runs."""
+
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
@@ -31,6 +34,9 @@ class SiteKind(StrEnum):
     MAGENTO = "magento"
     FEED = "feed"
     WATCH = "watch"
+
+
+_RENDERED: Final = (SiteKind.STOREFRONT, SiteKind.WATCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,13 @@ class Site:
             of `start_url`, to find the pages of a storefront that can not be listed.
         feed_file: path of a feed that somebody puts there, instead of `start_url`.
         selectors: field to CSS or XPath selector, where the shop's pages mislead (`extract`).
-        every: time between two crawls by the worker, such as `6h`, `30m`, `1d`; None for none.
+        render: product and listing pages are shown by a browser first, for a shop whose prices come
+            by JavaScript (storefronts and watch lists; needs the extra `rendered`).
+        wait_for: CSS selector of what such a page has once it is complete; without it a page is
+            complete when it asks for nothing more.
+        render_seconds: how long that may take, 1..120; the page has failed after it.
+        schedule: when the worker crawls it, as `scrapers.schedule` reads it, such as `every 6h` or
+            `daily at 03:00` in the market's time zone; None for never.
         largest_jump: share of the old price by which a price may move without being held back.
         terms_url: where the shop's terms of use stand.
         notes: whatever the next person should know, such as who gave permission to crawl.
@@ -79,7 +91,10 @@ class Site:
     search_url: str | None = None
     feed_file: str | None = None
     selectors: Mapping[str, str] = field(default_factory=dict)
-    every: str | None = None
+    render: bool = False
+    wait_for: str | None = None
+    render_seconds: float = 30.0
+    schedule: str | None = None
     largest_jump: float = LARGEST_JUMP
     terms_url: str | None = None
     notes: str = ""
@@ -94,8 +109,12 @@ class Site:
                 self._refuse(name, f"must be a whole number from 1 to {most}")
         if not 0.0 < self.largest_jump <= 100.0:
             self._refuse("largest_jump", "must be a share above 0, such as 0.6 for 60 %")
-        if self.every is not None and _DURATION.fullmatch(self.every) is None:
-            self._refuse("every", "must be a number with m, h or d, such as 30m, 6h, 1d")
+        self._check_rendering()
+        if self.schedule is not None:
+            try:
+                parse_schedule(self.schedule)
+            except InvalidSchedule as error:
+                self._refuse("schedule", str(error))
         for name, selector in self.selectors.items():
             if name not in FIELDS:
                 self._refuse("selectors", f"{name!r} is none of {', '.join(FIELDS)}")
@@ -138,8 +157,19 @@ class Site:
             except re.error as error:
                 self._refuse("product_pattern", f"is not a regular expression: {error}")
 
+    def _check_rendering(self) -> None:
+        if self.render and self.kind not in _RENDERED:
+            self._refuse("render", f"is for the kinds {' and '.join(_RENDERED)}")
+        if not 1.0 <= self.render_seconds <= 120.0:
+            self._refuse("render_seconds", "must be from 1 to 120 seconds")
+        if self.wait_for is not None:
+            try:
+                GenericTranslator().css_to_xpath(self.wait_for)
+            except SelectorError as error:
+                self._refuse("wait_for", f"is no CSS selector: {error}")
+
     def _refuse(self, name: str, why: str) -> None:
-        raise InvalidSites(f"site {self.name!r}: {name} {getattr(self, name)!r}: {why}")
+        raise InvalidSites(f"site {self.name!r}: {name} {getattr(self, name)!r}: {why}", field=name)
 
     @property
     def private_origin(self) -> str:
@@ -147,12 +177,9 @@ class Site:
         return origin_of(self.start_url) if self.allow_private else ""
 
     @property
-    def period(self) -> timedelta | None:
-        """Time between two crawls by the worker, or None."""
-        if self.every is None:
-            return None
-        unit = {"m": "minutes", "h": "hours", "d": "days"}[self.every[-1]]
-        return timedelta(**{unit: int(self.every[:-1])})
+    def times(self) -> Schedule | None:
+        """When the worker crawls it, or None for never."""
+        return None if self.schedule is None else parse_schedule(self.schedule)
 
     @property
     def host(self) -> str:
@@ -167,6 +194,8 @@ class Site:
 _FIELDS: Final = tuple(f.name for f in fields(Site))
 _KINDS_OF_VALUE: Final[dict[str, tuple[tuple[type, ...], str]]] = {
     "allow_private": ((bool,), "true or false"),
+    "render": ((bool,), "true or false"),
+    "render_seconds": ((int, float), "a number of seconds"),
     "delay": ((int, float), "a number of seconds"),
     "concurrency": ((int,), "a whole number"),
     "max_pages": ((int,), "a whole number"),
@@ -176,7 +205,7 @@ _KINDS_OF_VALUE: Final[dict[str, tuple[tuple[type, ...], str]]] = {
     "largest_jump": ((int, float), "a share, such as 0.6"),
     **{
         name: ((str, type(None)), "text")
-        for name in ("search_url", "feed_file", "every", "terms_url")
+        for name in ("search_url", "feed_file", "schedule", "terms_url", "wait_for")
     },
 }
 
@@ -185,35 +214,49 @@ def site_from(entry: object, where: str) -> Site:
     """A site from plain data, as read from YAML or JSON.
 
     Args:
-        entry: a mapping of `Site`'s fields.
+        entry: a mapping of `Site`'s fields; `every: 6h` is short for `schedule: every 6h`.
         where: how to name the entry in an error, such as `sites.yaml, entry 2`.
 
     Raises:
-        InvalidSites: no mapping, an unknown or missing field, or a value out of its range.
+        InvalidSites: no mapping, an unknown or missing field, or a value out of its range; its
+            `field` is the field's name.
     """
     if not isinstance(entry, Mapping):
         raise InvalidSites(f"{where}: must be a mapping with the fields {', '.join(_FIELDS)}")
+    entry = _written_out(entry, where)
     unknown = sorted(str(key) for key in entry if key not in _FIELDS)
     if unknown:
         raise InvalidSites(
-            f"{where}: unknown field {unknown[0]!r}; the fields are {', '.join(_FIELDS)}"
+            f"{where}: unknown field {unknown[0]!r}; the fields are {', '.join(_FIELDS)}",
+            field=unknown[0],
         )
     missing = [name for name in ("name", "start_url", "market", "currency") if name not in entry]
     if missing:
-        raise InvalidSites(f"{where}: field {missing[0]!r} is missing")
+        raise InvalidSites(f"{where}: field {missing[0]!r} is missing", field=missing[0])
     for name, value in entry.items():
         types, wanted = _KINDS_OF_VALUE.get(name, ((str,), "text"))
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            raise InvalidSites(f"{where}: {name} {value!r}: must be {wanted}")
+            raise InvalidSites(f"{where}: {name} {value!r}: must be {wanted}", field=name)
     for name in ("urls", "selectors"):
         parts = entry.get(name, ())
         values = parts.values() if isinstance(parts, Mapping) else parts
         if not all(isinstance(part, str) for part in values):
-            raise InvalidSites(f"{where}: {name} {parts!r}: must hold text")
+            raise InvalidSites(f"{where}: {name} {parts!r}: must hold text", field=name)
     try:
         return Site(**{**entry, "urls": tuple(entry.get("urls", ()))})
     except InvalidSites as error:
-        raise InvalidSites(f"{where}: {error}") from None
+        raise InvalidSites(f"{where}: {error}", field=error.field) from None
+
+
+def _written_out(entry: Mapping[str, object], where: str) -> dict[str, object]:
+    """The entry with `every` as the schedule that it is short for."""
+    fields_of = dict(entry)
+    every = fields_of.pop("every", None)
+    if every is not None:
+        if fields_of.get("schedule") is not None:
+            raise InvalidSites(f"{where}: every and schedule exclude each other", field="every")
+        fields_of["schedule"] = f"every {every}"
+    return fields_of
 
 
 def load_sites(path: Path) -> dict[str, Site]:

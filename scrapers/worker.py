@@ -1,11 +1,12 @@
 """The child process of a crawl: `python -m scrapers.worker`.
 
 Twisted's reactor runs once in a process, and a page that takes memory or crashes a parser must not
-take the caller down; so each crawl has a process of its own. It reads one JSON object from
-standard input (`site`, `database_url`, `crawl_id`, `limit`, `since`) and writes JSON lines to
-standard output:
+take the caller down; so each crawl has a process of its own. It reads one line of JSON from
+standard input (`site`, `database_url`, `crawl_id`, `lease`, `limit`, `since`, `browser`) and writes
+JSON lines to standard output:
 `{"event": "progress", ...}` while it runs, then one `{"event": "report", ...}` or
-`{"event": "failed", "message": ...}`. The log goes to standard error.
+`{"event": "failed", "message": ...}`. The log goes to standard error. When standard input ends, the
+parent has ended, and so does the crawl.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import json
 import os
 import signal
 import sys
+import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from time import monotonic
@@ -21,6 +24,10 @@ from typing import Final
 
 from scrapy.crawler import AsyncCrawlerProcess
 
+from scrapers.browser import find_browser
+from scrapers.child import STOPPED
+from scrapers.crawl_lease import LeaseKeeper
+from scrapers.errors import CrawlFailed
 from scrapers.offer_store import OfferStore
 from scrapers.outcomes import CrawlProgress, Ledger
 from scrapers.settings import crawl_settings
@@ -29,42 +36,36 @@ from scrapers.spiders import SPIDERS
 from storage.database import open_engine
 from storage.errors import StorageError
 
-STOPPED: Final = "the crawl was stopped before its end"
-
 _PROGRESS_EVERY: Final = 0.1  # seconds
 
 
 def crawl_here(
     site: Site,
+    store: OfferStore,
+    ledger: Ledger,
     *,
-    database_url: str,
-    crawl_id: int,
     limit: int | None,
     since: datetime | None = None,
-) -> Ledger:
-    """Crawl a site in this process; can be called once.
+    browser: str = "",
+) -> None:
+    """Crawl a site in this process; can be called once. The ledger says how it went.
 
     Raises:
-        StorageError: the database can not be read at the start.
+        CrawlFailed: its pages must be rendered, and there is no browser.
     """
-    ledger = Ledger(site.name)
-    engine = open_engine(database_url)
-    try:
-        store = OfferStore(engine, site, crawl_id, ledger)
-        process = AsyncCrawlerProcess(crawl_settings(site))
-        crawler = process.create_crawler(SPIDERS[site.kind])
-        process.crawl(
-            crawler,
-            site=site,
-            ledger=ledger,
-            store=store,
-            report=_Reporter(),
-            limit=limit,
-            since=since,
-        )
-        process.start()
-    finally:
-        engine.dispose()
+    chromium = find_browser(browser) if site.render else None
+    process = AsyncCrawlerProcess(crawl_settings(site, browser=chromium))
+    crawler = process.create_crawler(SPIDERS[site.kind])
+    process.crawl(
+        crawler,
+        site=site,
+        ledger=ledger,
+        store=store,
+        report=_Reporter(),
+        limit=limit,
+        since=since,
+    )
+    process.start()
     match crawler.stats.get_value("finish_reason"):
         case "shutdown":
             ledger.fail(STOPPED)
@@ -72,7 +73,6 @@ def crawl_here(
             ledger.complete = False
     if ledger.outcomes.total() == 0 and not ledger.fatal:
         ledger.fail("the crawl ended before its first page")
-    return ledger
 
 
 class _Reporter:
@@ -94,30 +94,64 @@ def emit(event: str, fields: dict[str, object]) -> None:
         sys.stdout.write(json.dumps({"event": event, **fields}) + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        os.kill(os.getpid(), signal.SIGTERM)  # Scrapy ends gracefully on this
+        end_early()
+
+
+_ended: Final = threading.Event()
+
+
+def end_early() -> None:
+    """End the crawl in order, once: Scrapy takes a second signal for impatience."""
+    if not _ended.is_set():
+        _ended.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _when_input_ends(call: Callable[[], None]) -> None:
+    """Call when the parent is gone; reads past Python's buffer, whose lock it would hold."""
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        call()
+
+    threading.Thread(target=watch, name="parent watch", daemon=True).start()
 
 
 def main() -> int:
     """Read the request, crawl, report; the exit status is 1 where the crawl failed."""
-    request = json.loads(sys.stdin.read())
+    request = json.loads(sys.stdin.readline())
+    _when_input_ends(end_early)
     site = site_from(request["site"], "crawl request")
+    ledger = Ledger(site.name)
+    since = request.get("since")
+    engine = open_engine(request["database_url"])
+    keeper = LeaseKeeper(engine, request["lease"], request["crawl_id"], ledger, end_early)
     try:
-        ledger = crawl_here(
-            site,
-            database_url=request["database_url"],
-            crawl_id=request["crawl_id"],
-            limit=request["limit"],
-            since=datetime.fromisoformat(request["since"]) if request.get("since") else None,
-        )
+        with keeper:
+            store = OfferStore(engine, site, request["crawl_id"], ledger)
+            crawl_here(
+                site,
+                store,
+                ledger,
+                limit=request["limit"],
+                since=datetime.fromisoformat(since) if since else None,
+                browser=request.get("browser", ""),
+            )
     except StorageError as error:
         emit("failed", {"message": f"the database can not be used: {error}"})
         return 1
+    except CrawlFailed as error:
+        emit("failed", {"message": str(error)})
+        return 1
+    finally:
+        engine.dispose()
     emit("progress", asdict(ledger.progress()))
     if ledger.fatal:
         stopped = ledger.fatal == STOPPED
         emit("failed", {"message": ledger.fatal, "summary": ledger.summary(), "cut_off": stopped})
         return 1
-    whole = ledger.complete and request["limit"] is None and not request.get("since")
+    whole = ledger.complete and request["limit"] is None and not since
     emit("report", {"summary": {**ledger.summary(), "whole": whole}})
     return 0
 

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pa_csv
 import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.dialects import postgresql
@@ -27,6 +25,7 @@ BATCH: Final = 50_000
 
 if TYPE_CHECKING:
     import psycopg
+    import pyarrow as pa
 
 Kind: TypeAlias = Literal["int", "float", "money", "bool", "str", "day"]
 
@@ -50,6 +49,8 @@ def append(conn: Connection, table: sa.Table, rows: pa.Table) -> None:
     """
     names = ", ".join(rows.column_names)
     if conn.dialect.name == "postgresql":
+        import pyarrow.csv as pa_csv  # here, so that a crawl's process starts without
+
         raw = cast("psycopg.Connection[Any]", conn.connection.dbapi_connection)
         with (
             raw.cursor() as cursor,
@@ -79,16 +80,22 @@ def refresh_statistics(conn: Connection, table: sa.Table) -> None:
 
 def floats_in(values: FloatArray) -> pa.Array:
     """A column of numbers, NaN as missing."""
+    import pyarrow as pa
+
     return pa.array(values, type=pa.float64(), from_pandas=True)
 
 
 def money_in(minor: IntArray) -> pa.Array:
     """A column of minor units, UNKNOWN as missing."""
+    import pyarrow as pa
+
     return pa.array(minor, type=pa.int64(), mask=minor == UNKNOWN)
 
 
 def constant_in(value: int | str | None, n: int) -> pa.Array:
     """A column of one value."""
+    import pyarrow as pa
+
     return pa.repeat(pa.scalar(value), n) if value is not None else pa.nulls(n)
 
 

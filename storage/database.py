@@ -16,14 +16,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import psycopg
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
@@ -31,6 +27,9 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from storage.columns import json_text
 from storage.errors import DatabaseUnavailable, NotMigrated, NotWriting, SettingsInvalid
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 BUSY_TIMEOUT_MS: Final = 30_000
 """How long a SQLite writer waits for another one before it gives up."""
@@ -235,6 +234,10 @@ def migrate(engine: Engine) -> None:
         DatabaseUnavailable: the database cannot be reached.
         NotMigrated: the tables come from a newer program.
     """
+    # Imported by who migrates or checks: a crawl's process starts without.
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
     scripts = ScriptDirectory.from_config(migration_config())
     # Asked as a reader first: nobody who needs no migration waits for a writer.
     with reading(engine) as conn:
@@ -257,6 +260,8 @@ def require_migrated(engine: Engine) -> None:
         DatabaseUnavailable: the database cannot be reached.
         NotMigrated: they are missing, older or newer; the message says which command helps.
     """
+    from alembic.script import ScriptDirectory
+
     scripts = ScriptDirectory.from_config(migration_config())
     with reading(engine) as conn:
         current = _revision(conn)
@@ -274,12 +279,16 @@ def require_migrated(engine: Engine) -> None:
 
 def migration_config() -> Config:
     """Alembic's configuration for the migrations that are shipped with this package."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     return config
 
 
 def _revision(conn: Connection) -> str | None:
+    from alembic.runtime.migration import MigrationContext
+
     return MigrationContext.configure(conn).get_current_revision()
 
 

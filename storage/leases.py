@@ -77,13 +77,14 @@ def take_lease(conn: Connection, name: str, *, at: datetime, lasts: timedelta) -
 
 
 def renew_lease(
-    conn: Connection, lease: Lease, *, until: datetime, worker_pid: int | None = None
+    conn: Connection, name: str, token: str, *, until: datetime, worker_pid: int | None = None
 ) -> bool:
     """Hold a lease for longer.
 
     Args:
         conn: a transaction that writes.
-        lease: as it was taken.
+        name: of the lease.
+        token: that it was given when it was taken.
         until: its new end, UTC.
         worker_pid: the child that does the work now; None leaves what is known.
 
@@ -94,14 +95,14 @@ def renew_lease(
     values: dict[str, object] = {"until": until}
     if worker_pid is not None:
         values["worker_pid"] = worker_pid
-    done = conn.execute(table.update().where(_is(lease)).values(**values))
+    done = conn.execute(table.update().where(_is(name, token)).values(**values))
     return done.rowcount == 1
 
 
 def give_back(conn: Connection, lease: Lease) -> bool:
     """End a lease; False if somebody else has it by now."""
     require_writer(conn)
-    return conn.execute(table.delete().where(_is(lease))).rowcount == 1
+    return conn.execute(table.delete().where(_is(lease.name, lease.token))).rowcount == 1
 
 
 def find_lease(conn: Connection, name: str) -> Lease | None:
@@ -116,8 +117,8 @@ def held_leases(conn: Connection, *, at: datetime) -> dict[str, Lease]:
     return {lease.name: lease for lease in found if not _ended(lease, at)}
 
 
-def _is(lease: Lease) -> sa.ColumnElement[bool]:
-    return (table.c.name == lease.name) & (table.c.token == lease.token)
+def _is(name: str, token: str) -> sa.ColumnElement[bool]:
+    return (table.c.name == name) & (table.c.token == token)
 
 
 def _ended(lease: Lease, at: datetime) -> bool:

@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "import": ("imports", "Bring in products, sales, stock, costs or markets from a file."),
     "sites": ("sites", "List competitor shops; add one by its address."),
     "crawl": ("crawling", "Collect competitor prices."),
+    "worker": ("worker", "Crawl sites when their schedules say so, until stopped."),
     "reviews": ("reviews", "Decide matches in doubt and prices held back."),
     "market": ("market", "Show what competitors did over time; analyse a market."),
     "extract": ("extraction", "Read the offers on saved pages."),

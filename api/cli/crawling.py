@@ -15,11 +15,11 @@ from api.cli.database import database
 from api.cli.terminal import Bars, bars, fail, out, utc_now
 from api.settings import load_settings
 from scrapers.crawl import run_crawl
-from scrapers.errors import CrawlFailed, CrawlRunning
+from scrapers.errors import CrawlFailed, CrawlRunning, InvalidSites
 from scrapers.outcomes import CrawlProgress, CrawlReport
-from scrapers.sites import Site, find_site, load_sites
+from scrapers.sites import DEFAULT_FILE, Site, find_site, load_sites
+from scrapers.timetable import stored_sites, timetable
 from storage.database import reading
-from storage.sites import crawls_of
 
 app = typer.Typer(add_completion=False)
 
@@ -30,8 +30,11 @@ def crawl_command(
         list[str] | None, typer.Argument(metavar="[SITE]...", help="Sites to crawl; all if none.")
     ] = None,
     sites_file: Annotated[
-        Path, typer.Option("--sites", help="The file that describes the sites.")
-    ] = Path("sites.yaml"),
+        Path | None,
+        typer.Option(
+            "--sites", help="The file that describes the sites: sites.yaml, else the database."
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Most product pages a site in this crawl.")
     ] = None,
@@ -40,7 +43,7 @@ def crawl_command(
         typer.Option(help="Leave out pages that the sitemap says are unchanged since (UTC)."),
     ] = None,
     due: Annotated[
-        bool, typer.Option("--due", help="Only sites whose `every` has passed since their last.")
+        bool, typer.Option("--due", help="Only sites whose schedule says that it is time.")
     ] = False,
     resume: Annotated[
         bool, typer.Option("--resume/--anew", help="Go on with a crawl that was cut off.")
@@ -51,13 +54,15 @@ def crawl_command(
     A shop that cannot be crawled does not stop the others; the exit status is 1 if any failed.
     """
     settings = load_settings()
-    known = load_sites(sites_file)
-    chosen = [find_site(known, name) for name in names] if names else list(known.values())
     failed = 0
     reports = []
     with database(settings) as engine:
+        known = known_sites(engine, sites_file)
+        chosen = [find_site(known, name) for name in names] if names else list(known.values())
         if due:
-            chosen = due_sites(engine, chosen, utc_now())
+            now = utc_now()
+            with reading(engine) as conn:
+                chosen = [p.site for p in timetable(conn, chosen, now) if p.is_due(now)]
         engine.dispose()  # the crawl opens its own, in its own process
         for site in chosen:
             try:
@@ -69,12 +74,15 @@ def crawl_command(
                             limit=limit,
                             since=since and since.replace(tzinfo=UTC),
                             resume=resume,
+                            browser=settings.chromium,
                             progress=watch(progress),
                         )
                     )
             except (CrawlFailed, CrawlRunning) as error:
                 fail(str(error))
                 failed += 1
+    if due and not chosen:
+        out.print("no site is due")
     if reports:
         out.print(crawl_table(reports))
     for report in reports:
@@ -84,16 +92,22 @@ def crawl_command(
         raise typer.Exit(1)
 
 
-def due_sites(engine: Engine, known: list[Site], now: datetime) -> list[Site]:
-    """The sites with a schedule whose last crawl began so long ago that it is time again."""
+def known_sites(engine: Engine, sites_file: Path | None) -> dict[str, Site]:
+    """The sites of the file that was named, else of `sites.yaml`, else of the database.
+
+    Raises:
+        InvalidSites: the file can not be used, or there is neither a file nor a stored site.
+    """
+    if sites_file is not None or DEFAULT_FILE.exists():
+        return load_sites(sites_file or DEFAULT_FILE)
     with reading(engine) as conn:
-        last = {site.name: crawls_of(conn, site.name, limit=1) for site in known}
-    return [
-        site
-        for site in known
-        if site.period is not None
-        and (not last[site.name] or now - last[site.name][0].started_at >= site.period)
-    ]
+        stored = stored_sites(conn)
+    if not stored:
+        raise InvalidSites(
+            f"{DEFAULT_FILE} is not there and the database has no sites; "
+            "add one with `pricewright sites add URL`"
+        )
+    return stored
 
 
 def watch(progress: Bars) -> _Watch:

@@ -6,12 +6,13 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from models.arrays import FloatArray, IntArray
+from scrapers.matching.letter_groups import LetterGroups
 from scrapers.matching.listings import Listing
 
 _GROUPS: Final = (3, 4)  # letters in a group
@@ -45,20 +46,11 @@ class ProductIndex:
     """Our side of the comparison, built once for a catalogue."""
 
     def __init__(self, products: Sequence[Listing]) -> None:
-        # Takes a second to import; a crawl that knows all its pages by GTIN never needs it.
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
         self.products = tuple(products)
         large = len(products) > _LARGE
-        self._vectors: Any = TfidfVectorizer(
-            analyzer="char_wb",
-            ngram_range=_GROUPS,
-            sublinear_tf=True,
-            max_df=_COMMON if large else 1.0,
-            dtype=np.float32,
-        )
         texts = [product.text or "-" for product in products]
-        self._ours = self._vectors.fit_transform(texts).T.tocsr()
+        self._letters = LetterGroups(texts, _GROUPS, _COMMON if large else 1.0)
+        self._ours = self._letters.rows.T.tocsr()
         self._by_code: dict[str, list[int]] = defaultdict(list)
         counts: Counter[str] = Counter()
         for row, product in enumerate(products):
@@ -75,7 +67,7 @@ class ProductIndex:
 
     def pairs(self, offers: Sequence[Listing]) -> Pairs:
         """The pairs worth a closer look."""
-        theirs = self._vectors.transform([offer.text or "-" for offer in offers])
+        theirs = self._letters.describe([offer.text or "-" for offer in offers])
         n, m = len(offers), len(self.products)
         top_offers = np.zeros((min(_BEST_OFFERS, n), m), np.float32)
         top_rows = np.zeros(top_offers.shape, np.int64)

@@ -14,7 +14,7 @@ from scrapy.exceptions import CloseSpider, IgnoreRequest
 
 from scrapers.extract import PageHints
 from scrapers.guard import ForbiddenRequest
-from scrapers.manners import AskedToWait
+from scrapers.manners import AskedToWait, NotAsked
 from scrapers.outcomes import CrawlProgress, Ledger, Observation, Outcome, PageDone, Unchanged
 from scrapers.sites import Site
 
@@ -132,17 +132,23 @@ class SiteSpider(scrapy.Spider):
 
     def start_failed(self, failure: Failure) -> None:
         """The entry could not be fetched at all."""
+        if isinstance(failure.value, NotAsked):
+            return
         outcome, detail = outcome_of_failure(failure)
         url = failure.request.url  # type: ignore[attr-defined]  # Scrapy puts it there
         self.note(url, outcome, detail)
         self.ledger.fail(f"{url} can not be crawled: {detail}")
 
     def page_failed(self, failure: Failure) -> Iterator[PageDone]:
-        """A page could not be fetched; the others go on."""
+        """A page could not be fetched; the others go on, unless none can be."""
+        if isinstance(failure.value, NotAsked):
+            return  # the crawl goes on with this page
         request: Request = failure.request  # type: ignore[attr-defined]  # Scrapy puts it there
         outcome, detail = outcome_of_failure(failure)
         asked = asked_url(request)
         self.note(asked, outcome, detail)
+        if self.ledger.fatal:
+            raise CloseSpider("failed")
         yield PageDone(asked, outcome, detail[:500], datetime.now(UTC))
 
     def page_raised(self, failure: Failure, response: Response) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _PRODUCT, _EITHER = "product", "either"
 _LONGEST_ADDRESS: Final = 2000
 _NOT_MODIFIED: Final = 304
+_NO_PAGES: Final = (".xml", ".gz", "/robots.txt")
 _BARREN: Final = 3
 """Listing pages in a row without a new product after which a listing is not followed further."""
 
@@ -53,10 +54,10 @@ class StorefrontSpider(SiteSpider):
         elif self.site.search_url is not None:
             for request in self._requests(self.store.searches(self.site.search_url),
                                           self.parse_search):  # fmt: skip
-                yield request
+                yield self._shown(request)
         else:
             self._known.add(self.site.start_url)
-            yield self.first_request(self.site.start_url, self.parse_start)
+            yield self._shown(self.first_request(self.site.start_url, self.parse_start))
 
     def parse_start(self, response: Response) -> Iterator[Found]:
         """The site's entry: without it there is no crawl."""
@@ -159,7 +160,7 @@ class StorefrontSpider(SiteSpider):
         if barren < _BARREN:
             for request in self._requests(links.pages, self.parse_listing):
                 request.cb_kwargs["barren"] = barren
-                yield request
+                yield self._shown(request)
 
     def _follow_sitemap(self, sitemap: Sitemap) -> Iterator[Request]:
         entries = [entry for entry in sitemap if entry.get("loc") and self._is_news(entry)]
@@ -192,14 +193,24 @@ class StorefrontSpider(SiteSpider):
             if not self.takes_one_more():
                 return
             self.ledger.expected += 1
-            yield Request(
+            request = Request(
                 place,
                 callback=self.parse_product,
                 errback=self.page_failed,
-                headers=self.store.conditions(place),
+                # The document of a rendered page may stay as it is while its price changes.
+                headers={} if self.site.render else self.store.conditions(place),
                 cb_kwargs={"role": role},
                 dont_filter=True,
             )
+            yield self._shown(request)
+
+    def _shown(self, request: Request) -> Request:
+        """The request, to be shown by a browser where the site wants that and it is a page."""
+        path = urlsplit(request.url).path.lower()
+        if self.site.render and not path.endswith(_NO_PAGES):
+            request.meta["playwright"] = True
+            request.meta["wait_for"] = self.site.wait_for
+        return request
 
     def _requests(
         self, places: Iterable[str], callback: Callable[..., Iterator[Found]]

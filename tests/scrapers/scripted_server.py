@@ -79,7 +79,9 @@ def _handler(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            reply = script.reply(self.path, dict(self.headers.items()))
+            # A browser writes the names of headers in lower case.
+            asked = {name.title(): value for name, value in self.headers.items()}
+            reply = script.reply(self.path, asked)
             self.send_response(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)

@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from scrapers.crawl import run_crawl
+from scrapers.crawl import CrawlRun, run_crawl
+from scrapers.doubts import PRICE_CHANGED
 from scrapers.errors import CrawlFailed, CrawlRunning
 from scrapers.health import CRAWL_DEGRADED
-from scrapers.offer_store import PRICE_CHANGED
 from scrapers.outcomes import CrawlProgress
 from scrapers.sites import SiteKind
 from storage.database import reading, writing
+from storage.lease_tables import leases
+from storage.leases import held_leases
 from storage.outbox import messages
-from storage.sites import crawls_of, resume_crawl
+from storage.sites import crawls_of
 from storage.tables import offers
 from tests.databases import url_of
 from tests.scrapers.crawling import offers_in, site_at
@@ -138,21 +141,20 @@ def stored_in_last_crawl(engine: Engine) -> int:
 def test_a_site_that_another_process_crawls_is_left_to_it_until_that_is_dead(
     database: Engine,
 ) -> None:
+    now = datetime.now(UTC)
     page = html('<h1>A</h1><p class="price">€1.00</p>')
     with ScriptedServer({"/a": page}) as shop:
         site = site_at(f"{shop.url}/", kind=SiteKind.WATCH, urls=(f"{shop.url}/a",))
-        run_crawl(site, database_url=url_of(database))
-        here = {"host": os.uname().nodename, "pid": 1}
-        with writing(database) as conn:
-            last = crawls_of(conn)[0]
-            resume_crawl(conn, last.crawl_id, report=here)
-        with pytest.raises(CrawlRunning, match="process 1 on"):
+        cut_off = CrawlRun.begin(database, site, at=now)  # by this process, which is alive
+        with pytest.raises(CrawlRunning, match=rf"since {now:%Y-%m-%d %H:%M} UTC by process"):
             run_crawl(site, database_url=url_of(database))
+        assert shop.asked.total() == 0
         with writing(database) as conn:
-            resume_crawl(conn, last.crawl_id, report={**here, "pid": 2**22 + 1})
+            conn.execute(leases.update().values(pid=2**22 + 1))  # no process has this number
         report = run_crawl(site, database_url=url_of(database))
-        assert shop.asked["/a"] == 1  # it was done before
-    assert (report.crawl_id, report.offers) == (last.crawl_id, 1)
+    assert (report.crawl_id, report.offers) == (cut_off.crawl_id, 1)
+    with reading(database) as conn:
+        assert held_leases(conn, at=now) == {}
 
 
 def test_a_new_layout_raises_an_alert_of_the_crawl_and_none_of_prices(database: Engine) -> None:

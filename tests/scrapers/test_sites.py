@@ -14,6 +14,7 @@ SITE = Site("rival", "https://shop.example.com/sitemap.xml", "online", "EUR")
 LOCAL = Site(
     "local", "http://127.0.0.1:8123/", "store-01", "KWD",
     product_pattern=r"/product/\d+", allow_private=True, delay=0.0, concurrency=2, max_pages=50,
+    render=True, wait_for=".price", schedule="daily at 03:00",
 )  # fmt: skip
 
 
@@ -66,6 +67,13 @@ WRONG: list[tuple[dict[str, object], str]] = [
     ({"concurrency": True}, "whole number"),
     ({"max_pages": 2.5}, "whole number"),
     ({"colour": "red"}, "unknown field 'colour'"),
+    ({"render": "yes"}, "true or false"),
+    ({"render": True, "kind": "shopify"}, "storefront and watch"),
+    ({"render_seconds": 0}, "render_seconds"),
+    ({"wait_for": "p["}, "CSS"),
+    ({"schedule": "now and then"}, "daily at 03:00"),
+    ({"every": "6 hours"}, "schedule"),
+    ({"every": "6h", "schedule": "daily at 03:00"}, "exclude"),
 ]
 
 
@@ -75,6 +83,18 @@ def test_a_wrong_field_is_refused_by_entry_and_name(change: dict[str, object], n
         site_from(GOOD | change, "sites.yaml, entry 3")
     assert "sites.yaml, entry 3" in str(refused.value)
     assert named in str(refused.value)
+
+
+def test_a_refusal_says_which_field_it_is_about() -> None:
+    for change, field in (({"delay": -1}, "delay"), ({"delay": "x"}, "delay"), ({"a": 1}, "a")):
+        with pytest.raises(InvalidSites) as refused:
+            site_from(GOOD | change, "body")
+        assert refused.value.field == field
+
+
+def test_every_is_short_for_a_schedule() -> None:
+    assert site_from(GOOD | {"every": "6h"}, "entry 1").schedule == "every 6h"
+    assert site_from(GOOD | {"every": None}, "entry 1").schedule is None
 
 
 @pytest.mark.parametrize("field", sorted(GOOD))

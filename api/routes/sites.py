@@ -1,0 +1,444 @@
+"""The competitor shops: described, tried, crawled."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Self
+
+from fastapi import APIRouter, Query, Response, status
+from fastapi import Path as InPath
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
+
+from api.dependencies import Operator, Reading, Running, Service
+from api.errors import (
+    DatabaseAway,
+    InvalidRequest,
+    NotAnOperator,
+    NotPossibleNow,
+    ShopNotReadable,
+    UnexpectedFailure,
+    UnknownResource,
+    problem_responses,
+)
+from api.jobs.crawls import TooManyCrawls
+from api.routes.documents import Amount, Document, UtcTime
+from scrapers.crawl import lease_name
+from scrapers.detect import detect_site
+from scrapers.errors import CrawlFailed, CrawlRunning, InvalidSites
+from scrapers.extract.selectors import FIELDS
+from scrapers.sites import Site, SiteKind, site_fields, site_from
+from scrapers.timetable import Planned, stored_sites, timetable
+from storage.database import reading, writing
+from storage.errors import CrawlNotFound, UnknownMarket, UnknownSite
+from storage.leases import find_lease, held_leases
+from storage.offers import ObservedOffer
+from storage.sites import Crawl, crawls_of, find_crawl, remove_site, save_site
+
+router = APIRouter(prefix="/v1/sites", tags=["sites"])
+
+_PATIENCE: Final = timedelta(minutes=3)
+_trying: Final = threading.BoundedSemaphore(2)
+"""Shops that may be tried at a time: each try keeps a thread of the service busy."""
+
+
+class SiteBody(BaseModel):
+    """A shop, as an entry of `sites.yaml` describes it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(examples=["pennywise"])
+    start_url: str = Field(examples=["https://shop.example/sitemap.xml"])
+    market: str = Field(examples=["online"])
+    currency: str = Field(examples=["EUR"])
+    kind: SiteKind = SiteKind.STOREFRONT
+    product_pattern: str | None = Field(default=None, examples=["/product/"])
+    allow_private: bool = Field(
+        default=False, description="Only where PRICEWRIGHT_PRIVATE_SITES allows it"
+    )
+    delay: float = 0.5
+    concurrency: int = 4
+    max_pages: int = 20_000
+    urls: list[str] = Field(default=[], max_length=10_000)
+    search_url: str | None = None
+    feed_file: str | None = Field(
+        default=None, description="Only where PRICEWRIGHT_PRIVATE_SITES allows it"
+    )
+    selectors: dict[str, str] = Field(default={}, description=f"Of {', '.join(FIELDS)}")
+    render: bool = False
+    wait_for: str | None = Field(default=None, examples=[".price"])
+    render_seconds: float = 30.0
+    schedule: str | None = Field(default=None, examples=["daily at 03:00"])
+    largest_jump: float = Site.__dataclass_fields__["largest_jump"].default
+    terms_url: str | None = None
+    notes: str = ""
+
+
+class CrawlDocument(Document):
+    """One crawl, under way or ended."""
+
+    id: int
+    site: str
+    status: str = Field(description="`running`, `finished` or `failed`", examples=["running"])
+    started_at: UtcTime
+    finished_at: UtcTime | None
+    pages: int = Field(description="Pages answered so far")
+    offers: int = Field(description="Offers seen so far")
+    failures: int = Field(description="Pages so far that should have given an offer")
+    error: str | None = Field(description="Why it failed")
+    report: dict[str, Any] = Field(description="What else it told at its end")
+
+    @classmethod
+    def of(cls, crawl: Crawl) -> Self:
+        """The wire form."""
+        return cls(
+            id=crawl.crawl_id,
+            site=crawl.site,
+            status=crawl.status,
+            started_at=crawl.started_at,
+            finished_at=crawl.finished_at,
+            pages=crawl.pages,
+            offers=crawl.offers,
+            failures=crawl.failures,
+            error=crawl.report.get("error"),
+            report=dict(crawl.report),
+        )
+
+
+class CrawlsDocument(Document):
+    """Crawls of a site, the newest first."""
+
+    crawls: list[CrawlDocument]
+
+
+class SiteDocument(SiteBody):
+    """A shop, and where its crawls stand."""
+
+    running_since: UtcTime | None = Field(description="When the crawl under way began")
+    due_at: UtcTime | None = Field(description="When its schedule begins the next crawl")
+    last_crawl: CrawlDocument | None
+
+    @classmethod
+    def of(cls, plan: Planned) -> Self:
+        """The wire form."""
+        return cls.model_validate(
+            {
+                **site_fields(plan.site),
+                "running_since": plan.lease.since if plan.lease is not None else None,
+                "due_at": plan.due_at,
+                "last_crawl": None if plan.last is None else CrawlDocument.of(plan.last),
+            }
+        )
+
+
+class SitesDocument(Document):
+    """The shops, those first whose crawl is due first."""
+
+    sites: list[SiteDocument]
+
+
+class DetectBody(BaseModel):
+    """A shop of which only an address is known."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(examples=["https://shop.example/"])
+    market: str = Field(examples=["online"])
+    currency: str = Field(examples=["EUR"])
+    name: str = Field(examples=["pennywise"])
+    pages: int = Field(default=10, ge=1, le=20)
+    delay: float = 0.5
+
+
+class SampleDocument(Document):
+    """What one page gave."""
+
+    url: str
+    title: str
+    price: Amount
+    list_price: Amount | None
+    availability: str
+    source: str = Field(examples=["json-ld"])
+    confidence: float = Field(description="How sure the price is, 0 to 1")
+    gtin: str | None
+
+    @classmethod
+    def of(cls, offer: ObservedOffer) -> Self:
+        """The wire form."""
+        return cls(
+            url=offer.url,
+            title=offer.title,
+            price=Amount.of(offer.price),
+            list_price=Amount.of_optional(offer.list_price),
+            availability=offer.availability,
+            source=offer.source,
+            confidence=offer.confidence,
+            gtin=offer.gtin,
+        )
+
+
+class DetectedDocument(Document):
+    """How a shop is best read; nothing of it is stored."""
+
+    site: SiteBody = Field(description="To be sent to POST /v1/sites")
+    offers: list[SampleDocument]
+    tried: list[str] = Field(description="What was tried before, and why it did not work")
+
+
+class CrawlBody(BaseModel):
+    """How far a crawl should go."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int | None = Field(default=None, ge=1, description="Most product pages")
+    since: AwareDatetime | None = Field(
+        default=None, description="Leave out pages that the sitemap says are unchanged since"
+    )
+    resume: bool = Field(default=True, description="Go on with a crawl that was cut off")
+
+
+Name = Annotated[str, InPath(min_length=1, max_length=63, examples=["pennywise"])]
+_READS = (InvalidRequest, DatabaseAway, UnexpectedFailure)
+_WRITES = (NotAnOperator, *_READS)
+
+
+@router.get(
+    "", operation_id="list_sites", summary="Competitor shops", responses=problem_responses(*_READS)
+)
+def list_sites(conn: Reading) -> SitesDocument:
+    """Those of the database: what was sent here, brought in from `sites.yaml`, or crawled."""
+    now = datetime.now(UTC)
+    plans = timetable(conn, stored_sites(conn).values(), now)
+    return SitesDocument(sites=[SiteDocument.of(plan) for plan in plans])
+
+
+@router.post(
+    "",
+    operation_id="add_site",
+    summary="Add a shop",
+    status_code=status.HTTP_201_CREATED,
+    responses=problem_responses(*_WRITES, NotPossibleNow),
+)
+def add_site(
+    body: SiteBody,
+    service: Running,
+    operator: Operator,  # noqa: ARG001  (who may)
+    response: Response,
+) -> SiteDocument:
+    """The checks are those of `sites.yaml`; try the shop first with `POST /v1/sites/detect`."""
+    site = _site(body)
+    _refuse_private(service, site, None)
+    with service.till, writing(service.engine) as conn:
+        if site.name in stored_sites(conn):
+            raise NotPossibleNow(f"there is a site {site.name!r} already; change it with PUT")
+        _save(conn, site)
+        response.headers["Location"] = f"/v1/sites/{site.name}"
+        return _document(conn, site)
+
+
+@router.post(
+    "/detect",
+    operation_id="detect_site",
+    summary="Find out how a shop is best read",
+    responses=problem_responses(*_WRITES, NotPossibleNow, ShopNotReadable),
+)
+def detect(
+    body: DetectBody,
+    service: Running,
+    operator: Operator,  # noqa: ARG001  (who may)
+) -> DetectedDocument:
+    """Try each way in, politely, and read a few products. Takes up to some minutes."""
+    fields = {"name": body.name, "start_url": body.url, "market": body.market,
+              "currency": body.currency, "delay": body.delay}  # fmt: skip
+    site = _checked(fields, rename={"start_url": "url"})
+    if not _trying.acquire(blocking=False):
+        raise NotPossibleNow("two shops are being tried at this moment; ask again in a minute")
+    try:
+        found = detect_site(
+            site, pages=body.pages, patience=_PATIENCE, browser=service.settings.chromium
+        )
+    except CrawlFailed as error:
+        raise ShopNotReadable(str(error)) from None
+    finally:
+        _trying.release()
+    return DetectedDocument(
+        site=SiteBody.model_validate(site_fields(found.site)),
+        offers=[SampleDocument.of(offer) for offer in found.offers],
+        tried=list(found.tried),
+    )
+
+
+@router.get(
+    "/{name}",
+    operation_id="read_site",
+    summary="One shop",
+    responses=problem_responses(*_READS, UnknownResource),
+)
+def read_site(name: Name, conn: Reading) -> SiteDocument:
+    """How it is crawled, and where its crawls stand."""
+    return _document(conn, _known(conn, name))
+
+
+@router.put(
+    "/{name}",
+    operation_id="change_site",
+    summary="Describe a shop anew",
+    responses=problem_responses(*_WRITES, UnknownResource),
+)
+def change_site(
+    name: Name,
+    body: SiteBody,
+    service: Running,
+    operator: Operator,  # noqa: ARG001  (who may)
+) -> SiteDocument:
+    """All of it is replaced; a crawl under way goes on as it began."""
+    site = _site(body)
+    if site.name != name:
+        said = f"the body names {site.name!r}, the path {name!r}; a site keeps its name"
+        raise InvalidRequest(said, errors=[{"field": "body.name", "message": said}])
+    with service.till, writing(service.engine) as conn:
+        _refuse_private(service, site, _known(conn, name))
+        _save(conn, site)
+        return _document(conn, site)
+
+
+@router.delete(
+    "/{name}",
+    operation_id="remove_site",
+    summary="Forget a shop",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problem_responses(*_WRITES, UnknownResource, NotPossibleNow),
+)
+def remove(
+    name: Name,
+    service: Running,
+    operator: Operator,  # noqa: ARG001  (who may)
+) -> None:
+    """It is crawled no more. Its offers and crawls stay on record."""
+    try:
+        with service.till, writing(service.engine) as conn:
+            if lease_name(name) in held_leases(conn, at=datetime.now(UTC)):
+                raise NotPossibleNow(_under_way(conn, name))
+            remove_site(conn, name)
+    except UnknownSite as error:
+        raise UnknownResource(str(error)) from None
+
+
+@router.post(
+    "/{name}/crawls",
+    operation_id="start_crawl",
+    summary="Crawl a shop now",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=problem_responses(*_WRITES, UnknownResource, NotPossibleNow),
+)
+def start_crawl(
+    name: Name,
+    service: Running,
+    operator: Operator,  # noqa: ARG001  (who may)
+    response: Response,
+    body: CrawlBody | None = None,
+) -> CrawlDocument:
+    """It goes on beside the service; read how far it is where `Location` says."""
+    asked = body or CrawlBody()
+    with reading(service.engine) as conn:
+        site = _known(conn, name)
+    try:
+        number = service.crawls.start(
+            site, limit=asked.limit, since=asked.since, resume=asked.resume
+        )
+    except (CrawlRunning, TooManyCrawls) as error:
+        raise NotPossibleNow(str(error)) from None
+    response.headers["Location"] = f"/v1/sites/{name}/crawls/{number}"
+    with reading(service.engine) as conn:
+        return CrawlDocument.of(find_crawl(conn, name, number))
+
+
+@router.get(
+    "/{name}/crawls",
+    operation_id="list_crawls",
+    summary="Crawls of a shop",
+    responses=problem_responses(*_READS),
+)
+def list_crawls(
+    name: Name, conn: Reading, limit: Annotated[int, Query(ge=1, le=1_000)] = 20
+) -> CrawlsDocument:
+    """The newest first; of a shop that was forgotten, too."""
+    found = crawls_of(conn, name, limit=limit, visits=True)
+    return CrawlsDocument(crawls=[CrawlDocument.of(crawl) for crawl in found])
+
+
+@router.get(
+    "/{name}/crawls/{crawl_id}",
+    operation_id="read_crawl",
+    summary="How far a crawl is, or how it ended",
+    responses=problem_responses(*_READS, UnknownResource),
+)
+def read_crawl(name: Name, crawl_id: int, conn: Reading) -> CrawlDocument:
+    """While it runs, its numbers are some seconds old."""
+    try:
+        return CrawlDocument.of(find_crawl(conn, name, crawl_id))
+    except CrawlNotFound as error:
+        raise UnknownResource(str(error)) from None
+
+
+def _site(body: SiteBody) -> Site:
+    return _checked(body.model_dump(mode="json", exclude_unset=True), rename={})
+
+
+def _checked(fields: dict[str, object], *, rename: dict[str, str]) -> Site:
+    """The site, checked as one of `sites.yaml` is; the problem names the field of the body."""
+    try:
+        return site_from(fields, "the request")
+    except InvalidSites as error:
+        field = rename.get(error.field, error.field)
+        fault = {"field": f"body.{field}".rstrip("."), "message": str(error)}
+        raise InvalidRequest(str(error), errors=[fault]) from None
+
+
+def _refuse_private(service: Service, site: Site, before: Site | None) -> None:
+    """What reaches into our own network or disk is said on the machine itself, not over HTTP."""
+    if service.settings.private_sites:
+        return
+    for field, now, was in (
+        ("allow_private", site.private_origin, "" if before is None else before.private_origin),
+        ("feed_file", site.feed_file, None if before is None else before.feed_file),
+    ):
+        if now and now != was:
+            said = (
+                f"{field} can not be set over HTTP; write it into sites.yaml and run "
+                "`pricewright sites load`, or set PRICEWRIGHT_PRIVATE_SITES=true"
+            )
+            raise InvalidRequest(said, errors=[{"field": f"body.{field}", "message": said}])
+
+
+def _save(conn: Connection, site: Site) -> None:
+    try:
+        save_site(
+            conn,
+            site.name,
+            start_url=site.start_url,
+            kind=site.kind.value,
+            market=site.market,
+            currency=site.currency,
+            definition=site_fields(site),
+        )
+    except UnknownMarket as error:
+        fault = {"field": "body.market", "message": str(error)}
+        raise InvalidRequest(str(error), errors=[fault]) from None
+
+
+def _known(conn: Connection, name: str) -> Site:
+    site = stored_sites(conn).get(name)
+    if site is None:
+        raise UnknownResource(f"there is no site {name!r}; GET /v1/sites lists them")
+    return site
+
+
+def _document(conn: Connection, site: Site) -> SiteDocument:
+    (plan,) = timetable(conn, [site], datetime.now(UTC))
+    return SiteDocument.of(plan)
+
+
+def _under_way(conn: Connection, name: str) -> str:
+    lease = find_lease(conn, lease_name(name))
+    since = "" if lease is None else f" since {lease.since:%Y-%m-%d %H:%M} UTC"
+    return f"site {name!r} is being crawled{since}; wait for that crawl"
