@@ -21,8 +21,10 @@ from playwright.async_api import Request as BrowserRequest
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 from scrapy import Request
 from scrapy.exceptions import IgnoreRequest
-from scrapy_playwright.handler import ScrapyPlaywrightDownloadHandler
-from scrapy_playwright.page import PageMethod
+from scrapy_playwright.handler import (  # type: ignore[import-untyped]
+    ScrapyPlaywrightDownloadHandler,
+)
+from scrapy_playwright.page import PageMethod  # type: ignore[import-untyped]
 
 from scrapers.browser import RENDER_SECONDS
 from scrapers.browser_proxy import GuardedProxy

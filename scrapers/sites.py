@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 from cssselect import GenericTranslator, SelectorError
 
 from pricing.currencies import DECIMALS
-from scrapers.errors import ForbiddenAddress, InvalidSites, UnknownSite
+from scrapers.errors import ForbiddenAddress, InvalidSchedule, InvalidSites, UnknownSite
 from scrapers.extract.selectors import FIELDS, InvalidSelector, compiled
 from scrapers.guard import check_url, origin_of
 from scrapers.plausibility import LARGEST_JUMP
-from scrapers.schedule import InvalidSchedule, Schedule, parse_schedule
+from scrapers.schedule import Schedule, parse_schedule
 
 DEFAULT_FILE: Final = Path("sites.yaml")
 """Where sites are described, in the folder in which a command runs."""
@@ -248,7 +248,7 @@ def site_from(entry: object, where: str) -> Site:
         raise InvalidSites(f"{where}: {error}", field=error.field) from None
 
 
-def _written_out(entry: Mapping[str, object], where: str) -> dict[str, object]:
+def _written_out(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The entry with `every` as the schedule that it is short for."""
     fields_of = dict(entry)
     every = fields_of.pop("every", None)

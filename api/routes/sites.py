@@ -26,6 +26,7 @@ from scrapers.crawl import lease_name
 from scrapers.detect import detect_site
 from scrapers.errors import CrawlFailed, CrawlRunning, InvalidSites
 from scrapers.extract.selectors import FIELDS
+from scrapers.plausibility import LARGEST_JUMP
 from scrapers.sites import Site, SiteKind, site_fields, site_from
 from scrapers.timetable import Planned, stored_sites, timetable
 from storage.database import reading, writing
@@ -68,7 +69,7 @@ class SiteBody(BaseModel):
     wait_for: str | None = Field(default=None, examples=[".price"])
     render_seconds: float = 30.0
     schedule: str | None = Field(default=None, examples=["daily at 03:00"])
-    largest_jump: float = Site.__dataclass_fields__["largest_jump"].default
+    largest_jump: float = LARGEST_JUMP
     terms_url: str | None = None
     notes: str = ""
 
