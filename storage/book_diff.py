@@ -122,6 +122,8 @@ def diff_books(
     low, high = sorted((older, newer))
     # Only keys with an entry in between can differ.
     moved = sa.and_(entries.c.version > low, entries.c.version <= high)
+    after: sa.ColumnElement[Any]
+    run_id: sa.ColumnElement[Any]
     if high - low == 1 and older < newer:
         key = sa.select(entries).where(moved).subquery("moved")
         after, run_id = key.c.price_minor, key.c.run_id
@@ -247,8 +249,7 @@ def _effects(
     found: dict[str, list[float]] = {}
     for row in sums:
         so_far = found.setdefault(currency_of[row[0]], [0.0] * 5)
-        for column, value in enumerate(row[7:]):
-            so_far[column] += float(value)
+        so_far[:] = [had + float(more) for had, more in zip(so_far, tuple(row)[7:], strict=True)]
     return tuple(
         ExpectedEffect(currency, int(known), *values)
         for currency, (known, *values) in sorted(found.items())

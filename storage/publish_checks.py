@@ -269,7 +269,7 @@ def _current(
     day = np.array(days, dtype="datetime64[D]")[of]
     keys = Keys(product, place, of, there, day, chosen)
     n = len(product)
-    cost = costs_in_force(conn, keys)
+    cost, allowed = costs_in_force(conn, keys), limits_in_force(conn, keys)
     known = Catalogue(
         sku=sku,
         market=Labels(of, tuple(market.code for market in there)),
@@ -280,7 +280,10 @@ def _current(
         cost=cost.cost,
         stock=np.full(n, np.nan),
         money_currency=cost.currency,
-        **limits_in_force(conn, keys),
+        minimum_price=allowed["minimum_price"],
+        maximum_price=allowed["maximum_price"],
+        rrp=allowed["rrp"],
+        map_floor=allowed["map_floor"],
     )
     return known, rows.reshape(-1)
 

@@ -84,10 +84,10 @@ def shop(engine: Engine) -> Engine:
             row = {"sku": sku, "title": sku, "category": "kitchen"}
             conn.execute(products.insert().values(**row, created_at=OPENED, updated_at=OPENED))
         for sku, product in product_ids(conn).items():
-            row = {"product_id": product, "market_id": market_ids(conn)["online"]}
+            key = {"product_id": product, "market_id": market_ids(conn)["online"]}
             money = {"revenue_minor": 10 * PRICES[sku], "regular_price_minor": PRICES[sku]}
             for day in (date(2026, 2, 16), date(2026, 2, 23)):
-                conn.execute(sales.insert().values(**row, period_start=day, units=10, **money))
+                conn.execute(sales.insert().values(**key, period_start=day, units=10, **money))
     add_costs(engine, date(2026, 2, 23))
     add_fit(engine, OPENED, -2.6)
     assert attempt(engine, OPENED) == 1

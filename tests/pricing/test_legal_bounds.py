@@ -215,7 +215,7 @@ def test_the_tighter_of_two_laws_counts_and_both_are_named() -> None:
 
 def test_columns_of_other_lengths_are_refused() -> None:
     with pytest.raises(InvalidPriceHistory, match="same number of rows"):
-        LegalBounds(np.zeros(1), np.zeros(2), Labels.of([""]))
+        LegalBounds(np.zeros(1, np.int64), np.zeros(2, np.int64), Labels.of([""]))
     with pytest.raises(InvalidPriceHistory, match="same rows"):
         replace(SALE, key=np.array([0, 0]))
     with pytest.raises(InvalidPriceHistory, match="1 keys"):
