@@ -21,7 +21,12 @@ from api.docs_page import add_docs_page
 from api.errors import ProblemDocument
 from api.jobs.crawls import crawl_desk
 from api.jobs.plan_queue import PlanWorkers
-from api.jobs.promotion_watch import forget_old_keys, sweep_quotes, watch_promotions
+from api.jobs.promotion_watch import (
+    forget_old_keys,
+    settle_due_groups,
+    sweep_quotes,
+    watch_promotions,
+)
 from api.jobs.release import keep_releases
 from api.periodic import Periodic
 from api.plans.wire import plan_schemas
@@ -43,6 +48,7 @@ from api.routes import (
     price_books,
     problems,
     promotion_codes,
+    promotion_groups,
     promotions,
     quotes,
     sites,
@@ -124,6 +130,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         quotes.router,
         promotions.router,
         promotion_codes.router,
+        promotion_groups.router,
         plans.router,
         health.router,
         problems.router,
@@ -192,6 +199,7 @@ def _promotion_work(service: Service) -> list[Periodic]:
     return [
         Periodic("promotions refresh", service.board.refresh, poll),
         Periodic("quotes expire", lambda: sweep_quotes(engine, datetime.now(UTC)), poll),
+        Periodic("groups settle", lambda: settle_due_groups(engine, datetime.now(UTC)), poll),
         Periodic("promotions watch", lambda: watch_promotions(engine, datetime.now(UTC)), _WATCH),
         Periodic("keys forgotten", lambda: forget_old_keys(engine, datetime.now(UTC)), _FORGET),
     ]

@@ -77,15 +77,30 @@ def _compiled(
     promotions: Iterable[StoredPromotion],
     gifts: Mapping[str, Mapping[str, int]],
 ) -> PromotionSet:
+    return compile_terms(market, ((p.promotion_id, p.terms) for p in promotions), gifts)
+
+
+def compile_terms(
+    market: Market,
+    promotions: Iterable[tuple[int, Terms]],
+    gifts: Mapping[str, Mapping[str, int]],
+) -> PromotionSet:
+    """Promotions as the engine evaluates them.
+
+    Args:
+        market: where they run.
+        promotions: numbers and terms.
+        gifts: units left by SKU, by promotion; stocks as written where nothing is said.
+    """
     found: list[AnyPromotion] = []
-    for stored in promotions:
-        promotion = engine_promotion(stored.terms, unique_code(stored.promotion_id))
-        budget = whole_budget(stored.terms)
+    for number, terms in promotions:
+        promotion = engine_promotion(terms, unique_code(number))
+        budget = whole_budget(terms)
         if budget is not None:
             limits = msgspec.structs.replace(promotion.limits, budget=budget)
             promotion = msgspec.structs.replace(promotion, limits=limits)
-        if isinstance(promotion, Gift) and stored.name in gifts:
-            left = gifts[stored.name]
+        if isinstance(promotion, Gift) and terms.name in gifts:
+            left = gifts[terms.name]
             choices = tuple(
                 msgspec.structs.replace(gift, stock=left.get(gift.sku, gift.stock))
                 for gift in promotion.gifts

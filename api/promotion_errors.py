@@ -7,6 +7,9 @@ Problem
 ├── PromotionsConflict       409  together with others it would sell under cost or break the law
 ├── QuoteClosed              409  the quote was committed, cancelled, or has expired
 ├── LimitUsedUp              409  not so much is left of a promotion
+├── GroupNotOpen             409  the group takes nobody any more
+├── ReturnNotPossible        409  of this order nothing can come back
+├── GroupMissing             404  no group has this id
 └── IdempotencyKeyReused     422  the key came before with another request
 """
 
@@ -17,7 +20,13 @@ from contextlib import contextmanager
 
 from api.errors import InvalidRequest, Problem
 from pricing.promotions.errors import InvalidCart, InvalidPromotion, PromotionError
-from storage.errors import BatchNotFound, CodesRefused, PromotionNotFound, PromotionRefused
+from storage.errors import (
+    BatchNotFound,
+    CodesRefused,
+    GroupNotFound,
+    PromotionNotFound,
+    PromotionRefused,
+)
 
 
 class PromotionMissing(Problem):
@@ -72,6 +81,30 @@ class LimitUsedUp(Problem):
     example = "the limit of promotion 'spring' for all orders is reached"
 
 
+class GroupNotOpen(Problem):
+    """The group that the order would join is settled, or the customer is in it already."""
+
+    status = 409
+    title = "Group closed"
+    example = "group g_7Hq2 takes nobody any more; open another one"
+
+
+class GroupMissing(Problem):
+    """No group has this id."""
+
+    status = 404
+    title = "No such group"
+    example = "there is no group 'g_7Hq2'"
+
+
+class ReturnNotPossible(Problem):
+    """The quote was never committed, or its group is still open, or money went back already."""
+
+    status = 409
+    title = "Nothing can come back"
+    example = "quote q_5fGh is open; only what was ordered comes back"
+
+
 class IdempotencyKeyReused(Problem):
     """The key came before with another request. Make a new key for each new request."""
 
@@ -113,6 +146,8 @@ def refusals(at: str = "body") -> Iterator[None]:
         raise invalid_body(error, at) from None
     except (PromotionNotFound, BatchNotFound) as error:
         raise PromotionMissing(str(error)) from None
+    except GroupNotFound as error:
+        raise GroupMissing(str(error)) from None
     except PromotionRefused as error:
         raise PromotionStepRefused(str(error)) from None
     except CodesRefused as error:

@@ -15,7 +15,9 @@ from api.promotion_documents import (
     PromotionsDocument,
     TryRequest,
 )
+from api.promotion_groups import GroupDocument, GroupsDocument
 from api.quote_documents import CartDocument, QuoteDocument
+from api.quote_returns import ReturnDocument, ReturnRequest, ReturnsDocument
 from api.quoting import QuoteRequest
 from api.routes.quotes import CommitRequest
 from storage.promotion_terms import Terms
@@ -28,6 +30,11 @@ def promotion_schemas() -> dict[str, Any]:
             QuoteRequest,
             QuoteDocument,
             CommitRequest,
+            ReturnRequest,
+            ReturnDocument,
+            ReturnsDocument,
+            GroupDocument,
+            GroupsDocument,
             CartDocument,
             Terms,
             TryRequest,

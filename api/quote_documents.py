@@ -144,6 +144,7 @@ class QuoteDocument(msgspec.Struct, frozen=True):
         status: `open`, `committed`, `cancelled` or `expired`.
         reserved: whether its share of every limit is held for it.
         token: the quote as a signed JWS, for whoever must trust its total.
+        groups: the group that the order joins when it is committed, by group buy.
     """
 
     id: str
@@ -156,6 +157,7 @@ class QuoteDocument(msgspec.Struct, frozen=True):
     reserved: bool
     cart: CartDocument
     token: str
+    groups: dict[str, str] = {}
 
 
 def utc_text(moment: datetime) -> str:

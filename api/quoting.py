@@ -17,21 +17,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from api.carts import CartRequest, PricedCart, check_request, market_named, priced_cart
+from api.carts import CartRequest, check_request, market_named, priced_cart
 from api.errors import NoPriceBook
 from api.personal_prices import notice_of, personal_prices, tiers_forbidden
 from api.promotion_board import (
     MarketPromotions,
-    engine_used,
     gifts_left,
-    is_limited,
     local_day,
     most_of,
-    unique_code,
 )
+from api.promotion_groups import joining
+from api.quote_basis import OrderBasis
+from api.quote_books import Books, engine_used_by, evaluated, opens, read_books
 from api.quote_documents import (
     CartDocument,
-    CodeState,
     QuoteDocument,
     TypedCode,
     cart_document,
@@ -40,30 +39,22 @@ from api.quote_documents import (
 from api.quote_signing import sign
 from pricing.price_book import PUBLIC
 from pricing.promotions.cart import Cart
-from pricing.promotions.codes import fold_code
-from pricing.promotions.evaluate import evaluate
+from pricing.promotions.errors import InvalidCart
 from pricing.promotions.evaluation import Evaluation, Mode
-from pricing.promotions.explain import Explanation, evaluate_and_explain
-from pricing.promotions.promotion import Used
 from storage.cart_facts import cart_facts, market_by_code
 from storage.database import reading, writing
 from storage.errors import LimitReached
 from storage.idempotency import claim_key, keep_answer
 from storage.personal_prices import PersonalPrice, log_personal_prices
-from storage.promotion_codes import find_codes
-from storage.promotion_usage import Take, UsedUp, code_uses, used_up
+from storage.promotion_usage import Take
 from storage.quotes import NewQuote, add_quote
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from api.dependencies import Service
     from storage.promotions import StoredPromotion
 
 _TRIES: Final = 3
 """So often may one limit refuse what the books promised; then its promotion is left out."""
-
-_NOTHING: Final = UsedUp()
 
 
 class QuoteRequest(CartRequest, frozen=True, kw_only=True):
@@ -73,31 +64,12 @@ class QuoteRequest(CartRequest, frozen=True, kw_only=True):
         reserve: hold its share of every limit until it is settled; without it, a commit may find
             too little left.
         explain: say why other promotions do not apply, and what almost did.
+        groups: the group to join, or `new` for one to open, by group buy. One at most.
     """
 
     reserve: bool = True
     explain: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """What was read for one cart.
-
-    Attributes:
-        promotions: that may run.
-        priced: the cart at live prices, with the codes that are good.
-        used: of each limited promotion.
-        typed: state of each typed code.
-        opened: folded unique or public code by promotion.
-        shown: the typed code by what stands in the cart for it.
-    """
-
-    promotions: MarketPromotions
-    priced: PricedCart
-    used: Mapping[str, UsedUp]
-    typed: tuple[tuple[str, CodeState], ...]
-    opened: Mapping[str, str]
-    shown: Mapping[str, str]
+    groups: dict[str, str] = {}  # noqa: RUF012  (msgspec copies it)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +128,9 @@ def evaluate_cart(
         found = market_by_code(conn, market)
         facts = cart_facts(conn, found, {line.sku for line in request.lines}, at=at)
         priced = priced_cart(request, found, snapshot, facts, at=at)
-        books = _read_books(
-            conn, chosen or MarketPromotions.of(found, ()), request, priced, without
-        )
+        books = read_books(conn, chosen or MarketPromotions.of(found, ()), request, priced, without)
     how = mode or service.settings.promotion_modes.get(market, "best")
-    evaluation, explanation = _evaluated(books, how, explain=explain)
+    evaluation, explanation = evaluated(books, how, explain=explain)
     personal = personal_prices(
         books.priced.cart,
         evaluation,
@@ -172,7 +142,7 @@ def evaluate_cart(
     typed = [
         TypedCode(
             code,
-            "not_needed" if state == "accepted" and not _opens(books, code, applied) else state,
+            "not_needed" if state == "accepted" and not opens(books, code, applied) else state,
         )
         for code, state in books.typed
     ]
@@ -206,6 +176,7 @@ def make_quote(
         InvalidCart, MarketRequired, NoPriceForMarket, NoPriceBook: see `evaluate_cart`.
     """
     refused: Counter[int] = Counter()
+    request, groups = _with_groups(service, request, now)
     while True:
         without = frozenset(
             stored.name
@@ -214,7 +185,7 @@ def make_quote(
             if refused[stored.promotion_id] >= _TRIES
         )
         answer = evaluate_cart(service, request, at=now, explain=request.explain, without=without)
-        quote = _quote_of(service, request, answer, now)
+        quote = _quote_of(service, request, answer, groups, now)
         try:
             with service.till, writing(service.engine, durable=True) as conn:
                 if key is not None:
@@ -231,6 +202,30 @@ def make_quote(
         return msgspec.convert(quote.document, QuoteDocument)
 
 
+def _with_groups(
+    service: Service, request: QuoteRequest, now: datetime
+) -> tuple[QuoteRequest, dict[str, str]]:
+    """The cart at the sizes of its groups, and these groups.
+
+    Raises:
+        InvalidCart: naming the field.
+    """
+    if not request.groups:
+        return request, {}
+    if len(request.groups) > 1:
+        raise InvalidCart("groups", "an order joins one group; make an order for each")
+    market = market_named(request, service.board.markets)
+    promotions = service.board.of(market)
+    if promotions is None:
+        raise InvalidCart("groups", "no promotions are loaded for this market")
+    with reading(service.engine) as conn:
+        sizes, groups = joining(
+            conn, promotions, request.groups, customer=request.customer.id, now=now
+        )
+    sizes = {**request.group_sizes, **sizes}
+    return msgspec.structs.replace(request, group_sizes=sizes), groups
+
+
 def digest_of(*parts: bytes) -> str:
     """A digest of a request."""
     whole = hashlib.sha256()
@@ -244,89 +239,21 @@ def _stored(service: Service, market: str) -> Sequence[StoredPromotion]:
     return tuple(promotions.by_name.values()) if promotions else ()
 
 
-def _read_books(
-    conn: Connection,
-    promotions: MarketPromotions,
-    request: CartRequest,
-    priced: PricedCart,
-    without: frozenset[str],
-) -> Books:
-    cart = priced.cart
-    customer = cart.customer.id or None
-    limited = {name: p for name, p in promotions.by_name.items() if is_limited(p.terms)}
-    days = {p.promotion_id: local_day(p.terms, cart.at) for p in limited.values()}
-    by_number = used_up(conn, days, customer)
-    used = {name: by_number.get(p.promotion_id, _NOTHING) for name, p in limited.items()}
-    gifts = {name: gifts_left(p.terms, used[name]) for name, p in limited.items()}
-    left = promotions.left_over(without, {name: g for name, g in gifts.items() if g})
-    typed, codes, opened, shown = _read_codes(conn, left, request.codes, customer)
-    priced = PricedCart(msgspec.structs.replace(cart, codes=codes), priced.costs)
-    return Books(left, priced, used, typed, opened, shown)
-
-
-def _read_codes(
-    conn: Connection, promotions: MarketPromotions, typed: Sequence[str], customer: str | None
-) -> tuple[
-    tuple[tuple[str, CodeState], ...], tuple[str, ...], Mapping[str, str], Mapping[str, str]
-]:
-    """States of the codes; codes for the cart; folded codes by promotion; typed ones by code."""
-    by_number = {p.promotion_id: p for p in promotions.by_name.values()}
-    folded = {fold_code(code): code for code in typed}
-    unique = find_codes(conn, folded)
-    states: list[tuple[str, CodeState]] = []
-    codes: list[str] = []
-    opened: dict[str, str] = {}
-    shown: dict[str, str] = {}
-    for code, text in folded.items():
-        found = unique.get(code)
-        index = promotions.compiled.by_code.get(code)
-        if found is not None:
-            stored = by_number.get(found.promotion_id)
-            stands_for_it = unique_code(found.promotion_id)
-        else:
-            name = None if index is None else promotions.compiled.rules[index].id
-            stored = promotions.by_name.get(name) if name is not None else None
-            stands_for_it = text
-        if stored is None or stored.name in opened:
-            states.append((text, "unknown" if stored is None else "not_needed"))
-            continue
-        most = stored.terms.most_by_code
-        if found is not None and found.customer is not None and found.customer != customer:
-            states.append((text, "of_another_customer"))
-        elif most is not None and code_uses(conn, stored.promotion_id, [code]).get(code, 0) >= most:
-            states.append((text, "used_up"))
-        else:
-            states.append((text, "accepted"))
-            codes.append(stands_for_it)
-            opened[stored.name] = code
-            shown[stands_for_it] = text
-    return tuple(states), tuple(codes), opened, shown
-
-
-def _opens(books: Books, typed: str, applied: set[str]) -> bool:
-    return any(stands in applied for stands, code in books.shown.items() if code == typed)
-
-
-def _evaluated(books: Books, mode: Mode, *, explain: bool) -> tuple[Evaluation, Explanation | None]:
-    cart, compiled = books.priced.cart, books.promotions.compiled
-    guest = not cart.customer.id
-    used: dict[str, Used] = {
-        name: engine_used(books.promotions.by_name[name].terms, taken, guest=guest)
-        for name, taken in books.used.items()
-        if name in books.promotions.by_name
-    }
-    if explain:
-        return evaluate_and_explain(cart, compiled, mode=mode, used=used)
-    return evaluate(cart, compiled, mode=mode, used=used), None
-
-
-def _quote_of(service: Service, request: QuoteRequest, answer: Answer, now: datetime) -> NewQuote:
+def _quote_of(
+    service: Service,
+    request: QuoteRequest,
+    answer: Answer,
+    groups: Mapping[str, str],
+    now: datetime,
+) -> NewQuote:
     cart, evaluation = answer.books.priced.cart, answer.evaluation
     expires_at = now + timedelta(seconds=service.settings.quote_seconds)
     quote_id = f"q_{secrets.token_urlsafe(18)}"
     costs = answer.books.priced.costs
     known = [cost for cost in costs if cost is not None]
     lines_tax = sum(line.tax for line in evaluation.lines)
+    applied = {entry.id for entry in evaluation.applied}
+    basis = _basis(answer, {name: group for name, group in groups.items() if name in applied})
     return NewQuote(
         quote_id=quote_id,
         created_at=now,
@@ -337,9 +264,31 @@ def _quote_of(service: Service, request: QuoteRequest, answer: Answer, now: date
         goods_minor=evaluation.goods,
         net_minor=evaluation.goods - lines_tax,
         cost_minor=sum(known) if len(known) == len(costs) else None,
-        document=_document(service, request, answer, quote_id, now, expires_at),
+        document=_document(service, request, answer, basis.groups, quote_id, now, expires_at),
         takes=_takes(answer),
         reserve=request.reserve,
+        basis=basis.text(),
+    )
+
+
+def _basis(answer: Answer, groups: dict[str, str]) -> OrderBasis:
+    """What returns of the order will be evaluated from."""
+    books = answer.books
+    promotions = books.promotions
+    running = {rule.id for rule in promotions.compiled.live(books.priced.cart.at).rules}
+    stored = {name: p for name, p in promotions.by_name.items() if name in running}
+    gifts = {
+        name: gifts_left(stored[name].terms, taken)
+        for name, taken in books.used.items()
+        if name in stored
+    }
+    return OrderBasis(
+        cart=books.priced.cart,
+        evaluation=answer.evaluation,
+        versions={p.promotion_id: p.version for p in stored.values()},
+        used={name: used for name, used in engine_used_by(books).items() if name in stored},
+        gifts={name: left for name, left in gifts.items() if left},
+        groups=groups,
     )
 
 
@@ -347,6 +296,7 @@ def _document(
     service: Service,
     request: QuoteRequest,
     answer: Answer,
+    groups: dict[str, str],
     quote_id: str,
     now: datetime,
     expires_at: datetime,
@@ -377,6 +327,7 @@ def _document(
         reserved=request.reserve,
         cart=answer.document,
         token=sign(claims, service.signing_key),
+        groups=groups,
     )
     found: dict[str, Any] = msgspec.to_builtins(document)
     return found

@@ -77,6 +77,8 @@ class Settings(BaseSettings):
         quote_seconds: how long a quote is good.
         promotion_modes: how overlapping promotions are resolved, by market: `best` (where nothing
             is said) or `priority`; JSON such as `{"store-01": "priority"}`.
+        return_policies: what goes back for a return, by market: `never_bought` (where nothing is
+            said) takes lost thresholds off, `pro_rata` gives back the shares that were paid.
         promotion_poll_seconds: how often to look for changed promotions, expired quotes, and
             promotions that run ahead of their budget or stock.
         crawl_schedule: this process crawls the sites that are due, unless another one does.
@@ -127,6 +129,7 @@ class Settings(BaseSettings):
     quote_signing_key: SecretStr | None = None
     quote_seconds: Seconds = 900.0
     promotion_modes: dict[str, Literal["best", "priority"]] = Field(default_factory=dict)
+    return_policies: dict[str, Literal["never_bought", "pro_rata"]] = Field(default_factory=dict)
     promotion_poll_seconds: Seconds = 2.0
     crawl_schedule: bool = True
     crawls_at_once: int = Field(default=2, ge=1, le=8)

@@ -21,7 +21,8 @@
     │   ├── PlanNotFound
     │   ├── PromotionNotFound
     │   ├── BatchNotFound
-    │   └── QuoteNotFound
+    │   ├── QuoteNotFound
+    │   └── GroupNotFound
     ├── AlreadyDecided          a person has answered this otherwise
     ├── PromotionRefused        a change to a promotion that cannot be made
     │   ├── NameTaken           another promotion has this id
@@ -31,6 +32,8 @@
     ├── RedemptionRefused       a quote that cannot be redeemed; nothing was taken
     │   ├── LimitReached        not so much is left of a limit
     │   ├── QuoteSettled        it was committed, cancelled, or has expired
+    │   ├── GroupClosed         the group that it would join takes nobody any more
+    │   ├── ReturnRefused       an order of which this cannot come back
     │   └── KeyReused           an idempotency key came again with another request
     ├── NotPossibleNow          what is stored does not allow it at this time
     │   ├── PricesFrozen        somebody pulled the kill switch
@@ -200,8 +203,20 @@ class QuoteSettled(RedemptionRefused):
         self.status = status
 
 
+class GroupClosed(RedemptionRefused):
+    """The group takes nobody any more, or not this customer; open another one."""
+
+
+class ReturnRefused(RedemptionRefused):
+    """Of this order nothing can come back, or no more than came back already."""
+
+
 class KeyReused(RedemptionRefused):
     """An idempotency key came again with another request; use a new key for a new request."""
+
+
+class GroupNotFound(NotStored):
+    """No group that buys together has this id."""
 
 
 class DraftNotFound(NotStored):

@@ -20,8 +20,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.database import require_writer
-from storage.errors import QuoteNotFound, QuoteSettled
+from storage.errors import QuoteNotFound, QuoteSettled, ReturnRefused
 from storage.markets import market_id
+from storage.promotion_groups import leave_group
+from storage.promotion_returns import returns_of
 from storage.promotion_tables import quotes as table
 from storage.promotion_tables import redemptions
 from storage.promotion_usage import Most, Take, give_back, take
@@ -55,6 +57,7 @@ class NewQuote:
         document: the answer that the client got.
         takes: what it redeems, those that take nothing left out.
         reserve: whether to take it now.
+        basis: JSON text of what it was evaluated from, for returns; None keeps none.
     """
 
     quote_id: str
@@ -69,6 +72,7 @@ class NewQuote:
     document: Mapping[str, Any]
     takes: Sequence[Take]
     reserve: bool
+    basis: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ def add_quote(conn: Connection, quote: NewQuote) -> None:
             net_minor=quote.net_minor,
             cost_minor=quote.cost_minor,
             document=quote.document,
+            basis=quote.basis,
         )
     )
     event = "reserved" if quote.reserve else "offered"
@@ -155,12 +160,18 @@ def cancel_quote(conn: Connection, quote_id: str, *, at: datetime) -> StoredQuot
     Raises:
         QuoteNotFound: there is no such quote.
         QuoteSettled: its time has run out, so it holds nothing.
+        ReturnRefused: money went back for some of it; what is left comes back as a return, too.
     """
     held = _held(conn, quote_id)
     if held.status == "cancelled":
         return held
     if held.status == "expired" or (held.status == "open" and at >= held.expires_at):
         raise QuoteSettled(quote_id, "expired")
+    if returns_of(conn, quote_id):
+        raise ReturnRefused(
+            f"money went back for a part of quote {quote_id}; let the rest come back, too"
+        )
+    leave_group(conn, quote_id)
     values = {"status": "cancelled", "settled_at": at}
     conn.execute(table.update().where(table.c.quote_id == quote_id).values(values))
     if held.status == "committed":
@@ -197,6 +208,38 @@ def expire_quotes(conn: Connection, *, now: datetime, limit: int = 500) -> int:
         give_back(conn, _takes(conn, reserved, "reserved"))
         _follow(conn, reserved, "reserved", "released", now)
     return len(expired)
+
+
+def hold_order(conn: Connection, quote_id: str) -> tuple[StoredQuote, str]:
+    """A committed quote with its basis, while nobody else settles it or takes some of it back.
+
+    Raises:
+        QuoteNotFound: there is no such quote.
+        ReturnRefused: it is not committed, or was made before orders kept what returns need.
+    """
+    held = _held(conn, quote_id)
+    if held.status != "committed":
+        raise ReturnRefused(f"quote {quote_id} is {held.status}; only what was ordered comes back")
+    basis = basis_of(conn, quote_id)
+    if basis is None:
+        raise ReturnRefused(f"quote {quote_id} was made before returns were known; refund by hand")
+    return held, basis
+
+
+def basis_of(conn: Connection, quote_id: str) -> str | None:
+    """JSON text of what a quote was evaluated from; None where none was kept."""
+    found: str | None = conn.scalar(sa.select(table.c.basis).where(table.c.quote_id == quote_id))
+    return found
+
+
+def reverse_promotion(conn: Connection, quote_id: str, promotion_id: int, *, at: datetime) -> None:
+    """Give back what a committed quote took of one promotion that did not come about."""
+    require_writer(conn)
+    own = [t for t in _takes(conn, [quote_id], "committed") if t.promotion_id == promotion_id]
+    give_back(conn, own)
+    rows = [_event_row(quote_id, each, "reversed", at) for each in own]
+    if rows:
+        conn.execute(redemptions.insert(), rows)
 
 
 def read_quote(conn: Connection, quote_id: str) -> StoredQuote:

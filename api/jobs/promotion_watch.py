@@ -9,10 +9,13 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import Engine
 
+from api.promotion_groups import settle
 from pricing.money import Money
 from storage.database import reading, writing
+from storage.errors import ReturnRefused
 from storage.idempotency import forget_keys
 from storage.outbox import enqueue
+from storage.promotion_groups import due_groups
 from storage.promotion_monitor import PromotionFigures, figures_of, first_alert
 from storage.promotions import StoredPromotion, scheduled_promotions
 from storage.quotes import expire_quotes
@@ -38,6 +41,23 @@ def sweep_quotes(engine: Engine, now: datetime) -> int:
     if swept:
         _log.info("quotes expired", quotes=swept)
     return swept
+
+
+def settle_due_groups(engine: Engine, now: datetime) -> int:
+    """Settle groups whose deadline has passed; returns how many. Several processes may do so."""
+    with reading(engine) as conn:
+        due = due_groups(conn, now=now)
+    settled = 0
+    for group_id in due:
+        try:
+            with writing(engine, durable=True) as conn:
+                settled += settle(conn, group_id, now=now)
+        except ReturnRefused:
+            # Somebody called his order off meanwhile; the next time he is not a member any more.
+            _log.info("a member left while the group was settled", group=group_id)
+    if settled:
+        _log.info("groups settled", groups=settled)
+    return settled
 
 
 def forget_old_keys(engine: Engine, now: datetime) -> int:

@@ -25,25 +25,38 @@ from api.errors import (
     problem_responses,
 )
 from api.promotion_errors import (
+    GroupNotOpen,
     IdempotencyKeyReused,
     LimitUsedUp,
     QuoteClosed,
     QuoteMissing,
+    ReturnNotPossible,
     invalid_body,
     invalid_field,
 )
+from api.promotion_groups import join_groups
 from api.quote_documents import QuoteDocument, utc_text
+from api.quote_returns import (
+    MAX_REFERENCE,
+    ReturnDocument,
+    ReturnRequest,
+    ReturnsDocument,
+    returns_document,
+    take_back,
+)
 from api.quote_signing import verified
 from api.quoting import QuoteRequest, digest_of, make_quote
-from pricing.promotions.errors import InvalidCart
+from pricing.promotions.errors import InvalidCart, InvalidReturn
 from pricing.promotions.promotion import Record
 from storage.database import writing
 from storage.errors import (
+    GroupClosed,
     KeyReused,
     LimitReached,
     QuoteNotFound,
     QuoteSettled,
     RedemptionRefused,
+    ReturnRefused,
 )
 from storage.idempotency import claim_key, keep_answer
 from storage.quotes import StoredQuote, cancel_quote, commit_quote, read_quote
@@ -67,6 +80,9 @@ Key = Annotated[
         description="The same key with the same request gives the same answer, for seven days",
     ),
 ]
+
+
+_REFUSALS: Final = {GroupClosed: GroupNotOpen, ReturnRefused: ReturnNotPossible}
 
 
 class CommitRequest(Record, frozen=True, kw_only=True):
@@ -145,6 +161,7 @@ def get_quote(conn: Reading, quote_id: QuoteId) -> Response:
             QuoteMissing,
             QuoteClosed,
             LimitUsedUp,
+            GroupNotOpen,
             InvalidRequest,
             IdempotencyKeyReused,
             BodyTooLarge,
@@ -171,8 +188,11 @@ def post_commit(
         raise invalid_field("body.order", f"has more than {_MAX_ORDER} characters")
     _check_token(service, quote_id, request.token)
 
-    def commit(conn: Connection, now: datetime) -> StoredQuote:
-        return commit_quote(conn, quote_id, at=now, order_reference=request.order or None)
+    def commit(conn: Connection, now: datetime) -> QuoteDocument:
+        stored = commit_quote(conn, quote_id, at=now, order_reference=request.order or None)
+        document = _document(stored, now)
+        join_groups(conn, quote_id, document.groups, now)
+        return document
 
     return _settle(service, "commit", key, digest_of(quote_id.encode(), raw), commit)
 
@@ -186,6 +206,8 @@ def post_commit(
         **problem_responses(
             QuoteMissing,
             QuoteClosed,
+            GroupNotOpen,
+            ReturnNotPossible,
             InvalidRequest,
             IdempotencyKeyReused,
             DatabaseAway,
@@ -197,10 +219,71 @@ def post_cancel(service: Running, quote_id: QuoteId, idempotency_key: Key = None
     """Whether it is open, or committed and the order was called off. Twice is as once."""
     key = checked(idempotency_key)
 
-    def cancel(conn: Connection, now: datetime) -> StoredQuote:
-        return cancel_quote(conn, quote_id, at=now)
+    def cancel(conn: Connection, now: datetime) -> QuoteDocument:
+        return _document(cancel_quote(conn, quote_id, at=now), now)
 
     return _settle(service, "cancel", key, digest_of(quote_id.encode()), cancel)
+
+
+@router.post(
+    "/{quote_id}/returns",
+    operation_id="return_units",
+    summary="Some of the order comes back: what goes back for it",
+    status_code=201,
+    responses={
+        **gives(ReturnDocument, "The refund", 201),
+        **problem_responses(
+            QuoteMissing,
+            ReturnNotPossible,
+            InvalidRequest,
+            IdempotencyKeyReused,
+            BodyTooLarge,
+            DatabaseAway,
+            UnexpectedFailure,
+        ),
+    },
+    openapi_extra=takes(ReturnRequest, {"lines": {"1": 1}, "reference": "RMA-88"}),
+)
+def post_return(
+    service: Running, quote_id: QuoteId, raw: Raw, idempotency_key: Key = None
+) -> Response:
+    """Worked out on the terms of the order, by the policy of its market; kept for good.
+
+    Several returns of one order add up to what one return of all would give. An `Idempotency-Key`
+    is needed: one for each return.
+    """
+    key = checked(
+        idempotency_key,
+        lambda: invalid_field("header.Idempotency-Key", "is missing; make one for each return"),
+    )
+    request = decoded(raw, ReturnRequest)
+    if len(request.reference) > MAX_REFERENCE:
+        raise invalid_field("body.reference", f"has more than {MAX_REFERENCE} characters")
+    policies = service.settings.return_policies
+
+    def take(conn: Connection, now: datetime) -> ReturnDocument:
+        return take_back(conn, quote_id, request, policies=policies, now=now)
+
+    digest = digest_of(quote_id.encode(), raw)
+    return _settle(service, "return", key, digest, take, status=201)
+
+
+@router.get(
+    "/{quote_id}/returns",
+    operation_id="list_returns",
+    summary="All that went back for an order",
+    responses={
+        **gives(ReturnsDocument, "The returns"),
+        **problem_responses(QuoteMissing, InvalidRequest, DatabaseAway, UnexpectedFailure),
+    },
+)
+def get_returns(conn: Reading, quote_id: QuoteId) -> Response:
+    """The oldest first; what a group buy brought back is among them."""
+    try:
+        read_quote(conn, quote_id)
+    except QuoteNotFound as error:
+        raise QuoteMissing(str(error)) from None
+    return encoded(returns_document(conn, quote_id))
 
 
 def _settle(
@@ -208,7 +291,8 @@ def _settle(
     operation: str,
     key: str | None,
     digest: str,
-    work: Callable[[Connection, datetime], StoredQuote],
+    work: Callable[[Connection, datetime], QuoteDocument | ReturnDocument],
+    status: int = 200,
 ) -> Response:
     """Do the work once for its key, and answer alike every time."""
     now = datetime.now(UTC)
@@ -216,20 +300,22 @@ def _settle(
         with service.till, writing(service.engine, durable=True) as conn:
             known = claim_key(conn, operation, key, digest, at=now) if key is not None else None
             if known is None:
-                known = msgspec.to_builtins(_document(work(conn, now), now))
+                known = msgspec.to_builtins(work(conn, now))
                 if key is not None:
                     keep_answer(conn, operation, key, known)
     except KeyReused as error:
         raise IdempotencyKeyReused(str(error)) from None
     except QuoteNotFound as error:
         raise QuoteMissing(str(error)) from None
-    except (QuoteSettled, LimitReached) as error:
+    except InvalidReturn as error:
+        raise invalid_body(error) from None
+    except (QuoteSettled, LimitReached, GroupClosed, ReturnRefused) as error:
         # The transaction is undone, the key with it; the refusal is an answer and is kept.
         known = _kept(service, operation, key, digest, _refusal(error), now)
     refused = known.get("refused")
     if refused is not None:
         raise _problem(refused)
-    return encoded(known)
+    return encoded(known, status)
 
 
 def _kept(
@@ -252,10 +338,13 @@ def _kept(
 
 def _refusal(error: RedemptionRefused) -> dict[str, Any]:
     status = error.status if isinstance(error, QuoteSettled) else None
-    return {"refused": {"quote_status": status, "detail": str(error)}}
+    return {"refused": {"why": type(error).__name__, "quote_status": status, "detail": str(error)}}
 
 
 def _problem(refused: dict[str, Any]) -> Problem:
+    for kind, problem in _REFUSALS.items():
+        if refused.get("why") == kind.__name__:
+            return problem(refused["detail"])
     if refused["quote_status"] is None:
         return LimitUsedUp(refused["detail"])
     return QuoteClosed(refused["detail"], quote_status=refused["quote_status"])

@@ -11,7 +11,7 @@ from pricing.promotions.allocation import largest_remainder
 from pricing.promotions.cart import Cart
 from pricing.promotions.errors import InvalidReturn
 from pricing.promotions.evaluate import NOTHING_USED, evaluate
-from pricing.promotions.evaluation import Evaluation, GiftResult
+from pricing.promotions.evaluation import Evaluation, GiftResult, UnitRun
 from pricing.promotions.promotion import GroupBuy, Used
 from pricing.promotions.promotion_set import PromotionSet
 from pricing.promotions.receipt import tax_of
@@ -49,7 +49,7 @@ def refund(
     *,
     policy: Policy,
     refunded: int = 0,
-    gifts_returned: bool = True,
+    gifts_back: Mapping[str, int] | None = None,
     used: Mapping[str, Used] = NOTHING_USED,
 ) -> Refund:
     """What goes back when units of an order come back.
@@ -64,7 +64,8 @@ def refund(
         returned: units that come back, by line id.
         policy: the market's.
         refunded: what went back before, minor units.
-        gifts_returned: whether gifts that are due come back; their value is withheld otherwise.
+        gifts_back: units of gifts that have come back so far, by promotion; None for all that are
+            due. The value of those that are due and do not come back is withheld.
         used: what was used up before the order, as when it was evaluated.
 
     Raises:
@@ -87,14 +88,14 @@ def refund(
         for gift in order.gifts
         if gift.promotion not in still or still[gift.promotion].quantity < gift.quantity
     )
-    withheld_gifts = (
-        0
-        if gifts_returned
-        else sum(
-            gift.value - (still[gift.promotion].value if gift.promotion in still else 0)
-            for gift in due
-        )
-    )
+    withheld_gifts = 0
+    for gift in due:
+        missing = gift.quantity
+        if gift.promotion in still:
+            missing -= still[gift.promotion].quantity
+        if gifts_back is not None:
+            missing -= min(missing, gifts_back.get(gift.promotion, 0))
+            withheld_gifts += gift.value * missing // gift.quantity
     full = sum(paid.values())
     amount = full
     if policy == "never_bought":
@@ -159,11 +160,15 @@ class GroupSettlement(msgspec.Struct, frozen=True):
 
     Attributes:
         reached: whether the group came about.
+        price: unit price that it reached; None if it did not.
+        units: units of the group buy in the member's order, by line.
         amount: minor units: everything paid for its units if not; the difference if a better
             price than the one paid was reached.
     """
 
     reached: bool
+    price: int | None
+    units: dict[str, int]
     amount: int
 
 
@@ -184,18 +189,51 @@ def settle_group(
     rule = promotions.rule_of(promotion_id)
     if rule is None or not isinstance(rule.source, GroupBuy):
         raise InvalidReturn("promotion", f"{promotion_id!r} is no group buy of this set")
-    paid = [
-        (run.paid, run.count, dict(run.discounts)[promotion_id])
-        for line in order.lines
-        for run in line.units
-        if promotion_id in dict(run.discounts)
-    ]
+    paid = []
+    units: dict[str, int] = {}
+    for line in order.lines:
+        for run in line.units:
+            if any(name == promotion_id for name, _ in run.discounts):
+                paid.append((run.paid, run.count))
+                units[line.id] = units.get(line.id, 0) + run.count
     if not paid:
         raise InvalidReturn("order", f"holds no units of {promotion_id!r}")
     prices = [(tier.size, promotions.minor(tier.price)) for tier in rule.source.tiers]
     reached = [price for least, price in prices if least <= size]
     if not reached:
-        return GroupSettlement(reached=False, amount=sum(each * count for each, count, _ in paid))
-    return GroupSettlement(
-        reached=True, amount=sum(max(0, each - reached[-1]) * count for each, count, _ in paid)
+        amount = sum(each * count for each, count in paid)
+        return GroupSettlement(reached=False, price=None, units=units, amount=amount)
+    price = reached[-1]
+    amount = sum(max(0, each - price) * count for each, count in paid)
+    return GroupSettlement(reached=True, price=price, units=units, amount=amount)
+
+
+def at_group_price(order: Evaluation, promotion_id: str, price: int) -> Evaluation:
+    """An order as if it had been placed at the better price that its group reached.
+
+    Args:
+        order: prices include tax.
+        promotion_id: the group buy.
+        price: unit price that the group reached, minor units.
+    """
+    lines = []
+    saved = 0
+    for line in order.lines:
+        units = []
+        less_here = 0
+        for run in line.units:
+            less = 0
+            if any(name == promotion_id for name, _ in run.discounts):
+                less = max(0, run.paid - price)
+            discounts = tuple(
+                (name, off + less if name == promotion_id else off) for name, off in run.discounts
+            )
+            units.append(UnitRun(run.count, run.paid - less, discounts))
+            less_here += less * run.count
+        lines.append(
+            msgspec.structs.replace(line, units=tuple(units), after=line.after - less_here)
+        )
+        saved += less_here
+    return msgspec.structs.replace(
+        order, lines=tuple(lines), goods=order.goods - saved, total=order.total - saved
     )

@@ -10,7 +10,7 @@ from pricing.promotions.cart import Cart
 from pricing.promotions.errors import InvalidReturn
 from pricing.promotions.evaluate import evaluate
 from pricing.promotions.promotion_set import PromotionSet
-from pricing.promotions.refund import Policy, Refund, refund, settle_group
+from pricing.promotions.refund import Policy, Refund, at_group_price, refund, settle_group
 from tests.pricing.promotions.carts import cart, line, promotions
 from tests.pricing.promotions.random_carts import random_case
 
@@ -64,8 +64,10 @@ def test_gifts_come_back_when_their_condition_does_not_hold_or_their_value_is_wi
     shopping = cart(line("a", 60), line("b", 60))
     sent_back = back(shopping, promotions(gift), {"a": 1}, "pro_rata")
     assert (sent_back.amount, [due.sku for due in sent_back.gifts_due]) == (6_000, ["mug"])
-    kept = back(shopping, promotions(gift), {"a": 1}, "pro_rata", gifts_returned=False)
+    kept = back(shopping, promotions(gift), {"a": 1}, "pro_rata", gifts_back={})
     assert (kept.amount, kept.gifts_kept_value) == (5_100, 900)
+    later = back(shopping, promotions(gift), {"a": 1}, "pro_rata", gifts_back={"p0": 1})
+    assert (later.amount, later.gifts_kept_value) == (6_000, 0)
     still = back(cart(line("a", 60), line("b", 160)), promotions(gift), {"a": 1}, "pro_rata")
     assert still.gifts_due == ()
 
@@ -112,6 +114,10 @@ def test_a_group_that_is_not_reached_gets_all_back_and_a_larger_one_the_differen
     compiled = promotions(offer)
     order = evaluate(cart(line("a", 20, 2), group_sizes={"p0": 2}), compiled)
     closed = settle_group(compiled, "p0", order, size)
-    assert (closed.reached, closed.amount) == (reached, amount)
+    assert (closed.reached, closed.amount, closed.units) == (reached, amount, {"a": 2})
+    if closed.price is not None:
+        better = at_group_price(order, "p0", closed.price)
+        assert order.total - better.total == amount
+        assert sum(run.paid * run.count for run in better.lines[0].units) == better.lines[0].after
     with pytest.raises(InvalidReturn):
         settle_group(compiled, "p9", order, size)
