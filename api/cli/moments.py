@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import getpass
-from datetime import UTC, datetime
+from bisect import bisect_left
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import typer
@@ -26,7 +27,8 @@ def operator(named: str | None) -> str:
 def local_time(conn: Connection, market: str, text: str) -> datetime:
     """`2026-11-27` or `2026-11-27 06:00` on the market's clocks, as UTC.
 
-    A time with its own offset, such as `2026-11-27T06:00+01:00`, is taken as it is.
+    A time with its own offset, such as `2026-11-27T06:00+01:00`, is taken as it is. A time that
+    the clocks skip in spring is the moment of the jump, one that comes twice is the first.
 
     Raises:
         UnknownMarket: there is no such market.
@@ -39,5 +41,23 @@ def local_time(conn: Connection, market: str, text: str) -> datetime:
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no time; write it like 2026-11-27 06:00") from None
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(zones[market]))
+        return _on_the_clock(moment, ZoneInfo(zones[market]))
     return moment.astimezone(UTC)
+
+
+def _on_the_clock(wall: datetime, zone: ZoneInfo) -> datetime:
+    """The first moment at which the clocks of a zone show this time or a later one, UTC."""
+    first = wall.replace(tzinfo=zone).astimezone(UTC)
+    if first.astimezone(zone).replace(tzinfo=None) == wall:
+        return first
+    # Skipped: the jump lies between the two readings of a time that does not exist.
+    early = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    span = range(int((first - early).total_seconds()) + 1)
+    passed = bisect_left(
+        span,
+        wall,
+        key=lambda second: (
+            (early + timedelta(seconds=second)).astimezone(zone).replace(tzinfo=None)
+        ),
+    )
+    return early + timedelta(seconds=passed)

@@ -31,6 +31,8 @@ from api.demo.shops import CompetitorShop, ShopProduct, ShopStyle
 from api.demo.truth import score_fit, score_prices
 from api.errors import DemoFailed, ServerNotStarted
 from api.jobs.fit import fit
+from api.jobs.release import release
+from api.jobs.release_terms import terms_of
 from api.jobs.reprice import reprice
 from api.jobs.what_if import WhatIfQuestion, ask_what_if
 from api.logs import configure_logs
@@ -46,9 +48,7 @@ from scrapers.outcomes import CrawlReport
 from scrapers.sites import Site, dump_sites
 from simulations.market import COUNTRY, CURRENCY, DemoMarket, MarketSpec, generate_market
 from simulations.rivals import RIVALS
-from storage.database import writing
 from storage.imports import import_file
-from storage.publishing import publish
 
 LAST_WEEK: Final = date(2025, 12, 22)
 """The newest week of the demo's history: fixed, so that equal seeds show equal figures."""
@@ -230,11 +230,16 @@ def _reprice(stage: Stage) -> Decisions:
     return decisions
 
 
-def _publish(stage: Stage, run_id: int, note: str) -> int:
-    with writing(stage.engine) as conn:
-        version = publish(conn, run_id, at=utc_now(), note=note)
-    out.print(f"price book {version} is live")
-    return version
+def _publish(stage: Stage, run_id: int, note: str) -> None:
+    """Put prices live as a manager does: inside the change budget, checked, on record."""
+    terms = terms_of(stage.settings)
+    done = release(stage.engine, run_id, terms, now=utc_now(), by="demo", note=note)
+    if done.version is None:
+        raise DemoFailed(f"the prices did not go live: draft {done.draft.draft_id} waits")
+    out.print(
+        f"price book {done.version} is live, draft {done.draft.draft_id} by "
+        f"{done.draft.created_by}: {done.report.changes} of {done.report.prices} prices changed"
+    )
 
 
 @contextmanager

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from storage.database import reading
+from api.cli.moments import local_time
+from storage.database import reading, writing
+from storage.law import set_market_rules
 from storage.price_books import load_price_book
-from tests.api.shop import PRICES, open_shop
+from tests.api.shop import OPENED, PRICES, open_shop
 from tests.api.test_release import TEA, scaled, store_run
 from tests.databases import url_of
 from tests.end_to_end.command_line import CommandLine
@@ -120,3 +122,53 @@ def test_a_scheduled_book_says_when_in_utc(shop: CommandLine, engine: Engine) ->
     told = shop("publish", "--at", "2030-07-01 06:00", "--market", "online")
     assert "approved, due 2030-07-01 04:00 UTC" in told.out
     assert served(engine) == PRICES
+
+
+@pytest.mark.parametrize(
+    ("local", "due"),
+    [
+        ("2030-03-31 01:59", "2030-03-31 00:59"),
+        # Skipped: at two the clocks jump to three.
+        ("2030-03-31 02:00", "2030-03-31 01:00"),
+        ("2030-03-31 02:30", "2030-03-31 01:00"),
+        ("2030-03-31 03:00", "2030-03-31 01:00"),
+        ("2030-03-31 03:01", "2030-03-31 01:01"),
+        # Twice: the first of the two.
+        ("2030-10-27 02:30", "2030-10-27 00:30"),
+        ("2030-10-27 03:00", "2030-10-27 02:00"),
+        ("2030-03-31T02:30+01:00", "2030-03-31 01:30"),
+    ],
+)
+def test_a_scheduled_book_knows_when_clocks_change(engine: Engine, local: str, due: str) -> None:
+    open_shop(engine)
+    with reading(engine) as conn:
+        assert f"{local_time(conn, 'online', local):%Y-%m-%d %H:%M}" == due
+
+
+def test_what_the_law_forbids_by_now_is_refused_with_its_article(
+    shop: CommandLine, engine: Engine
+) -> None:
+    run = store_run(engine, {**PRICES, TEA: 560})
+    with writing(engine) as conn:
+        set_market_rules(conn, "online", "US-CA", at=OPENED, by="counsel")
+    span = ("--from", "2026-03-02T00:00Z", "--until", "2099-01-01T00:00Z")
+    assert shop("legal", "emergency", "US-CA", *span).status == 0
+    assert "waits for 1 approval" in shop("publish", "--run", str(run), "--by", "anna").out
+    told = shop("price-books", "approve", "1", "--by", "ben")
+    assert told.status == 1
+    assert "TEA-1 in online at 5.60 EUR" in told.out
+    assert "Penal Code" in told.out
+    assert "at most 5.48 EUR" in told.out
+    assert served(engine) == PRICES
+    assert "price_book.refused" in shop("alerts", "list").out
+
+
+def test_an_announced_reduction_is_listed_and_ended(shop: CommandLine, engine: Engine) -> None:
+    with writing(engine) as conn:
+        set_market_rules(conn, "online", "EU", at=OPENED, by="counsel")
+    sale = ("--price", "3.99", "--starts", "2099-06-01", "--percent", "20")
+    told = shop("legal", "check", "TEA-1", "--market", "online", *sale, "--record", "--by", "anna")
+    assert (told.status, "recorded as reduction 1" in told.out) == (0, True)
+    assert "reduction 1 of TEA-1 in online from 2099-05-31 22:00" in shop("legal", "list").out
+    told = shop("legal", "end-reduction", "1", "--market", "online", "--at", "2099-07-01")
+    assert "reduction 1 ends 2099-06-30 22:00 UTC" in told.out
