@@ -23,7 +23,8 @@ from scrapers.extract.record import (
     Terms,
 )
 from scrapers.extract.schema_product import candidates
-from scrapers.extract.selectors import selected_candidate
+from scrapers.extract.selectors import TAX_OPTION, selected_candidate
+from scrapers.extract.tax import Tax, chosen_by_tax
 
 _TRUST: Final = {Source.JSON_LD: 0.93, Source.MICRODATA: 0.9}
 _ORDER: Final = tuple(Source)
@@ -42,7 +43,8 @@ class PageHints:
         currency: ISO 4217 code in which this site sells; decides `$` and `kr`, and fills in where
             a page names no currency at all. A page that names another one wins.
         content_type: the HTTP header, for the character set.
-        selectors: field to CSS or XPath selector (`selectors.FIELDS`), written for this site.
+        selectors: field to CSS or XPath selector (`selectors.FIELDS`), written for this site; and
+            `prices`: `net` or `gross`, which of two prices counts where a page shows both.
     """
 
     currency: str | None = None
@@ -83,13 +85,23 @@ def extract_offer(body: bytes, url: str, hints: PageHints | None = None) -> Offe
     # nothing that was written to be believed names a price.
     if not any(c.price or c.prices for c in heard):
         heard += [found] if (found := state_candidate(page, prefer)) is not None else []
-    heard.append(markup_candidate(page, prefer))
+    tax = Tax(hints.selectors[TAX_OPTION]) if TAX_OPTION in hints.selectors else None
+    heard.append(markup_candidate(page, prefer, before_tax=tax is Tax.NET))
     selected = selected_candidate(page, hints.selectors, prefer)
     if selected is not None:
         heard.insert(0, selected)
         if selected.problem is Reason.SELECTOR:
             return Refusal(url, Reason.SELECTOR, selected.snippet, _merged(heard))
+    if tax is not None and (selected is None or selected.price is None):
+        by_tax = chosen_by_tax(heard, tax, prefer)
+        # The others are of the other kind, or say the same.
+        heard = heard if by_tax is None else [by_tax, *map(_priceless, heard)]
     return _decide(url, heard, prefer=hints.currency)
+
+
+def _priceless(candidate: Candidate) -> Candidate:
+    """What a source says of the product, without its word on the price."""
+    return replace(candidate, price=None, prices=(), problem=None, confidence=0.0)
 
 
 def _decide(url: str, heard: Sequence[Candidate], prefer: str | None) -> Offer | Refusal:

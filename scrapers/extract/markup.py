@@ -35,18 +35,19 @@ _MARGIN: Final = 0.75
 """By how much the best amount must beat the next."""
 
 
-def markup_candidate(page: Page, prefer: str | None) -> Candidate:
+def markup_candidate(page: Page, prefer: str | None, *, before_tax: bool = False) -> Candidate:
     """What a reader would take for the product's price, with how clearly it stands out.
 
     Args:
         page: the page.
         prefer: ISO 4217 code that decides signs of several countries.
+        before_tax: amounts that are called net may be the price, too.
 
     Returns:
         A candidate with a price, or with the problem. Its `prices` are all amounts seen, the
         likeliest first.
     """
-    found = survey(page, prefer)
+    found = survey(page, prefer, before_tax=before_tax)
     facts = ProductFacts(title=page.heading or None, availability=_availability(found))
     lines = [text for _, text in found.numbered]
     terms = Terms(
@@ -67,6 +68,7 @@ def markup_candidate(page: Page, prefer: str | None) -> Candidate:
             Source.MARKUP,
             snippet,
             facts,
+            currency=best.reading.currency,
             prices=prices,
             problem=Reason.SEVERAL_PRICES,
             terms=terms,

@@ -67,12 +67,13 @@ class Survey:
     numbered: list[tuple[int, str]] = field(default_factory=list)
 
 
-def survey(page: Page, prefer: str | None) -> Survey:
+def survey(page: Page, prefer: str | None, *, before_tax: bool = False) -> Survey:
     """Walk over the page once.
 
     Args:
         page: the page.
         prefer: ISO 4217 code that decides signs of several countries.
+        before_tax: amounts that are called net may be the price, too.
     """
     found = Survey()
     heading, titled = -1, False
@@ -96,7 +97,7 @@ def survey(page: Page, prefer: str | None) -> Survey:
             (found.numbered if digits else words).append((order, own))
         hints = hints_of(node)
         if (hints.price or digits) and node not in taken:
-            spot = _spot(node, own, hints, order, prefer)
+            spot = _spot(node, own, hints, order, prefer, before_tax=before_tax)
             if spot is not None:
                 found.spots.append(spot)
                 taken.update(node.iter())
@@ -121,7 +122,9 @@ def _titles(page: Page) -> frozenset[str]:
     return frozenset(part.strip().casefold() for part in parts if len(part.strip()) > 5)
 
 
-def _spot(node: Element, own: str, hints: Hints, order: int, prefer: str | None) -> Spot | None:
+def _spot(
+    node: Element, own: str, hints: Hints, order: int, prefer: str | None, *, before_tax: bool
+) -> Spot | None:
     """The element as a possible price, or None if its text is not one amount."""
     text = text_of(node) if hints.price and len(node) else own
     if not 0 < len(text) <= _LONGEST or not _DIGIT.search(text):
@@ -130,7 +133,8 @@ def _spot(node: Element, own: str, hints: Hints, order: int, prefer: str | None)
     signed = has_sign(text)
     if not signed and not hints.price:
         return None
-    reading = parse_price(_joined_cents(node, text) if hints.price else text, currency=prefer)
+    whole = _joined_cents(node, text) if hints.price else text
+    reading = parse_price(whole, currency=prefer, before_tax=before_tax)
     letters = len(re.sub(r"[\d\s.,]", "", normalise(text)))
     if reading.amount is None or letters > _WORDIEST:
         return None

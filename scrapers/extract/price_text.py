@@ -145,7 +145,11 @@ def normalise(text: str) -> str:
 
 
 def parse_price(
-    text: str, *, currency: str | None = None, decimal_mark: str | None = None
+    text: str,
+    *,
+    currency: str | None = None,
+    decimal_mark: str | None = None,
+    before_tax: bool = False,
 ) -> PriceReading:
     """Read a price as a shop prints it.
 
@@ -154,6 +158,7 @@ def parse_price(
         currency: the ISO 4217 code expected on this page; decides shared signs (`$`, `kr`) and how
             many decimals are usual. A currency that the text itself names wins.
         decimal_mark: `"."` or `","` where it is known; otherwise it is read from the text.
+        before_tax: an amount that the text calls net is taken, too; otherwise it is none.
 
     Returns:
         A reading. Text that names no amount, several amounts without saying which holds, a range, a
@@ -188,7 +193,7 @@ def parse_price(
         bare = without_signs(before).rstrip()
         if _beside_the_price(bare, after):
             continue
-        why = _not_one_piece(bare, after)
+        why = _not_one_piece(bare, after, before_tax=before_tax)
         if why:
             reasons.append(why)
         elif _WAS_BEFORE.search(bare):
@@ -294,7 +299,7 @@ def _beside_the_price(before: str, after: str) -> bool:
     )
 
 
-def _not_one_piece(before: str, after: str) -> str:
+def _not_one_piece(before: str, after: str, *, before_tax: bool) -> str:
     """Why this amount is not what one piece costs now; empty if it may be."""
     if _TIMES_BEFORE.search(before):
         return "an instalment or a price for several pieces"
@@ -302,7 +307,7 @@ def _not_one_piece(before: str, after: str) -> str:
         return "a price per unit of measure"
     if _TERM_AFTER.match(after):
         return "an instalment"
-    if _TAX_NEAR.search(after[:24]) and _NET_AFTER.match(after):
+    if not before_tax and _TAX_NEAR.search(after[:24]) and _NET_AFTER.match(after):
         return "a price before tax"
     if _FROM_BEFORE.search(before) or _FROM_AFTER.match(after):
         return "a 'from' price"

@@ -16,6 +16,7 @@ from scrapers.extract.gtin import parse_gtin
 from scrapers.extract.page import Page, text_of
 from scrapers.extract.price_text import parse_machine_price, parse_price
 from scrapers.extract.record import Availability, Candidate, ProductFacts, Reason, Source
+from scrapers.extract.tax import Tax
 from scrapers.extract.vocabulary import availability_in_words, availability_of
 
 FIELDS: Final = (
@@ -23,11 +24,36 @@ FIELDS: Final = (
 )  # fmt: skip
 """What a selector may be given for."""
 
+TAX_OPTION: Final = "prices"
+"""Beside the selectors: `net` or `gross`, for pages that show a price before and after tax."""
+
 _CONFIDENCE: Final = 0.97
 
 
 class InvalidSelector(ValueError):
     """The text is neither a CSS selector nor an XPath expression."""
+
+
+def check_selector(name: str, selector: str) -> None:
+    """Refuse what can not be used.
+
+    Args:
+        name: a field of `FIELDS`, or `prices`.
+        selector: CSS or XPath; for `prices` the word `net` or `gross`.
+
+    Raises:
+        InvalidSelector: another name, or a text that is neither.
+    """
+    if name == TAX_OPTION:
+        if selector not in set(Tax):
+            raise InvalidSelector(f"{name}: {selector!r} is none of {', '.join(Tax)}")
+    elif name not in FIELDS:
+        raise InvalidSelector(f"{name!r} is none of {', '.join((*FIELDS, TAX_OPTION))}")
+    else:
+        try:
+            compiled(selector)
+        except InvalidSelector as error:
+            raise InvalidSelector(f"{name}: {error}") from None
 
 
 @lru_cache(maxsize=1_000)
@@ -60,9 +86,11 @@ def selected_candidate(
     Returns:
         A candidate. Where a price selector is given and finds no price, its `problem` says so.
     """
-    if not selectors:
+    said = {
+        name: _first(page, selector) for name, selector in selectors.items() if name != TAX_OPTION
+    }
+    if not said:
         return None
-    said = {name: _first(page, selector) for name, selector in selectors.items()}
     facts = ProductFacts(
         title=said.get("title"),
         brand=said.get("brand"),
