@@ -86,34 +86,51 @@ def forecast(
 
 
 def backtest(
-    frame: pd.DataFrame, spec: ForecastSpec | None = None, *, holdout: int | None = None
+    frame: pd.DataFrame,
+    spec: ForecastSpec | None = None,
+    *,
+    holdout: int | None = None,
+    origins: int = 1,
+    planned: bool = True,
 ) -> pd.DataFrame:
     """What `forecast` would have said before the last periods, beside what then came.
 
-    Methods are chosen before the held-out periods; their prices and promotions are known, as plans
-    are.
+    Methods are chosen before the held-out periods, at every origin anew.
 
     Args:
         frame: as for `forecast`.
         spec: what is asked.
-        holdout: last periods held out; the horizon where None.
+        holdout: periods held out at an origin; the horizon where None.
+        origins: how often, each time as many periods further back.
+        planned: prices and promotions of the held-out periods are known, as plans are.
 
     Returns:
-        `forecast`'s table with the column `actual`, rows whose truth is not known left out.
+        `forecast`'s table with the columns `actual` and `origin` (the first held-out period), rows
+        whose truth is not known left out.
+
+    Raises:
+        InvalidPanel: there is too little history.
     """
     spec = ForecastSpec() if spec is None else spec
     held = spec.horizon if holdout is None else holdout
     require_columns(frame, [spec.period])
     periods = np.sort(frame[spec.period].unique())
-    if len(periods) <= held:
-        raise InvalidPanel(f"{len(periods)} periods of history, of which {held} are to be held out")
-    start = periods[-held]
-    before, after = frame[frame[spec.period] < start], frame[frame[spec.period] >= start]
-    found = forecast(before, spec, future=after).table
-    truth = after[[*spec.by, spec.period, spec.units]].rename(columns={spec.units: "actual"})
-    if spec.stock_out is not None:
-        truth = truth[~after[spec.stock_out].fillna(value=False).astype(bool)]
-    return found.merge(truth, on=[*spec.by, spec.period])
+    if len(periods) <= held * origins:
+        raise InvalidPanel(
+            f"{len(periods)} periods of history, of which {held * origins} are to be held out"
+        )
+    parts = []
+    for back in range(1, origins + 1):
+        start = periods[-held * back]
+        before, after = frame[frame[spec.period] < start], frame[frame[spec.period] >= start]
+        if back > 1:
+            after = after[after[spec.period] < periods[-held * (back - 1)]]
+        found = forecast(before, spec, future=after if planned else None).table
+        truth = after[[*spec.by, spec.period, spec.units]].rename(columns={spec.units: "actual"})
+        if spec.stock_out is not None:
+            truth = truth[~after[spec.stock_out].fillna(value=False).astype(bool)]
+        parts.append(found.merge(truth, on=[*spec.by, spec.period]).assign(origin=start))
+    return pd.concat(parts[::-1], ignore_index=True)
 
 
 def wmape(table: pd.DataFrame) -> float:

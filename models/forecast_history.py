@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from models import forecast_methods, forecast_reference
-from models.arrays import FloatArray, IntArray
+from models.arrays import BoolArray, FloatArray, IntArray
 from models.calendar import season_waves
 from models.errors import InvalidPanel, InvalidSpec
 from models.forecast_methods import Past
@@ -20,6 +20,8 @@ from models.model_frame import codes_of, require_columns
 _YEAR: Final = 365.25
 METHODS: Final[dict[str, Callable[[Past], FloatArray]]] = {
     "level": forecast_methods.level,
+    "median": forecast_methods.median,
+    "combination": forecast_methods.combination,
     "seasonal-naive": forecast_methods.seasonal_naive,
     "seasonal": forecast_methods.seasonal,
     "drivers": forecast_methods.drivers,
@@ -31,7 +33,18 @@ METHODS: Final[dict[str, Callable[[Past], FloatArray]]] = {
 }
 """By name; the last three fit series one by one and are slow."""
 
-_QUICK: Final = ("level", "seasonal-naive", "seasonal", "drivers", "intermittent", "life-cycle")
+_RECENT: Final = 13
+"""Periods before the origin whose mean a driver that nobody plans goes on with."""
+_QUICK: Final = (
+    "level",
+    "median",
+    "combination",
+    "seasonal-naive",
+    "seasonal",
+    "drivers",
+    "intermittent",
+    "life-cycle",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +54,7 @@ class ForecastSpec:
     Attributes:
         horizon: periods ahead, 1 to 400.
         level: of the prediction intervals.
-        origins: moments of the past at which every method is tried.
+        origins: moments of the past at which every method is tried, half a horizon apart.
         methods: names in `METHODS` that may be chosen.
         harmonics: pairs of yearly waves of the category's season.
         by: columns that tell series apart.
@@ -55,7 +68,7 @@ class ForecastSpec:
 
     horizon: int = 13
     level: float = 0.95
-    origins: int = 4
+    origins: int = 8
     methods: tuple[str, ...] = _QUICK
     harmonics: int = 2
     by: tuple[str, ...] = ("sku", "market")
@@ -89,6 +102,7 @@ class History:
         units: (s, t) sold; NaN where not known.
         drivers: (s, t + h, d) season, weekday, price and promotions.
         season: (d,) 1 where a driver is one of the calendar's.
+        planned: (s, d) True where the driver is known ahead: the calendar's, and what plans say.
         group: (s,) category of each.
         first: day number of the first period.
         step: days a period, 1 or 7.
@@ -98,16 +112,26 @@ class History:
     units: FloatArray
     drivers: FloatArray
     season: FloatArray
+    planned: BoolArray
     group: IntArray
     first: int
     step: int
 
     def past(self, origin: int, horizon: int) -> Past:
-        """What is known at an origin, with the drivers of the periods to forecast."""
+        """What is known at an origin, with the drivers of the periods to forecast.
+
+        A driver that nobody plans goes on as in the quarter before the origin: methods are tried
+        with no more knowledge than they will have.
+        """
         length = max(round(_YEAR / self.step), 1)
+        drivers = self.drivers[:, : origin + horizon]
+        if not self.planned.all():
+            recent = drivers[:, max(origin - _RECENT, 0) : origin].mean(axis=1, keepdims=True)
+            drivers = drivers.copy()
+            drivers[:, origin:] = np.where(self.planned[:, None, :], drivers[:, origin:], recent)
         return Past(
             units=self.units[:, :origin],
-            drivers=self.drivers[:, : origin + horizon],
+            drivers=drivers,
             season=self.season,
             group=self.group,
             horizon=horizon,
@@ -154,20 +178,40 @@ def history_of(frame: pd.DataFrame, spec: ForecastSpec, future: pd.DataFrame | N
         weekday = (first + np.arange(whole) + 3) % 7
         waves += [(weekday == day).astype(np.float64) for day in range(1, 7)]
     columns = [np.broadcast_to(wave, (len(keys), whole)) for wave in waves]
+    named = [*([spec.price] if spec.price else []), *spec.promotions]
     columns += [
-        _driver(frame, name, row, column, keys, spec, future, whole, first, step)
-        for name in [*([spec.price] if spec.price else []), *spec.promotions]
+        _driver(frame, name, row, column, keys, spec, future, whole, first, step) for name in named
     ]
     drivers = np.stack(columns, axis=2) if columns else np.zeros((len(keys), whole, 0))
     return History(
         keys=keys,
         units=units,
         drivers=drivers,
+        planned=_planned(keys, spec, future, len(waves), named),
         season=(np.arange(drivers.shape[2]) < len(waves)).astype(np.float64),
         group=group,
         first=first,
         step=step,
     )
+
+
+def _planned(
+    keys: pd.DataFrame,
+    spec: ForecastSpec,
+    future: pd.DataFrame | None,
+    waves: int,
+    named: list[str],
+) -> BoolArray:
+    """(s, d) which drivers are known ahead: the calendar's, and those of series that a plan has."""
+    planned = np.zeros((len(keys), waves + len(named)), dtype=np.bool_)
+    planned[:, :waves] = True
+    if future is not None:
+        require_columns(future, [*spec.by, spec.period])
+        for j, name in enumerate(named, waves):
+            if name in future:
+                told = pd.MultiIndex.from_frame(future.loc[future[name].notna(), list(spec.by)])
+                planned[:, j] = pd.MultiIndex.from_frame(keys).isin(told)
+    return planned
 
 
 def _driver(
@@ -186,7 +230,6 @@ def _driver(
     values = np.full((len(keys), whole), np.nan)
     values[row, column] = frame[name].to_numpy(np.float64)
     if future is not None and name in future:
-        require_columns(future, [*spec.by, spec.period])
         index = pd.MultiIndex.from_frame(keys).get_indexer(
             pd.MultiIndex.from_frame(future[list(spec.by)])
         )
@@ -197,7 +240,7 @@ def _driver(
     if name == spec.price:
         with np.errstate(divide="ignore", invalid="ignore"):
             values = np.where(values > 0, np.log(values), np.nan)
-    recent = values[:, max(whole - spec.horizon - 13, 0) : whole - spec.horizon]
+    recent = values[:, max(whole - spec.horizon - _RECENT, 0) : whole - spec.horizon]
     usual = _mean_known(recent, _mean_known(values, np.zeros(len(keys))))
     return np.where(np.isfinite(values), values, usual[:, None])
 

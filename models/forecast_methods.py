@@ -47,6 +47,23 @@ def level(past: Past) -> FloatArray:
     return np.repeat(_units(last)[:, None], past.horizon, axis=1)
 
 
+def median(past: Past) -> FloatArray:
+    """(s, h) middle of what was sold in the last year: what promotions come and go around."""
+    last = past.units[:, -past.season_length :]
+    middle = _median(last)
+    middle = np.where(np.isfinite(middle), middle, _median(past.units))
+    return np.repeat(middle[:, None], past.horizon, axis=1)
+
+
+def combination(past: Past) -> FloatArray:
+    """(s, h) geometric mean of the level, the median and the level times its category's season.
+
+    Their errors differ, so that a part of them cancels (Bates and Granger 1969).
+    """
+    several = [np.log(method(past) + _SHIFT) for method in (level, median, seasonal)]
+    return _units(np.asarray(np.mean(several, axis=0), dtype=np.float64))
+
+
 def seasonal_naive(past: Past) -> FloatArray:
     """(s, h) what was sold a year before; the level where that is not known."""
     t, n = past.units.shape[1], past.season_length
@@ -149,6 +166,17 @@ def _pooled_effects(
 def _units(logged: FloatArray) -> FloatArray:
     units: FloatArray = np.maximum(np.exp(np.minimum(logged, 50.0)) - _SHIFT, 0.0)
     return units
+
+
+def _median(values: FloatArray) -> FloatArray:
+    """(s,) median of what is known; NaN where nothing is."""
+    known = np.isfinite(values)
+    count = known.sum(axis=1)
+    ordered = np.sort(np.where(known, values, np.inf), axis=1)
+    row = np.arange(len(values))
+    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, np.maximum(count - 1, 0))
+    middle = (ordered[row, low] + ordered[row, high]) / 2.0
+    return np.where(count > 0, middle, np.nan)
 
 
 def _mean(values: FloatArray) -> FloatArray:

@@ -35,8 +35,9 @@ def forecast_demand(
         progress: told after reading, back-testing and forecasting.
 
     Returns:
-        the forecast, and the weighted absolute error of the back-test (NaN where the history is
-        too short for one).
+        the forecast, and the weighted absolute error of the back-test, with as much known ahead as
+        now: prices and promotions only where `future` plans them (NaN where the history is too
+        short for one).
 
     Raises:
         InvalidPanel: there is no sales history, or too little.
@@ -59,7 +60,7 @@ def forecast_demand(
     )
     progress("back-test", 1, 3)
     try:
-        error = wmape(backtest(sales, asked))
+        error = wmape(backtest(sales, asked, planned=future is not None))
     except InvalidPanel:
         error = float("nan")
     progress("forecast", 2, 3)

@@ -11,6 +11,7 @@ import pytest
 import models.forecast
 from models.errors import InvalidPanel, InvalidSpec
 from models.forecast import ForecastSpec, backtest, forecast, wmape
+from models.forecast_methods import Past, median
 from tests.shared_data import shared_data
 
 
@@ -111,8 +112,9 @@ def test_planned_prices_move_the_forecast() -> None:
     plan = pd.DataFrame(
         {"sku": "S0", "market": "online", "period_start": [start], "price": 1.5, "feature": 1.0}
     )
-    spec = ForecastSpec(horizon=2, promotions=("feature",))
-    usual, planned = (forecast(frame, spec, future=f).table for f in (None, plan))
+    spec = ForecastSpec(horizon=2, promotions=("feature",), methods=("drivers",))
+    plain = plan.assign(price=2.0, feature=0.0)
+    usual, planned = (forecast(frame, spec, future=f).table for f in (plain, plan))
     ratio = planned["units"] / usual["units"]
     assert ratio[0] > 1.6
     assert ratio[2:].to_numpy() == pytest.approx(1.0)
@@ -140,35 +142,64 @@ def juice(stores: int) -> pd.DataFrame:
     return raw[raw["store"].isin(sorted(raw["store"].unique())[:stores])]
 
 
-OJ = {"by": ("sku", "store"), "period": "week_start", "units": "units_oz", "horizon": 8}
+def juice_spec(**options: object) -> ForecastSpec:
+    asked: dict[str, object] = {
+        "by": ("sku", "store"),
+        "period": "week_start",
+        "units": "units_oz",
+        "horizon": 8,
+        "price": "price_per_64oz",
+        "promotions": ("deal", "feature"),
+        "category": "sku",
+    }
+    return ForecastSpec(**(asked | options))  # type: ignore[arg-type]
+
+
+def only(method: str) -> ForecastSpec:
+    """One method that is told nothing but what was sold."""
+    return juice_spec(methods=(method,), origins=1, price=None, promotions=())
 
 
 def test_orange_juice_with_planned_prices_beats_seasonal_naive() -> None:
     frame = juice(100)
-    paths = ForecastSpec(
-        price="price_per_64oz",
-        promotions=("deal", "feature"),
-        category="sku",
-        **OJ,  # type: ignore[arg-type]
-    )
-    naive = ForecastSpec(price=None, methods=("seasonal-naive",), **OJ)  # type: ignore[arg-type]
-    table = backtest(frame, paths)
-    assert wmape(table) < 0.65 * wmape(backtest(frame, naive))
+    table = backtest(frame, juice_spec())
+    assert wmape(table) < 0.60 * wmape(backtest(frame, only("seasonal-naive")))
     held = (table["actual"] >= table["low"]) & (table["actual"] <= table["high"])
     assert 0.90 <= held.mean() <= 0.98
 
 
+def test_orange_juice_without_plans_beats_seasonal_naive_and_the_level() -> None:
+    frame = juice(30)
+    mine = wmape(backtest(frame, juice_spec(), origins=5, planned=False))
+    assert mine < 0.75 * wmape(backtest(frame, only("seasonal-naive"), origins=5))
+    assert mine < wmape(backtest(frame, only("level"), origins=5))
+
+
 @pytest.mark.slow
-def test_orange_juice_beats_the_ets_of_statsmodels() -> None:
-    frame = juice(25)
-    paths = ForecastSpec(
-        price="price_per_64oz",
-        promotions=("deal", "feature"),
-        category="sku",
-        **OJ,  # type: ignore[arg-type]
-    )
-    ets = ForecastSpec(price=None, methods=("ets",), origins=1, **OJ)  # type: ignore[arg-type]
-    assert wmape(backtest(frame, paths)) < 0.85 * wmape(backtest(frame, ets))
+def test_orange_juice_beats_the_ets_of_statsmodels_with_and_without_plans() -> None:
+    # All 83 stores, five origins eight weeks apart, the same weeks for all three.
+    frame = juice(100)
+    ets = wmape(backtest(frame, only("ets"), origins=5))
+    assert wmape(backtest(frame, juice_spec(), origins=5, planned=False)) < ets
+    assert wmape(backtest(frame, juice_spec(), origins=5)) < 0.80 * ets
+
+
+def test_prices_that_nobody_plans_are_not_known_in_the_trials_either() -> None:
+    frame = history(np.random.default_rng(2))
+    spec = ForecastSpec(horizon=6, promotions=("feature",), methods=("level", "drivers"))
+    later = frame[frame["period_start"] > frame["period_start"].max() - pd.Timedelta(weeks=6)]
+    before = frame.drop(later.index)
+    blind = forecast(before, spec).accuracy["wmape"]
+    seeing = forecast(before, spec, future=later).accuracy["wmape"]
+    assert seeing["drivers"] < 0.7 * blind["drivers"]
+    assert seeing["level"] == pytest.approx(blind["level"])
+
+
+def test_the_median_passes_over_what_is_not_known() -> None:
+    units = np.array([[1.0, np.nan, 5, 2, np.nan], [np.nan] * 5, [4.0, 1, 2, 3, np.nan]])
+    nothing = np.zeros((3, 7, 0))
+    past = Past(units, nothing, np.zeros(0), np.zeros(3, dtype=np.int64), 2, 52)
+    assert np.nan_to_num(median(past)).tolist() == [[2, 2], [0, 0], [2.5, 2.5]]
 
 
 def test_statsmodels_methods_continue_a_level() -> None:
