@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from models.arrays import BoolArray, FloatArray, IntArray
-from pricing.coupled_bound import Bound, tighten
+from pricing.coupled_bound import Bound, proves_empty, tighten
 from pricing.coupled_exact import EXACT_CELLS, solve_exactly
 from pricing.coupled_problem import CoupledProblem
 from pricing.coupled_search import climb
@@ -72,7 +72,7 @@ def choose_coupled(
         RelationGroups(n, pairs if pairs is not None else Pairs.none(k)),
         tuple(limits),
     )
-    if alone := hopeless(np.where(valid, 0.0, -np.inf), problem.still_limits):
+    if alone := hopeless(np.where(valid, 0.0, -np.inf), problem.least_limits):
         raise no_answer(alone, proven=True, time_limit=time_limit)
 
     best: IntArray | None = None
@@ -91,6 +91,8 @@ def choose_coupled(
         close = best is not None and bound.value - worth <= gap * abs(bound.value)
         if close or not improved or watch.seconds > time_limit:
             break
+    if best is None and proves_empty(problem, anchor, watch):
+        raise no_answer(limits, proven=True, time_limit=time_limit)
     proven = False
     short = best is None or bound.value - worth > max(gap * abs(bound.value), _TOLERANCE)
     left = time_limit - watch.seconds

@@ -14,7 +14,7 @@ maximum over S vanishes at that answer, so little is lost; c is found by cutting
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -26,6 +26,8 @@ from pricing.stopwatch import Stopwatch
 
 _CUTS: Final = 60
 _CLOSE: Final = 2e-6
+_PROOF_SECONDS: Final = 5.0
+_SURE: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +56,7 @@ def tighten(
     *,
     deadline: float,
     watch: Stopwatch,
+    gain: float | None = None,
 ) -> Bound:
     """The least bound over charges, with multipliers m taken from an answer.
 
@@ -63,11 +66,12 @@ def tighten(
         charges: (l,) where to begin.
         deadline: where the watch may stand when no further cut is begun.
         watch: the time since the search began.
+        gain: the most that a row can gain by giving a limit up; found from its worth where None.
     """
     if not problem.limits:
         return Bound(_evaluate(problem, anchor, charges).value, charges)
     master = pywraplp.Solver.CreateSolver("GLOP")
-    tops = _ceilings(problem)
+    tops = _ceilings(problem, gain)
     prices = [master.NumVar(0.0, top, "") for top in tops.tolist()]
     height = master.NumVar(-master.infinity(), master.infinity(), "")
     master.Minimize(height)
@@ -121,10 +125,26 @@ def _evaluate(problem: CoupledProblem, anchor: IntArray, charges: FloatArray) ->
     return _Evaluation(float(total.sum() + charges @ room), room - used)
 
 
-def _ceilings(problem: CoupledProblem) -> FloatArray:
+def proves_empty(problem: CoupledProblem, anchor: IntArray, watch: Stopwatch) -> bool:
+    """True where no answer can keep all joint limits.
+
+    Were everything worth nothing, any answer would be worth nothing; a bound below that leaves
+    none. Charges at which that shows exist wherever the limits exclude each other by enough.
+    """
+    nothing = np.zeros(problem.valid.shape)
+    worthless = replace(problem, moving=nothing, fixed=nothing)
+    charges = np.zeros(len(problem.limits))
+    deadline = watch.seconds + _PROOF_SECONDS
+    bound = tighten(worthless, anchor, charges, deadline=deadline, watch=watch, gain=1.0)
+    rounding = float(bound.charges @ np.array([limit.tolerance for limit in problem.limits]))
+    return bound.value + rounding < -_SURE
+
+
+def _ceilings(problem: CoupledProblem, gain: float | None) -> FloatArray:
     """(l,) charges at which a limit would outweigh all that the rows can gain."""
-    worth = np.where(problem.valid, problem.moving + problem.fixed, np.nan)
-    gain = float(np.nanmax(np.nanmax(worth, axis=1) - np.nanmin(worth, axis=1), initial=0.0))
+    if gain is None:
+        worth = np.where(problem.valid, problem.moving + problem.fixed, np.nan)
+        gain = float(np.nanmax(np.nanmax(worth, axis=1) - np.nanmin(worth, axis=1), initial=0.0))
     tops = []
     for limit in problem.limits:
         spread = limit.usage.max(axis=1, initial=0) - limit.usage.min(axis=1, initial=0)

@@ -73,10 +73,17 @@ class CoupledProblem:
         return cls(moving, fixed, log_ratio, valid, effects, groups, limits, least, most)
 
     @property
-    def still_limits(self) -> list[JointLimit]:
-        """The limits whose usage does not depend on other rows' prices."""
-        tied = self.cross.elasticity.nnz > 0
-        return [limit for limit in self.limits if not (tied and limit.moves_with_demand)]
+    def least_limits(self) -> list[JointLimit]:
+        """The limits with what candidates use at least, however the others move demand."""
+        least = []
+        for limit in self.limits:
+            usage = limit.usage
+            if limit.moves_with_demand:
+                rows = slice(None) if limit.rows is None else limit.rows
+                low, high = 1.0 + self.least_shift[rows], 1.0 + self.most_shift[rows]
+                usage = usage * np.where(usage < 0, high[:, None], low[:, None])
+            least.append(JointLimit(limit.name, usage, limit.at_most, limit.rows))
+        return least
 
     def pick(self, table: FloatArray, column: IntArray) -> FloatArray:
         """(n,) the entries of a table (n, k) at the chosen columns."""

@@ -66,6 +66,14 @@ def read_cross_effects(conn: Connection, fit_id: int) -> pd.DataFrame:
     )
 
 
+def last_with_cross_effects(conn: Connection, *, before: int) -> int | None:
+    """The newest fit before this one that has cross effects; None where none has."""
+    number: int | None = conn.scalar(
+        sa.select(sa.func.max(table.c.fit_id)).where(table.c.fit_id < before)
+    )
+    return number
+
+
 def cross_effects_of(conn: Connection, fit_id: int, catalogue: Catalogue) -> CrossEffects | None:
     """The effects between the rows of a catalogue; None where the fit has none of them."""
     pairs = read_cross_effects(conn, fit_id)

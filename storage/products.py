@@ -33,6 +33,12 @@ def product_ids(conn: Connection, skus: Iterable[str] | None = None) -> dict[str
     return {row.sku: row.product_id for row in conn.execute(query)}
 
 
+def categories(conn: Connection) -> tuple[str, ...]:
+    """Names of all categories that products are in, sorted."""
+    found = conn.scalars(sa.select(table.c.category).distinct()).all()
+    return tuple(sorted(found))
+
+
 def product_id(conn: Connection, sku: str) -> int:
     """The database's number of one product.
 

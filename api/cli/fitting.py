@@ -13,6 +13,7 @@ from rich.table import Table
 
 from api.cli.database import database
 from api.cli.terminal import bars, out, utc_now
+from api.jobs.cross_fit import fit_cross_effects
 from api.jobs.fit import FitOutcome, fit
 from api.settings import load_settings
 from api.tables import TABLE_ENDINGS, refuse_unwritable, write_table
@@ -67,6 +68,14 @@ def fit_command(
         OutlierAction,
         typer.Option(help="What becomes of periods that nothing in the data explains."),
     ] = OutlierAction.REPORT,
+    cross: Annotated[
+        bool,
+        typer.Option(
+            "--cross",
+            help="Also fit what the price of one product does to the others of its category; "
+            "`reprice` then weighs it.",
+        ),
+    ] = False,
     accept_worse: Annotated[
         bool,
         typer.Option("--accept-worse", help="Use the fit even if the one in use errs less."),
@@ -95,6 +104,16 @@ def fit_command(
             accept_worse=accept_worse,
             progress=progress,
         )
+        effects = None
+        if cross and (outcome.acceptance.accepted or accept_worse):
+            effects = fit_cross_effects(
+                engine,
+                outcome.fit_id,
+                market=market,
+                category=category,
+                since=since.date() if since else None,
+                progress=progress,
+            )
     if out_file is not None:
         write_table(outcome.curves.to_frame(), out_file)
     out.print(fit_table(outcome))
@@ -119,6 +138,13 @@ def fit_command(
             f"  outliers: {far:,} periods more than {outcome.outliers.limit:.0f} robust standard "
             f"deviations from what their series' regression expects, {done} (--outliers)"
         )
+    if effects is not None:
+        out.print(
+            f"{effects.pairs:,} cross effects in {effects.categories} categories are more than "
+            "chance"
+        )
+        for name, reason in effects.left_out.items():
+            out.print(f"  no cross effects in {escape(name)}: {escape(reason)}")
     for warning in outcome.fit.report.warnings:
         out.print(f"[yellow]note:[/] {escape(warning)}")
     if out_file is not None:

@@ -17,7 +17,7 @@ from api.charts import CHART_ENDINGS
 from api.cli.database import database
 from api.cli.terminal import bars, out, utc_now
 from api.jobs.pareto import DEFAULT_SWEEP, front, front_frame
-from api.jobs.pricing_rules import read_rules
+from api.jobs.pricing_rules import lines_of, read_rules
 from api.jobs.reprice import RepriceOutcome, reprice_by_rules
 from api.pareto_chart import draw_front
 from api.settings import load_settings
@@ -131,7 +131,7 @@ def reprice_command(
         "packs": load_rule_packs(settings.rule_packs),
         "at": None if at is None else at.replace(tzinfo=UTC),
     }
-    with database(settings) as engine:
+    with database(settings) as engine, lines_of(rules_file):
         if pareto:
             _show_front(front(engine, rules, **chosen), rules, pareto)
             return
@@ -175,16 +175,20 @@ def _print_run(outcome: RepriceOutcome, rules: PricingRules) -> None:
 def _show_front(found: ParetoFront, rules: PricingRules, paths: list[Path]) -> None:
     weights = list(rules.pareto or DEFAULT_SWEEP)
     frame = front_frame(found, weights)
-    table = Table(
-        *weights, "profit", "revenue", "units", "price image", "risk", "changes", "status"
-    )
+    compared = ["profit", "revenue", "units", "changes"]
+    compared += [
+        figure
+        for figure, weight in (("price_image", "price_image"), ("risk", "risk_aversion"))
+        if weight in weights
+    ]
+    table = Table(*(name.replace("_", " ") for name in weights), *compared)
     for _, point in frame.iterrows():
         table.add_row(
             *(f"{point[f'weight_{name}']:g}" for name in weights),
-            *(f"{point[name]:,.2f}" for name in ("profit", "revenue", "units", "price_image")),
-            f"{point['risk']:,.2f}",
-            f"{point['changes']:,.0f}",
-            str(point["status"]),
+            *(
+                f"{point[name]:.3f}" if name == "price_image" else f"{point[name]:,.0f}"
+                for name in compared
+            ),
         )
     out.print(table)
     out.print(f"{len(frame)} of {found.tried} answers are beaten by none of the others")

@@ -14,7 +14,7 @@ from rich.table import Table
 from api.charts import CHART_ENDINGS, draw_what_if
 from api.cli.database import database
 from api.cli.terminal import out, utc_now
-from api.jobs.pricing_rules import read_rules
+from api.jobs.pricing_rules import lines_of, read_rules
 from api.jobs.what_if import WhatIfQuestion, ask_what_if
 from api.settings import load_settings
 from api.tables import TABLE_ENDINGS, refuse_unwritable, write_table
@@ -71,7 +71,7 @@ def what_if_command(
         draws=draws,
         periods=weeks,
     )
-    with database(settings) as engine:
+    with database(settings) as engine, lines_of(rules_file):
         answer = ask_what_if(
             engine,
             question,

@@ -15,7 +15,11 @@ from api.jobs.progress import Progress, silent
 from models.cross_price import fit_cross
 from models.errors import InvalidPanel
 from models.panel import Panel, build_panel
-from storage.cross_effects import read_cross_effects, save_cross_effects
+from storage.cross_effects import (
+    last_with_cross_effects,
+    read_cross_effects,
+    save_cross_effects,
+)
 from storage.database import reading, writing
 from storage.sales import read_sales
 
@@ -46,7 +50,6 @@ def fit_cross_effects(
     engine: Engine,
     fit_id: int,
     *,
-    before: int | None = None,
     market: str | None = None,
     category: str | None = None,
     since: date | None = None,
@@ -56,12 +59,12 @@ def fit_cross_effects(
 
     Only effects that are more than chance are kept, shrunk. Markets are pooled, each with a level
     of its own; feature and display are held constant. Only substitutes and complements within one
-    category are looked for.
+    category are looked for. Asked for a part, it carries the effects on all other products over
+    from the last fit that has any.
 
     Args:
         engine: the database.
         fit_id: the fit that they become part of.
-        before: an earlier fit whose effects on other products are carried over.
         market: sales of this market only.
         category: this category only.
         since: sales from this day on.
@@ -69,6 +72,7 @@ def fit_cross_effects(
     """
     with reading(engine) as conn:
         sales = read_sales(conn, market=market, category=category, since=since)
+        before = last_with_cross_effects(conn, before=fit_id) if market or category else None
         earlier = None if before is None else read_cross_effects(conn, before)
     frame = _weeks(build_panel(sales)[0])
     names = sorted(frame["category"].unique().tolist())

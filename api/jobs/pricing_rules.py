@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -10,9 +13,12 @@ import yaml
 from sqlalchemy.engine import Connection
 
 from pricing.errors import InvalidStrategy
+from pricing.joint_limits import EVERY_CATEGORY
 from pricing.policy import PricingPolicy
+from pricing.rule_entries import Entry
 from pricing.rules import PricingRules, rules_of
 from storage.markets import list_markets
+from storage.products import categories, product_ids
 
 _MOST_BYTES: Final = 4_000_000
 
@@ -24,38 +30,86 @@ def read_rules(path: Path) -> PricingRules:
         InvalidStrategy: the file cannot be read, is no YAML, is empty, or says what cannot be
             meant; the message names the line and the field.
     """
+    text = _text(path)
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise InvalidStrategy(f"{path}: larger than {_MOST_BYTES:,} bytes; split it by market")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InvalidStrategy(f"{path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InvalidStrategy(f"{path}: not UTF-8 text ({error.reason})") from error
-    try:
-        node = _tree(text, path)
-        return rules_of(yaml.safe_load(text))
+        _refuse_repeated_keys(_tree(text, path), path)
+        with lines_of(path):
+            return rules_of(yaml.safe_load(text))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark is not None else "?"
         raise InvalidStrategy(f"{path}, line {line}: no YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise InvalidStrategy(f"{path}: no YAML: {error}") from error
+
+
+@contextmanager
+def lines_of(path: Path | None) -> Iterator[None]:
+    """While the block runs, refusals of entries of a rules file name the file and the line."""
+    try:
+        yield
     except InvalidStrategy as error:
-        if not error.place:
+        if path is None or not error.place:
             raise
-        line = _line_of(node, error.place)
-        raise InvalidStrategy(f"{path}, line {line}: {error}", error.place) from None
+        line = _line_of(_tree(_text(path), path), error.place)
+        raise InvalidStrategy(f"{path}, line {line}: {error}") from None
 
 
 def policy_of(rules: PricingRules, conn: Connection) -> PricingPolicy:
     """The policy of these rules, with price endings in the coins of the stored markets.
 
     Raises:
-        InvalidStrategy: endings for a market that there is not, or of no whole coins.
+        InvalidStrategy: a market, category or product that is not stored, or endings of no whole
+            coins.
     """
     currencies = {market.code: market.currency for market in list_markets(conn)}
+    wanted = list(_names(rules))
+    skus = {name for kind, name, _ in wanted if kind == "product"}
+    known: dict[str, Collection[str]] = {
+        "market": currencies,
+        "product": product_ids(conn, skus) if skus else {},
+        "category": categories(conn),
+    }
+    for kind, name, place in wanted:
+        if name not in known[kind]:
+            close = get_close_matches(name, known[kind], 1)
+            meant = f"; do you mean {close[0]!r}?" if close else "; check its spelling"
+            raise Entry(name, place).refused(f"there is no {kind} {name!r}{meant}")
     endings = {**rules.policy.endings, **rules.endings_in(currencies)}
     return replace(rules.policy, endings=endings)
+
+
+def _names(rules: PricingRules) -> Iterator[tuple[str, str, tuple[str | int, ...]]]:
+    """Kind, name and place of everything that the rules speak of by name."""
+    policy = rules.policy
+    for market in policy.limits.map_floor_in:
+        yield "market", market, ("guardrails", "map_floor_in")
+    for number, window in enumerate(policy.limits.frozen_windows):
+        if window.market:
+            yield "market", window.market, ("guardrails", "frozen_windows", number, "market")
+    for name in policy.joint.price_index:
+        if name != EVERY_CATEGORY:
+            yield "category", name, ("together", "price_index", name)
+    kinds = (("skus", "product"), ("markets", "market"), ("categories", "category"))
+    for section, entries in (
+        ("strategies", policy.strategies),
+        ("relations", policy.relations),
+        ("member_tiers", rules.tiers),
+    ):
+        for number, entry in enumerate(entries):
+            for field, kind in kinds:
+                for name in getattr(entry, field, ()):
+                    yield kind, name, (section, number, field)
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise InvalidStrategy(f"{path}: larger than {_MOST_BYTES:,} bytes; split it by market")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidStrategy(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidStrategy(f"{path}: not UTF-8 text ({error.reason})") from error
 
 
 def _tree(text: str, path: Path) -> yaml.Node:
@@ -66,7 +120,6 @@ def _tree(text: str, path: Path) -> yaml.Node:
             f"{path}: is empty; write at least one section, such as `strategies:`, or leave the "
             "file out"
         )
-    _refuse_repeated_keys(node, path)
     return node
 
 

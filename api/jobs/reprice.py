@@ -95,6 +95,9 @@ def read_known(
         )
     catalogue = _with_the_clock(conn, catalogue, clock or now)
     newest = load_fit(conn)
+    days = newest.curves.provenance.period_days
+    # Recent sales are those of a week; demand curves may speak of days.
+    catalogue = replace(catalogue, recent_units=catalogue.recent_units * days / 7.0)
     return KnownNow(
         catalogue=catalogue,
         demand=newest.curves.align(catalogue.sku, catalogue.market.values()),

@@ -206,3 +206,27 @@ def test_cross_effects_too_strong_to_be_believed_are_refused() -> None:
     ratio = np.array([[0.0, 0.1], [0.0, -0.15]])
     with pytest.raises(InvalidLimits, match="shrink"):
         choose_coupled(np.ones((2, 2)), None, ratio, np.ones((2, 2), np.bool_), cross=effects)
+
+
+def test_limits_that_exclude_each_other_are_told_at_once_and_for_certain() -> None:
+    rng = np.random.default_rng(5)
+    n, k = 400, 6
+    ratio = np.linspace(-0.15, 0.15, k) * np.ones((n, 1))
+    moving = np.exp(-2.5 * ratio) * rng.uniform(50, 100, (n, 1))
+    effects = sparse.random_array((n, n), density=0.01, rng=rng) * 0.1
+    effects.setdiag(0.0)
+    changes = np.minimum(np.abs(np.arange(k) - 2), 1) * np.ones((n, 1), dtype=np.int64)
+    units = -np.exp(-2.5 * ratio)
+    few = JointLimit("few changes", changes.astype(np.int64), 10)
+    sold = JointLimit("many sales", units, 1.3 * float(units[:, 2].sum()), moves_with_demand=True)
+    far = JointLimit("too many sales", units, 9.0 * float(units.sum()), moves_with_demand=True)
+    tied = {"cross": CrossEffects(effects.tocsr()), "time_limit": 20.0}
+    valid = np.ones((n, k), dtype=np.bool_)
+    with pytest.raises(InfeasibleLimits, match="no set of prices satisfies") as caught:
+        choose_coupled(moving, None, ratio, valid, limits=[few, sold], **tied)
+    assert caught.value.conflicting == ("few changes", "many sales")
+    with pytest.raises(InfeasibleLimits, match="no set of prices satisfies") as caught:
+        choose_coupled(moving, None, ratio, valid, limits=[few, far], **tied)
+    assert caught.value.conflicting == ("too many sales",)
+    column, _ = choose_coupled(moving, None, ratio, valid, limits=[few], **tied)
+    assert changes[np.arange(n), column].sum() <= 10
