@@ -8,15 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from models.arrays import FloatArray, IntArray
+from pricing.markdown.errors import InvalidClearance, TooManyPaths
 from pricing.markdown.items import ClearanceItems
 from pricing.markdown.limits import LimitRows
-from pricing.markdown.paths import Block, PathTree, groups_by_rules, path_tree, path_values
+from pricing.markdown.long_paths import bound_and_paths, own_values
+from pricing.markdown.paths import (
+    Block,
+    PathRules,
+    PathTree,
+    can_be_listed,
+    groups_by_rules,
+    path_tree,
+    path_values,
+)
 from pricing.markdown.scenarios import Scenarios
 
 _CELLS: Final = 60_000
@@ -38,13 +48,22 @@ class Charges:
 
 
 class PathOracle:
-    """Answers which path of each item is best; holds no state between questions.
+    """Answers which path of each item is best.
+
+    Items with too many paths to list get a good path and a bound instead of the best; their paths
+    are numbered as they turn up.
 
     Args:
         items: n items.
         rows: joint limits.
         scenarios: futures of the items.
         threads: blocks valued at the same time.
+
+    Attributes:
+        exact: every item's paths are listed, so that values are those of the best paths.
+
+    Raises:
+        TooManyPaths: an item with too many paths has a hard target, or no path at all.
     """
 
     def __init__(
@@ -52,9 +71,16 @@ class PathOracle:
     ) -> None:
         self.items, self.rows, self.scenarios = items, rows, scenarios
         self._threads = threads
-        self._groups = groups_by_rules(items)
+        groups = groups_by_rules(items)
+        self._groups = {rules: m for rules, m in groups.items() if can_be_listed(rules)}
+        self._long = {rules: m for rules, m in groups.items() if rules not in self._groups}
+        self.exact = not self._long
         self._price, self._net_price = items.price, items.net_price
         self._target_units = items.target * items.supply
+        self._known: dict[PathRules, dict[bytes, int]] = {rules: {} for rules in self._long}
+        self._paths: dict[PathRules, list[IntArray]] = {rules: [] for rules in self._long}
+        if self._long:
+            self._begin_long()
 
     def best(self, points: Sequence[Charges]) -> tuple[FloatArray, IntArray]:
         """(d, n) value net of charges and number of the best path at each of d points."""
@@ -70,12 +96,75 @@ class PathOracle:
                 value[d, members] = worth[np.arange(len(members)), chosen]
 
         self._over_blocks(answer)
+        for rules, members in self._long.items():
+            for d, point in enumerate(points):
+                value[d, members], paths = self._long_best(rules, members, point)
+                path[d, members] = [self._number(rules, row) for row in paths]
         return value, path
+
+    def _begin_long(self) -> None:
+        """Path 0 of items whose paths are not listed: as few changes as pins allow."""
+        for rules, members in self._long.items():
+            hard = np.isinf(self.items.shortfall[members]) & (self._target_units[members] > 0)
+            if hard.any():
+                sku = str(self.items.sku[members[int(np.argmax(hard))]])
+                raise TooManyPaths(
+                    f"{sku!r} has too many price paths to list, and a hard target; give a finite "
+                    "shortfall, or allow fewer changes or prices"
+                )
+            never = Charges(np.zeros(len(self.rows)), np.zeros(1))
+            _, paths = self._long_best(rules, members[:1], never, change_cost=1.0)
+            if (paths < 0).any():
+                sku = str(self.items.sku[members[0]])
+                raise InvalidClearance(
+                    f"{sku!r}: no allowed price path holds what is pinned; take a pin away, allow "
+                    "more changes, or less time between"
+                )
+            self._number(rules, paths[0])
+
+    def _long_best(
+        self, rules: PathRules, members: IntArray, point: Charges, change_cost: float = 0.0
+    ) -> tuple[FloatArray, IntArray]:
+        """(b,) bound and (b, t) a good path of items whose paths are not listed.
+
+        Several futures are taken at their mean demand for the proposal; the bound is the sum of
+        those of the futures, since each may then choose a path of its own.
+        """
+        count, weeks = len(self.scenarios), rules.weeks
+        weights = self._weights(point)
+        bound = np.zeros(len(members))
+        best, worth = np.zeros((len(members), weeks), np.int64), np.full(len(members), -np.inf)
+        blocks = [self._block(weeks, members, point, s, weights[s]) for s in range(count)]
+        if change_cost:
+            blocks = [replace(b, change_cost=b.change_cost + change_cost) for b in blocks]
+        proposals = []
+        for block in blocks:
+            most, paths = bound_and_paths(rules, block)
+            bound += most
+            proposals.append(paths)
+        for paths in proposals:
+            value = np.zeros(len(members))
+            for block in blocks:
+                value += own_values(paths, block)
+            better = value > worth
+            best[better], worth[better] = paths[better], value[better]
+        return np.maximum(bound, worth), best
+
+    def _number(self, rules: PathRules, path: IntArray) -> int:
+        """The number of a path that was not listed, a new one where it was not seen before."""
+        known = self._known[rules]
+        key = path.astype(np.int16).tobytes()
+        if key not in known:
+            known[key] = len(known)
+            self._paths[rules].append(path)
+        return known[key]
 
     def near(
         self, point: Charges, best: FloatArray, slack: float, most: int
     ) -> tuple[IntArray, IntArray] | None:
         """Items and paths within `slack` of the best at a point; None where more than `most`."""
+        if self._long:
+            return None
         found: list[tuple[IntArray, IntArray]] = []
         count = 0
         for tree, members in self._blocks():
@@ -94,13 +183,17 @@ class PathOracle:
         """(c, t) rungs of path number `path` of each item."""
         out = np.zeros((len(item), self.items.weeks), dtype=np.int64)
         position = np.zeros(len(self.items), dtype=np.int64)
-        for k, members in enumerate(self._groups.values()):
+        groups = {**self._groups, **self._long}
+        for k, members in enumerate(groups.values()):
             position[members] = k
         group = position[item]
-        for k, rules in enumerate(self._groups):
+        for k, rules in enumerate(groups):
             mine = np.flatnonzero(group == k)
             if len(mine):
-                rungs = path_tree(rules).rungs(path[mine])
+                if rules in self._long:
+                    rungs = np.stack([self._paths[rules][number] for number in path[mine].tolist()])
+                else:
+                    rungs = path_tree(rules).rungs(path[mine])
                 out[mine, : rungs.shape[1]] = rungs
                 out[mine, rungs.shape[1] :] = rungs[:, -1:]
         return out
@@ -123,21 +216,23 @@ class PathOracle:
 
     def _worth(self, tree: PathTree, members: IntArray, point: Charges) -> FloatArray:
         """(b, paths) value of every path net of charges."""
-        count = len(self.scenarios)
-        # Where risk has no weight, all futures weigh the same and the point has one weight.
-        even = len(point.weights) != count
-        weights = (np.full(count, point.weights[0] / count) if even else point.weights).tolist()
-        total = path_values(tree, self._block(tree, members, point, 0, weights[0]))
-        for s in range(1, count):
-            total += path_values(tree, self._block(tree, members, point, s, weights[s]))
+        weights, weeks = self._weights(point), len(tree.levels)
+        total = path_values(tree, self._block(weeks, members, point, 0, weights[0]))
+        for s in range(1, len(weights)):
+            total += path_values(tree, self._block(weeks, members, point, s, weights[s]))
         return total
 
-    def _block(
-        self, tree: PathTree, members: IntArray, point: Charges, s: int, weight: float
-    ) -> Block:
+    def _weights(self, point: Charges) -> list[float]:
+        """Weight of each future; where risk has none, all weigh the same and the point has one."""
+        count = len(self.scenarios)
+        even = len(point.weights) != count
+        given: FloatArray = np.full(count, point.weights[0] / count) if even else point.weights
+        return given.tolist()
+
+    def _block(self, weeks: int, members: IntArray, point: Charges, s: int, weight: float) -> Block:
         """Items in one future, their value weighted and charged."""
         items, rows, futures = self.items, self.rows, self.scenarios
-        weeks, share = len(tree.levels), 1.0 / len(futures)
+        share = 1.0 / len(futures)
         price, response = self._price[members], items.response[members]
         shift = futures.elasticity[s, members]
         if shift.any():

@@ -116,7 +116,7 @@ def refuse_bad_pins(items: ClearanceItems) -> None:
     """
     for row in np.flatnonzero((items.pins != UNKNOWN).any(axis=1)).tolist():
         rules = rules_of(items.take(np.array([row])))[0]
-        if not path_tree(rules).size:
+        if can_be_listed(rules) and not path_tree(rules).size:
             raise InvalidClearance(
                 f"{str(items.sku[row])!r} in {str(items.market[row])!r}: no allowed price path "
                 "holds what is pinned; take a pin away, allow more changes, or less time between"
@@ -172,6 +172,16 @@ def path_tree(rules: PathRules) -> PathTree:
             )
         )
     return PathTree(tuple(levels))
+
+
+@lru_cache(maxsize=1024)
+def can_be_listed(rules: PathRules) -> bool:
+    """Whether the paths of an item are few enough; the tree of those that are is kept."""
+    try:
+        path_tree(rules)
+    except TooManyPaths:
+        return False
+    return True
 
 
 def _too_many(rules: PathRules, count: int) -> TooManyPaths:

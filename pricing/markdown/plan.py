@@ -167,9 +167,11 @@ class _Search:
         if not self.by_scenario and holds(columns, chosen, self.rows.room):
             worth = float(columns.value[:, chosen].sum())
             self._saw(columns, worth, chosen)
+            bound = worth if self.oracle.exact else max(self.bound, worth)
+            gap = (bound - worth) / max(abs(bound), 1e-9)
             report = SolveReport(
-                status="optimal", method="separable", objective=worth, bound=worth, gap=0.0,
-                seconds=0.0,
+                status="optimal" if gap <= max(self.effort.gap, 1e-9) else "feasible",
+                method="separable", objective=worth, bound=bound, gap=gap, seconds=0.0,
             )  # fmt: skip
             return self._plan(columns, chosen, free, report)
         self._saw_unchanged()
@@ -179,7 +181,7 @@ class _Search:
             columns, selection = self._close_gap(columns, point, selection)
         if selection.chosen is None:
             raise self._no_plan(selection)
-        if selection.proven:
+        if selection.proven and self.oracle.exact:
             self.bound = min(self.bound, selection.worth)
         gap = self._gap(selection)
         report = SolveReport(
@@ -205,10 +207,12 @@ class _Search:
         for _ in range(_ROUNDS):
             dual = least_bound(columns, self.rows.room, ceiling, self.risk, point)
             point = dual.charges
-            before = self.bound
+            before, known = self.bound, len(columns)
             columns = columns.joined_by(self._answer([point]))
             if self.bound < before:
                 best = point
+            elif not self.oracle.exact and len(columns) == known:
+                break
             # The bound over the columns known can only rise toward the one over all paths.
             if self.bound - dual.below <= max(0.1 * self.effort.gap, 1e-9) * abs(self.bound):
                 break

@@ -24,7 +24,7 @@ from pricing.markdown.columns import columns_of
 from pricing.markdown.errors import InfeasibleClearance, InvalidClearance
 from pricing.markdown.items import ClearanceItems
 from pricing.markdown.limits import LimitRows, MarkdownLimits, SoFar
-from pricing.markdown.paths import path_tree, rules_of
+from pricing.markdown.paths import can_be_listed, path_tree, rules_of
 from pricing.markdown.plan import Effort, MarkdownPlan, Watch, plan
 from pricing.markdown.scenarios import Risk, Scenarios
 from pricing.markdown.trajectories import follow
@@ -147,6 +147,8 @@ def _improved(
     for _ in range(_SWEEPS):
         before = worth
         for i in range(len(items)):
+            if not can_be_listed(rules[i]):
+                continue
             touched = by_rival.indices[by_rival.indptr[i] : by_rival.indptr[i + 1]]
             tree = path_tree(rules[i])
             work += tree.size * (1 + len(touched)) * len(futures)

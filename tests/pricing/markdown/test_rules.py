@@ -16,7 +16,6 @@ from pricing.markdown import Effort, plan
 from pricing.markdown.errors import (
     InfeasibleClearance,
     InvalidClearance,
-    TooManyPaths,
     UnreachableTarget,
 )
 from pricing.markdown.items import ClearanceItems
@@ -94,13 +93,14 @@ def test_conflicting_limits_are_named_with_the_smallest_relaxation_that_helps() 
         plan(items, MarkdownLimits(budget=20_000, revenue_floor=int(floor * 1.01)))
 
 
-def test_too_many_paths_are_refused_before_memory_is_gone() -> None:
+def test_a_billion_paths_are_planned_without_listing_them() -> None:
     rungs = np.arange(40)
     items = two_items(
         ladder=np.array([6000 - 100 * rungs] * 2), demand=np.full((2, 30), 1.0), max_changes=10
     )
-    with pytest.raises(TooManyPaths, match="allow fewer changes"):
-        plan(items)
+    found = plan(items)
+    assert 0 <= found.report.gap <= 0.02
+    assert (np.diff(found.price, axis=1) <= 0).all()
 
 
 @pytest.mark.parametrize(
