@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from models.arrays import BoolArray, FloatArray, IntArray
-from pricing.errors import InvalidLimits
+from pricing.relation_webs import RelationWeb
 
 _MOST_CELLS: Final = 20_000_000
 """Numbers held at a time while a product is eliminated; more groups are done in portions."""
@@ -76,11 +76,10 @@ class _Batch:
 class RelationGroups:
     """The groups that pairs of tied rows make of n rows.
 
-    Raises:
-        InvalidLimits: a group so entangled that its best choice cannot be tabulated.
+    Groups whose best choice cannot be tabulated within `most_cells` numbers go to CP-SAT.
     """
 
-    def __init__(self, n: int, pairs: Pairs) -> None:
+    def __init__(self, n: int, pairs: Pairs, most_cells: int = _MOST_CELLS) -> None:
         self.n = n
         self.pairs = pairs
         self.group = self.of_ties(n, pairs.row, pairs.other)
@@ -88,7 +87,8 @@ class RelationGroups:
         self.tied: BoolArray = np.zeros(n, dtype=np.bool_)
         self.tied[pairs.row] = True
         self.tied[pairs.other] = True
-        self._batches = self._shapes()
+        self._webs: list[RelationWeb] = []
+        self._batches = self._shapes(most_cells)
 
     @staticmethod
     def of_ties(n: int, row: IntArray, other: IntArray) -> IntArray:
@@ -105,7 +105,9 @@ class RelationGroups:
 
         Returns:
             column (n,), and the score (n,) of the group at its first member, 0 at the others:
-            their sum is the total. -inf where no candidates of a group go together.
+            their sum is the total. -inf where no candidates of a group go together. Of a group that
+            went to CP-SAT the score is a bound, a hair above the best, or further where the effort
+            was not enough.
         """
         column: IntArray = np.argmax(score, axis=1)
         total = np.take_along_axis(score, column[:, None], axis=1)[:, 0]
@@ -120,10 +122,12 @@ class RelationGroups:
                 )
                 column[rows] = chosen
                 total[rows[:, 0]] = worth
+        for web in self._webs:
+            column[web.rows], total[web.rows[0]] = web.best(score[web.rows])
         return column, total
 
-    def _shapes(self) -> list[_Batch]:
-        """Groups sorted into batches of equal shape."""
+    def _shapes(self, most_cells: int) -> list[_Batch]:
+        """Groups sorted into batches of equal shape; those that are none become webs."""
         members: dict[int, dict[int, int]] = {}
         edges: dict[int, list[tuple[int, int]]] = {}
         numbers: dict[int, list[int]] = {}
@@ -143,12 +147,12 @@ class RelationGroups:
         for shape, groups in shapes.items():
             order, width = _elimination_order(shape)
             cells = k ** (width + 1)
-            if cells > _MOST_CELLS:
-                raise InvalidLimits(
-                    f"relations tie {len(order)} products so closely that {width + 1} of them must "
-                    f"be priced at once with {k} candidates each; leave out relations that follow "
-                    "from others, or try fewer candidates"
-                )
+            if cells > most_cells:
+                for group in groups:
+                    rows = np.array(list(members[group]), dtype=np.int64)
+                    fits = self.pairs.fits[np.array(numbers[group], dtype=np.int64)]
+                    self._webs.append(RelationWeb(rows, shape, fits))
+                continue
             batches.append(
                 _Batch(
                     np.array([list(members[group]) for group in groups], dtype=np.int64),

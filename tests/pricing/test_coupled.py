@@ -164,12 +164,46 @@ def test_groups_of_any_shape_are_solved_exactly() -> None:
             assert score[np.arange(n), column].sum() == pytest.approx(best)
 
 
-def test_a_web_of_relations_too_dense_to_solve_is_refused_with_the_way_out() -> None:
-    n, k = 9, 24
+def test_a_group_too_entangled_to_be_tabulated_gets_the_same_answer_from_cp_sat() -> None:
+    rng = np.random.default_rng(9)
+    impossible = 0
+    for _ in range(60):
+        n, k, m = int(rng.integers(3, 8)), 4, int(rng.integers(4, 14))
+        row = rng.integers(0, n, m)
+        pairs = Pairs(row, (row + rng.integers(1, n, m)) % n, rng.random((m, k, k)) < 0.65)
+        score = np.where(rng.random((n, k)) < 0.9, rng.normal(0, 1, (n, k)), -np.inf)
+        score[:, 0] = 0.0
+        tables, webs = RelationGroups(n, pairs), RelationGroups(n, pairs, most_cells=1)
+        for _ in range(2):
+            expected, (column, bound) = tables.best(score)[1].sum(), webs.best(score)
+            if np.isinf(expected):
+                impossible += 1
+                assert bound.sum() == -np.inf
+                continue
+            assert pairs.kept(column).all()
+            worth = score[np.arange(n), column].sum()
+            assert worth == pytest.approx(expected, abs=1e-5)
+            assert worth <= bound.sum() <= worth + 1e-5
+            score = np.where(np.isfinite(score), score * rng.uniform(0, 2, (n, k)), -np.inf)
+    assert impossible > 3
+
+
+def test_a_dense_web_of_price_ladders_is_solved_with_bound_and_gap() -> None:
+    # Every two of 14 products must keep their distance: no table of 24 candidates holds that.
+    rng = np.random.default_rng(10)
+    n, k = 14, 24
+    price = np.sort(rng.integers(500, 4000, n))[:, None] * np.linspace(0.85, 1.15, k)
     row, other = np.triu_indices(n, 1)
-    pairs = Pairs(row, other, np.ones((len(row), k, k), np.bool_))
-    with pytest.raises(InvalidLimits, match="fewer candidates"):
-        RelationGroups(n, pairs)
+    fits = price[other][:, None, :] >= price[row][:, :, None] * 1.02
+    start = np.linspace(0.0, 1.0, k)
+    moving = -np.square(start - rng.uniform(0, 1, (n, 1))) * rng.uniform(50, 100, (n, 1)) + 200
+    ratio, valid = np.zeros((n, k)), np.ones((n, k), dtype=np.bool_)
+    pairs = Pairs(row, other, fits)
+    column, report = choose_coupled(moving, None, ratio, valid, pairs=pairs, time_limit=20.0)
+    assert pairs.kept(column).all()
+    assert report.status in {"optimal", "within_gap"}
+    assert report.gap <= 1e-4
+    assert report.objective < moving.max(axis=1).sum() - 1.0
 
 
 def test_hundreds_of_tied_rows_come_with_a_small_certified_gap() -> None:
