@@ -31,9 +31,10 @@ from storage.errors import PricesNotAllowed
 from storage.keys import skus_of
 from storage.legal_bounds import law_may_bind, stored_legal_bounds
 from storage.markets import list_markets, market_ids
+from storage.price_books import KEY
 from storage.products import chosen_products, product_frame
 from storage.rule_packs import RulePacks, load_rule_packs
-from storage.tables import costs, decision_runs, markets, price_limits
+from storage.tables import costs, decision_runs, decisions, markets, price_limits
 from storage.tables import price_book_entries as entries
 
 CHECKED: Final = (
@@ -73,7 +74,7 @@ def require_allowed(
         PricesNotAllowed: with the rows, the limits and the articles.
     """
     limits = _limits_of(conn, run_id)
-    changes = _changes_of(version)
+    changes = _changes_of(version).where(sa.not_(_was_in_force(version, run_id)))
     if not law_may_bind(conn, at):
         if limits is None:
             return
@@ -101,6 +102,20 @@ def _changes_of(version: int) -> sa.Select[Any]:
     return sa.select(
         entries.c.product_id, entries.c.market_id, entries.c.tier, entries.c.price_minor
     ).where(entries.c.version == version, entries.c.price_minor.is_not(None))
+
+
+def _was_in_force(version: int, run_id: int) -> sa.ColumnElement[bool]:
+    """True of a price that the run held as it was before any book named it: nothing changes."""
+    earlier = entries.alias("earlier")
+    named = sa.exists().where(
+        *(earlier.c[name] == entries.c[name] for name in KEY), earlier.c.version < version
+    )
+    held = sa.exists().where(
+        *(decisions.c[name] == entries.c[name] for name in KEY),
+        decisions.c.run_id == run_id,
+        decisions.c.previous_minor == entries.c.price_minor,
+    )
+    return sa.and_(sa.not_(named), held)
 
 
 def _suspects(

@@ -26,6 +26,7 @@ from api.cli.reprice import run_table
 from api.cli.terminal import bars, out, utc_now
 from api.cli.what_if import what_if_table
 from api.demo.files import IMPORT_ORDER, shelves, write_files
+from api.demo.promotions import show_promotions
 from api.demo.receiver import WebhookReceiver
 from api.demo.shops import CompetitorShop, ShopProduct, ShopStyle
 from api.demo.truth import score_fit, score_prices
@@ -120,9 +121,10 @@ def give_tour(folder: Path, *, seed: int, port: int, once: bool) -> None:
         _look_up(service, decisions)
         sku = _competitor_moves(stage, shops[RIVALS[0]], sites[RIVALS[0]], decisions, receiver)
         _what_if(stage)
+        quote = _promotions(stage, service, decisions)
         out.rule()
         out.print(f"done in {time.monotonic() - started:.0f} s. Look around:")
-        for line in _curls(service, sku):
+        for line in [*_curls(service, sku), quote]:
             out.print(f"  [cyan]{escape(line)}[/]")
         if not once:
             _stay_up(service)
@@ -235,7 +237,8 @@ def _publish(stage: Stage, run_id: int, note: str) -> None:
     terms = terms_of(stage.settings)
     done = release(stage.engine, run_id, terms, now=utc_now(), by="demo", note=note)
     if done.version is None:
-        raise DemoFailed(f"the prices did not go live: draft {done.draft.draft_id} waits")
+        why = done.draft.reason or "they wait for an approval"
+        raise DemoFailed(f"the prices did not go live: {why}")
     out.print(
         f"price book {done.version} is live, draft {done.draft.draft_id} by "
         f"{done.draft.created_by}: {done.report.changes} of {done.report.prices} prices changed"
@@ -337,6 +340,17 @@ def _what_if(stage: Stage) -> None:
     draw_what_if(answer, chart)
     out.print(f"chart: {escape(str(chart))}")
     _try_next(f"pricewright what-if --category {category!r} --chart what-if.svg")
+
+
+def _promotions(stage: Stage, url: str, decisions: Decisions) -> str:
+    _heading(8, "Promotions: what a cart pays, and why")
+    catalogue = decisions.catalogue
+    # The dearest product: three of it pass every threshold.
+    rows = [row for row in np.argsort(-decisions.price) if catalogue.market[int(row)] == _MARKET]
+    sku = str(catalogue.sku[rows[0]])
+    quote = show_promotions(stage.engine, url, market=_MARKET, sku=sku, now=utc_now())
+    _try_next("pricewright promo list")
+    return quote
 
 
 def _curls(url: str, sku: str) -> list[str]:

@@ -137,6 +137,21 @@ def test_a_cost_that_rose_since_the_decision_holds_it(shop: Engine) -> None:
     assert (row["sku"], row["limits"], row["cost"]) == ("tea-2", ["minimum_margin"], "19.00 EUR")
 
 
+def test_a_first_book_may_name_a_price_that_was_in_force_but_no_new_one_below_cost(
+    engine: Engine,
+) -> None:
+    add_shop(engine)
+    with writing(engine) as conn:
+        for sku in OPENING:
+            add_sale(conn, sku, "online", date(2025, 12, 1), 10, 10_000)
+            add_cost(conn, sku, "online", date(2025, 12, 1), 1200)
+        with pytest.raises(PricesNotAllowed, match="cost floor"):
+            publish(conn, run_with(conn, {"tea-1": 1000, "tea-2": 1100}), at=NOW)
+        assert live_version(conn) is None
+        assert publish(conn, run_with(conn, {"tea-1": 1000, "tea-2": 2000}), at=NOW) == 1
+        assert served(conn) == {"tea-1": 1000, "tea-2": 2000}
+
+
 def test_publishing_directly_meets_the_same_check_and_writes_nothing(shop: Engine) -> None:
     with writing(shop) as conn:
         emergency(conn)
