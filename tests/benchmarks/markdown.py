@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -100,6 +104,20 @@ def _beside_monolith(items: ClearanceItems, budget: int, solver: str) -> Figure:
     )
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """HiGHS writes a banner to standard output, where only figures belong."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
 def monolith(
     items: ClearanceItems, budget: int, solver: str, seconds: float
 ) -> tuple[float | None, float]:
@@ -140,6 +158,7 @@ def monolith(
                 mip.Add(at[week][rung] - stood <= changed)
         mip.Add(sum(changes) <= _CHANGES)
     objective.SetOffset(float((items.salvage * items.stock).sum()))
-    status = mip.Solve()
+    with _quiet():
+        status = mip.Solve()
     found = status in (pywraplp.Solver.OPTIMAL, pywraplp.Solver.FEASIBLE)
     return (objective.Value() if found else None), objective.BestBound()
