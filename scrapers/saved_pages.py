@@ -8,7 +8,9 @@ import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
+from typing import Final
 
 from pricing.currencies import DECIMALS
 from scrapers.errors import InvalidManifest
@@ -45,12 +47,19 @@ def read_manifest(path: Path) -> tuple[SavedPage, ...]:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidManifest(f"{path}: can not be read: {error}") from None
-    reader = csv.DictReader(io.StringIO(text))
-    missing = [name for name in ("file", "url") if name not in (reader.fieldnames or ())]
-    if missing:
-        has = ", ".join(reader.fieldnames or ()) or "none"
-        raise InvalidManifest(f"{path}: column {missing[0]!r} is missing; the columns are: {has}")
-    return tuple(_saved_page(path, number, row) for number, row in enumerate(reader, 2))
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        columns = [name.strip().lower() for name in reader.fieldnames or ()]
+        missing = [name for name in ("file", "url") if name not in columns]
+        if missing:
+            has = ", ".join(columns) or "none"
+            raise InvalidManifest(
+                f"{path}: column {missing[0]!r} is missing; the columns are: {has}"
+            )
+        reader.fieldnames = columns
+        return tuple(_saved_page(path, reader.line_num, row) for row in reader)
+    except csv.Error as error:
+        raise InvalidManifest(f"{path}, after line {reader.line_num}: is no CSV: {error}") from None
 
 
 def _saved_page(manifest: Path, number: int, row: dict[str, str | None]) -> SavedPage:
@@ -92,15 +101,15 @@ def extract_lines(pages: tuple[SavedPage, ...]) -> Iterator[dict[str, object]]:
         try:
             yield {"file": page.file, **offer_fields(extract_saved(page))}
         except InvalidManifest as error:
-            yield {"file": page.file, "price": None, "reason": f"file: {error}"}
+            yield {"file": page.file, **_UNKNOWN, "reason": f"file: {error}"}
 
 
 def offer_fields(read: Offer | Refusal) -> dict[str, object]:
     """An offer or a refusal as plain data: amounts are decimal strings, what is unknown is null."""
     facts = read.facts
     known: dict[str, object] = {
-        "price": None, "list_price": None, "currency": None,
-        "availability": facts.availability, "confidence": None, "source": None, "reason": None,
+        **_UNKNOWN,
+        "availability": facts.availability,
         "gtin": facts.gtin, "mpn": facts.mpn, "sku": facts.sku, "brand": facts.brand,
         "title": facts.title, "condition": facts.condition, "variant": facts.variant,
         "seller": facts.seller, "image": facts.image,
@@ -110,16 +119,31 @@ def offer_fields(read: Offer | Refusal) -> dict[str, object]:
     terms, unit = read.terms, read.terms.unit_price
     return {
         **known,
-        "price": str(read.price),
-        "list_price": _text(read.list_price),
+        "price": _amount(read.price),
+        "list_price": _amount(read.list_price),
         "currency": read.currency,
         "confidence": round(read.confidence, 4),
         "source": read.source,
-        "shipping": _text(terms.shipping),
-        "unit_price": None if unit is None else f"{unit.amount}/{unit.quantity} {unit.unit}",
+        "shipping": _amount(terms.shipping),
+        "unit_price": None if unit is None else f"{unit.amount:f}/{unit.quantity:f} {unit.unit}",
         "valid_until": _text(terms.valid_until),
         "promotion": terms.promotion,
     }
+
+
+_UNKNOWN: Final[dict[str, object]] = dict.fromkeys(
+    (
+        "price", "list_price", "currency", "availability", "confidence", "source", "reason", "gtin",
+        "mpn", "sku", "brand", "title", "condition", "variant", "seller", "image", "shipping",
+        "unit_price", "valid_until", "promotion",
+    )
+)  # fmt: skip
+"""Every field of a line, as where nothing is known."""
+
+
+def _amount(value: Decimal | None) -> str | None:
+    """A decimal string without an exponent."""
+    return None if value is None else f"{value:f}"
 
 
 def _text(value: object) -> str | None:

@@ -9,7 +9,13 @@ from typing import Annotated
 import typer
 
 from api.cli.terminal import bars, out
-from scrapers.matching.files import match_files, read_known_pairs, read_listings, write_pairs
+from scrapers.matching.files import (
+    match_files,
+    read_known_pairs,
+    read_listings,
+    refuse_unwritable,
+    write_pairs,
+)
 
 app = typer.Typer(add_completion=False)
 
@@ -31,6 +37,7 @@ def match_command(
     left_id,right_id,score,band: accept is safe to use, review is for a person. Known pairs stand as
     they are and train the scoring of the others.
     """
+    refuse_unwritable(to)
     with bars("match") as progress:
         ours = read_listings(left, encoding=encoding)
         theirs = read_listings(right, encoding=encoding)

@@ -76,6 +76,7 @@ _SIGNS: Final[dict[str, tuple[str, ...]]] = {
     "د.إ": ("AED",),
     "درهم": ("AED",),
     "د.ك": ("KWD",),
+    "kd": ("KWD",),
     "ج.م": ("EGP",),
     "جنيه": ("EGP",),
 }  # fmt: skip

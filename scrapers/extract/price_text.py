@@ -63,7 +63,9 @@ _NUMBER = re.compile(
     )""",
     re.VERBOSE,
 )
+_MORE_DIGITS: Final = re.compile(r"[.,]\d")  # a number that does not end where it should
 _EURO_AS_MARK = re.compile(r"(?<![\d€£$])(\d{1,3}(?:[ .]?\d{3})*)(€|£|\$)(\d{2})(?!\d|[.,]\d)")
+_MYRIADS: Final = re.compile(r"(\d[\d,.]*)\s?[億亿]\s?(\d[\d,.]*)\s?万")
 _MULTIPLIERS: Final = {"万": Decimal(10_000), "億": Decimal(10) ** 8, "亿": Decimal(10) ** 8}
 
 # What stands before or after an amount and makes it something else than the price of one piece.
@@ -90,6 +92,7 @@ _TERM_AFTER = re.compile(
 )
 _TIMES_BEFORE = re.compile(r"\d+\s*(?:x|×|х|\*|cuotas de|rates? of|mal)\s*\W{0,3}$", re.IGNORECASE)
 _MULTIBUY = re.compile(
+    r"\bbuy\s+\d+\W{1,3}get\s+\d|"
     r"(?<![\w.,])\d{1,2}\s*(?:for|für|pour|per|por|za|за|voor|/|件)\s*(?=[^\d\s]{0,4}\s*\d)",
     re.IGNORECASE,
 )
@@ -171,6 +174,7 @@ def parse_price(
     code = _currency_in(clean, prefer=currency)
     if coins := _CENTS_ONLY.match(clean):
         return _coins(int(coins[1]), "GBP" if clean.endswith("p") else code)
+    clean = _MYRIADS.sub(_from_myriads, clean)
     clean = _EURO_AS_MARK.sub(lambda found: f"{found[1]},{found[3]} {found[2]}", clean)
     amounts, current, former = [], [], []
     reasons = []
@@ -184,8 +188,11 @@ def parse_price(
         before, after = clean[: span.start()], clean[span.end() :]
         if after.lstrip().startswith("%") or _SIZE_AFTER.match(after):
             continue
+        if span[0].startswith("-"):
+            reasons.append(f"{span[0]!r} is less than nothing: a discount")
+            continue
         amount = _amount(span[0], code or currency, decimal_mark)
-        if amount is None:
+        if amount is None or _MORE_DIGITS.match(after):
             reasons.append(f"{span[0]!r} can be read in two ways")
             continue
         amount *= _MULTIPLIERS.get(after.lstrip()[:1], 1)
@@ -202,9 +209,17 @@ def parse_price(
             current.append((amount, bool(_NOW_BEFORE.search(bare))))
     if multibuy:
         return _none(code, "price for several pieces", amounts)
-    if ranged:
+    if ranged and len(set(amounts)) > 1:
         return _none(code, "a range of prices", amounts)
     return _conclude(code, amounts, current, former, reasons)
+
+
+def _from_myriads(found: re.Match[str]) -> str:
+    """`1億2000万` as one number."""
+    parts = (parse_number(found[1]), parse_number(found[2]))
+    if parts[0] is None or parts[1] is None:
+        return found[0]
+    return f"{parts[0] * 10**8 + parts[1] * 10**4:f}"
 
 
 def parse_machine_price(value: object, *, currency: str | None = None) -> Decimal | None:

@@ -122,11 +122,32 @@ def match_files(
 
 
 def write_pairs(path: Path, pairs: Sequence[FoundPair]) -> None:
-    """Write `left_id,right_id,score,band` as CSV."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("left_id", "right_id", "score", "band"))
-        writer.writerows((p.left_id, p.right_id, f"{p.score:.4f}", p.band.value) for p in pairs)
+    """Write `left_id,right_id,score,band` as CSV; whole or not at all.
+
+    Raises:
+        InvalidListings: the place can not be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("left_id", "right_id", "score", "band"))
+            writer.writerows((p.left_id, p.right_id, f"{p.score:.4f}", p.band.value) for p in pairs)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise InvalidListings(f"{path}: can not be written: {error.strerror or error}") from None
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Say that pairs can not be written before they are looked for.
+
+    Raises:
+        InvalidListings: there is no such folder, or the path is one.
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        why = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise InvalidListings(f"{path}: can not be written: {why}")
 
 
 def _trained(left: Sequence[Listing], right: Sequence[Listing], known: list[KnownPair]) -> Scorer:
@@ -153,7 +174,7 @@ def _rows(
     """Rows with their line number, the header in lower case."""
     try:
         with path.open(encoding=encoding, newline="") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, strict=True)
             reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
             for name in needed:
                 if name not in reader.fieldnames:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,8 @@ def test_the_sites_currency_decides_a_shared_sign(tmp_path: Path) -> None:
         ("", "column 'file' is missing"),
         ("file,url\na.html,\n", "line 2: 'file' and 'url'"),
         ("file,url,currency\na.html,https://x.example/,EURO\n", "no ISO 4217 code"),
+        (f"file,url\n{'x' * 200_000},u\n", "after line 1: is no CSV: field larger"),
+        ('file,url\n"a.html,u\nb.html,u\n', "is no CSV: unexpected end"),
     ],
 )
 def test_a_manifest_that_can_not_be_used_is_refused_with_its_place(
@@ -81,3 +84,20 @@ def test_the_command_prints_a_line_for_each_page_and_fails_for_those_it_can_not_
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["price"] for line in lines] == ["39.90", None, None, None]
     assert [str(line["reason"])[:5] for line in lines] == ["None", "file:", "not h", "file:"]
+    assert len({tuple(line) for line in lines}) == 1  # every line has every field
+
+
+def test_a_page_that_does_not_end_is_read_as_far_as_any_page(tmp_path: Path) -> None:
+    page = b"<h1>Kettle</h1><p class=price>39,90 EUR</p>" + b"<p>more</p>" * 900_000
+    (tmp_path / "a.html.gz").write_bytes(gzip.compress(page, 1))
+    rows = " FILE ,Url\na.html.gz,https://shop.example/a\n"
+    (line,) = extract_lines(read_manifest(manifest(tmp_path, rows)))
+    assert line["price"] == "39.90"
+
+
+def test_a_price_has_no_exponent(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_bytes(PAGE.replace(b'"39.90"', b"4e3"))
+    rows = "file,url\na.html,https://shop.example/a\n"
+    (line,) = extract_lines(read_manifest(manifest(tmp_path, rows)))
+    assert Decimal(str(line["price"])) == 4000
+    assert "E" not in str(line["price"])

@@ -47,6 +47,12 @@ READ = [
     ("10,00 € zzgl. 4,99 € Versand", "10.00", "EUR"),
     ("$19.99 + $5 shipping", "19.99", None),
     ("US $12.50 / piece", "12.50", "USD"),
+    ("1億2000万円", "120000000", "JPY"),
+    ("1,5億円", "150000000", "JPY"),
+    ("$10.00 - $10.00", "10.00", None),
+    ("KD 1.250", "1.250", "KWD"),
+    ("BHD 0.350", "0.350", "BHD"),
+    ("Price - 12,99 €", "12.99", "EUR"),
 ]
 
 
@@ -77,6 +83,11 @@ REFUSED = [
     ("was $20.00", "former"),
     ("0,00 €", "no amount"),
     ("Free", "no amount"),
+    ("-5 €", "less than nothing"),
+    ("−5,00 €", "less than nothing"),
+    ("€-5", "less than nothing"),
+    ("1,299.00.00", "two ways"),
+    ("Buy 1 get 1", "several pieces"),
     ("", "no amount"),
     ("500 g", "no amount"),
     ("9" * 500, "too long"),

@@ -104,6 +104,8 @@ def test_columns_are_read_and_prices_in_any_spelling(tmp_path: Path) -> None:
         ("id,name\n1,x\n", "column 'title' is missing; there are: id, name"),
         ("id,title\n1,x\n1,y\n", "line 3: id '1' stands there twice"),
         ("id,title\n,x\n", "line 2: 'id' is empty"),
+        ('id,title\n1,"x\n2,y\n', "unexpected end of data"),
+        ("", "column 'id' is missing; there are: none"),
     ],
 )
 def test_a_file_that_can_not_be_used_is_refused_with_its_place(
@@ -133,6 +135,19 @@ def test_the_command_writes_pairs_with_score_and_band(tmp_path: Path) -> None:
         (row,) = csv.DictReader(file)
     assert (row["left_id"], row["right_id"], row["band"]) == ("K1", "x", "accept")
     assert 0.5 <= float(row["score"]) <= 1.0
+
+
+@pytest.mark.parametrize("place", ["nowhere/pairs.csv", "."])
+def test_a_place_that_can_not_be_written_is_named_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    table = tmp_path / "l.csv"
+    table.write_text("id,title\n1,Oak Table\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["match", "--left", str(table), "--right", str(table), "--out", str(tmp_path / place)])
+    assert ended.value.code == 1
+    assert "can not be written" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["l.csv"]
 
 
 def main_ends_well(arguments: list[str]) -> None:
