@@ -10,6 +10,8 @@ from rich.markup import escape
 
 from api.cli.planning_tables import show_certificate, show_difference, show_sides
 from api.cli.terminal import bars, out
+from api.plans.bundle_input import receipts_of_file, segments_of_rows
+from api.plans.bundle_output import offer_table
 from api.plans.errors import PlanInputInvalid
 from api.plans.files import read_document, write_json
 from api.plans.kinds import plan_kind, unseen
@@ -121,6 +123,64 @@ def promotions(
     what = f"{len(result['calendar']):,} promotion weeks in {drafts:,} drafts"
     others = (("do nothing", "profit"), ("last year", "profit"), ("greedy", "profit"))
     _show(what, result, ("profit", "revenue", "units", "given_away"), others)
+    for warning in result["warnings"]:
+        out.print(f"[yellow]note:[/] {escape(warning)}")
+    out.print(f"plan: {escape(str(output_file))}")
+
+
+@app.command()
+def bundles(
+    input_file: Annotated[
+        Path, typer.Option("--input", help="The plan's input: .json, or a .csv of segments.")
+    ],
+    output_file: Annotated[
+        Path, typer.Option("--output", help="The plan: .json, .csv or .parquet.")
+    ],
+    terms: Annotated[
+        Path | None, typer.Option(help="JSON with everything but the segments (with .csv).")
+    ] = None,
+    baskets: Annotated[
+        Path | None, typer.Option(help="CSV of order,sku: candidates are drawn from it.")
+    ] = None,
+    most: Annotated[int | None, typer.Option(min=0, help="Most bundles to offer.")] = None,
+    draws: Annotated[
+        int | None, typer.Option(min=10, max=100_000, help="Futures to simulate (500).")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of all chance (1).")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Time for the plan itself (50).")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads (1).")] = None,
+) -> None:
+    """Plan bundles: which sets to offer beside single products, and every price, with a bound."""
+    refuse_unwritable(output_file, PLAN_ENDINGS)
+    document = read_document(input_file, "segments")
+    if input_file.suffix.lower() == ".csv":
+        document = {"segments": segments_of_rows(document["segments"])}
+    if terms is not None:
+        document = {**read_document(terms, "products"), **document}
+    if baskets is not None:
+        receipts = {"receipts": receipts_of_file(baskets)}
+        document["baskets"] = {**(document.get("baskets") or {}), **receipts}
+    for name, given in (
+        ("limits", {"bundles": most}),
+        ("search", {"draws": draws, "seed": seed, "time_limit": seconds, "threads": threads}),
+    ):
+        chosen = {key: value for key, value in given.items() if value is not None}
+        if chosen:
+            document[name] = {**(document.get(name) or {}), **chosen}
+    result = _planned("bundles", document, input_file)
+    if output_file.suffix == ".json":
+        write_json(result, output_file)
+    else:
+        write_table(offer_table(result), output_file)
+    found = len(result["bundles"])
+    what = f"{found} bundle{'s' if found != 1 else ''} beside {len(result['prices'])} products"
+    others = (("do nothing", "profit"), ("component pricing", "profit"))
+    _show(what, result, ("profit", "revenue", "units", "given_away"), others)
+    for row in result["bundles"]:
+        out.print(
+            f"{escape(' + '.join(row['skus']))}: {row['price']['amount']} instead of "
+            f"{row['parts']['amount']}, {row['buyers']:,} buyers"
+        )
     for warning in result["warnings"]:
         out.print(f"[yellow]note:[/] {escape(warning)}")
     out.print(f"plan: {escape(str(output_file))}")

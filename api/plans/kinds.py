@@ -23,6 +23,7 @@ Json = dict[str, Any]
 """A JSON object."""
 
 KINDS: Final = {
+    "bundles": "api.plans.bundle_kind",
     "markdown": "api.plans.markdown_kind",
     "promotions": "api.plans.promotions_kind",
 }

@@ -218,16 +218,23 @@ class BundleProblem:
         for j, segment in enumerate(self.segment.tolist()):
             if self.size[j] < 1:
                 raise InvalidBundles(f"{segment!r}: size must be 1 customer or more")
-            if (self.value[j] < 0).any() or self.value[j, 0] != 0:
-                raise InvalidBundles(f"{segment!r}: value must be 0 for nothing, never negative")
-            for i in range(n):
-                with_it = self.sets.holding(1 << i)
-                if (self.value[j, with_it] < self.value[j, with_it ^ (1 << i)]).any():
-                    raise InvalidBundles(
-                        f"{segment!r}: a set is worth less with {str(self.sku[i])!r} than without; "
-                        "what is not wanted can be left, so a set is worth its best subset at least"
-                    )
+        self._check_values(n)
         self._check_bundles()
+
+    def _check_values(self, n: int) -> None:
+        wrong = (self.value < 0).any(axis=1) | (self.value[:, 0] != 0)
+        if wrong.any():
+            segment = str(self.segment[int(wrong.argmax())])
+            raise InvalidBundles(f"{segment!r}: value must be 0 for nothing, never negative")
+        for i in range(n):
+            with_it = self.sets.holding(1 << i)
+            less = (self.value[:, with_it] < self.value[:, with_it ^ (1 << i)]).any(axis=1)
+            if less.any():
+                segment = str(self.segment[int(less.argmax())])
+                raise InvalidBundles(
+                    f"{segment!r}: a set is worth less with {str(self.sku[i])!r} than without; "
+                    "what is not wanted can be left, so a set is worth its best subset at least"
+                )
 
     def _check_bundles(self) -> None:
         inside = (self.candidates > 0) & (self.candidates < len(self.sets))

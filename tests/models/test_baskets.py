@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from models.baskets import Baskets, bundle_candidates, frequent_pairs, frequent_sets
+from models.baskets import (
+    Baskets,
+    bundle_candidates,
+    frequent_pairs,
+    frequent_sets,
+    productive_sets,
+)
 from models.errors import InvalidPanel, InvalidSpec
 from tests.shared_data import shared_data
 
@@ -77,6 +83,31 @@ def test_sets_equal_brute_force() -> None:
             if count >= least:
                 expected[frozenset(items)] = count
     assert mine == expected
+
+
+def test_a_pair_beside_a_common_item_is_no_productive_set() -> None:
+    rng = np.random.default_rng(3)
+    receipts = []
+    for _ in range(4000):
+        items = ["bag"] if rng.random() < 0.5 else []
+        if rng.random() < 0.15:
+            items += ["bread"] + (["butter"] if rng.random() < 0.5 else [])
+        elif rng.random() < 0.1:
+            items.append("butter")
+        if rng.random() < 0.1:
+            items += ["pan", "lid", "spoon"]
+        receipts.append(items)
+    found = productive_sets(Baskets.of_receipts(receipts))
+    sets = {frozenset(items) for items in found["items"]}
+    assert {frozenset(["bread", "butter"]), frozenset(["pan", "lid", "spoon"])} <= sets
+    assert not any("bag" in items for items in sets)
+    row = found[[set(items) == {"bread", "butter"} for items in found["items"]]].iloc[0]
+    pair = frequent_pairs(Baskets.of_receipts(receipts))
+    same = pair[(pair["a"] == "bread") & (pair["b"] == "butter")].iloc[0]
+    assert row["lift"] == pytest.approx(same["lift"])
+    assert 2 * row["p_value"] == pytest.approx(same["p_value"])
+    with pytest.raises(InvalidSpec, match="rate"):
+        productive_sets(Baskets.of_receipts(receipts), false_discovery_rate=1.0)
 
 
 def test_nonsense_is_refused() -> None:
