@@ -51,6 +51,11 @@ def campaign_kpis(
         InvalidPanel: a column is missing, or a window has no day.
     """
     require_columns(lines, ["order", "customer", "date", "units", "revenue"])
+    if not pd.api.types.is_datetime64_any_dtype(lines["date"]):
+        raise InvalidPanel("'date' must hold dates; convert it with pandas.to_datetime")
+    for name in ("units", "revenue", "cost"):
+        if name in lines and not pd.api.types.is_numeric_dtype(lines[name]):
+            raise InvalidPanel(f"{name!r} must hold numbers, not {lines[name].dtype}")
     day = lines["date"].dt.normalize()
     length = (end - start).days + 1
     before_start = start - pd.Timedelta(days=before_days or length)
