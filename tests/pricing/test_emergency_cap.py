@@ -56,6 +56,43 @@ def test_the_cap_by_each_basis(rule: EmergencyCapRule, cap: int) -> None:
     assert found.cap.tolist() == [cap]
 
 
+HIGHEST = replace(LAST, basis=CapBasis.HIGHEST, days=30)
+
+
+@pytest.mark.parametrize(
+    ("rule", "declared", "rows", "cap"),
+    [
+        # Thirty calendar days before 31 March begin on 1 March at the market's midnight.
+        (HIGHEST, "2026-03-31 09:00", [("2026-01-01", 2000), ("2026-03-01 00:00", 1000)], 1100),
+        (HIGHEST, "2026-03-31 09:00", [("2026-01-01", 2000), ("2026-03-01 00:01", 1000)], 2200),
+        # Midnight is the market's: in Berlin it is already the first of March, here it is not.
+        (HIGHEST, "2026-03-31 09:00", [("2026-01-01", 2000), ("2026-02-28 23:59", 1000)], 1100),
+        # First sold in the hour before the declaration, or only with it.
+        (LAST, "2026-03-31 09:00", [("2026-03-31 08:00", 1000)], 1100),
+        (LAST, "2026-03-31 09:00", [("2026-03-31 09:00", 1000)], NO_CAP),
+        # A price rise just before the declaration helps where the last price counts, not where
+        # the mean does: 30 days and 9 hours, less the hour that clocks skipped on 8 March.
+        (LAST, "2026-03-31 09:00", [("2026-01-01", 1000), ("2026-03-31 08:00", 3000)], 3300),
+        (averaged(30), "2026-03-31 09:00", [("2026-01-01", 1000), ("2026-03-31 08:00", 3000)],
+         int(1100 * (1 + 2 / (30 * 24 + 9 - 1)))),
+        # In autumn the window has an hour more.
+        (averaged(30), "2026-11-10 00:00", [("2026-01-01", 1000), ("2026-11-09", 3000)],
+         int(1100 * (1 + 2 * 24 / (30 * 24 + 1)))),
+        # Off sale in the window: only the days with a price count.
+        (averaged(30), "2026-08-29 00:00", [("2026-01-01", 1000), ("2026-08-01", UNKNOWN),
+                                            ("2026-08-19", 1200)],
+         int(1.1 * (2 * 1000 + 10 * 1200) / 12)),
+    ],
+)  # fmt: skip
+def test_the_cap_by_worked_dates(
+    rule: EmergencyCapRule, declared: str, rows: list[tuple[str, int]], cap: int
+) -> None:
+    storm = Emergency("US-XX", local(declared, NEW_YORK))
+    prices = history(*rows, zone=NEW_YORK)
+    found = emergency_caps(prices, storm, rule, NEW_YORK, covered=np.array([True]))
+    assert found.cap.tolist() == [cap]
+
+
 def test_a_price_set_at_the_declaration_is_too_late_to_be_a_basis() -> None:
     rows = history(("2026-01-01", 1000), ("2026-08-29 18:00", 3000), zone=NEW_YORK)
     found = emergency_caps(rows, STORM, LAST, NEW_YORK, covered=np.array([True]))

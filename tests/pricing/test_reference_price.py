@@ -265,6 +265,12 @@ class TestChina:
         ("nothing sold: the last sale", [("2026-10-01", 70), ("2026-10-02", UNKNOWN)], 70,
          PriorStatus.LAST_TRANSACTION),
         ("never sold", [], UNKNOWN, PriorStatus.NONE),
+        ("the seventh day before begins at midnight there",
+         [("2026-11-03", 70), ("2026-11-04", 90)], 90, PriorStatus.KNOWN),
+        ("a minute past it is inside", [("2026-11-03", 70), ("2026-11-04 00:01", 90)], 70,
+         PriorStatus.KNOWN),
+        ("a price rise just before the sale", [("2026-11-01", 70), ("2026-11-10", 90)], 70,
+         PriorStatus.KNOWN),
         ("sold for the first time yesterday", [("2026-11-10", 95)], 95, PriorStatus.KNOWN),
     )  # fmt: skip
 
