@@ -73,7 +73,7 @@ class Reason:
 class PriceDecision:
     """The decision for one (sku, market): what, instead of what, why, and what it should bring.
 
-    Expected figures are per period of the demand model, money in major units of `price.currency`.
+    Expected figures are per period of the demand model, money in major units of `currency`.
     """
 
     sku: str
@@ -89,6 +89,7 @@ class PriceDecision:
     profit_before: float
     reasons: tuple[Reason, ...]
     decided_at: datetime
+    currency: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,6 +219,7 @@ class Decisions:
             profit_before=float(self.profit_before[row]),
             reasons=tuple(self._reasons(row)),
             decided_at=self.decided_at,
+            currency=currency,
         )
 
     def __iter__(self) -> Iterator[PriceDecision]:
@@ -230,13 +232,13 @@ class Decisions:
         now, before = float(self.profit[row]), float(self.profit_before[row])
         if action == Action.CHANGE and np.isfinite(now - before):
             facts: dict[str, str | float | int] = {
-                "profit_before": _estimate(before, currency),
-                "profit_after": _estimate(now, currency),
+                "profit_before": estimate_text(before, currency),
+                "profit_after": estimate_text(now, currency),
                 "currency": currency,
             }
             yield Reason(ReasonCode.EXPECTED_GAIN, facts)
         elif action == Action.KEEP:
-            facts = {"profit": _estimate(now, currency), "currency": currency}
+            facts = {"profit": estimate_text(now, currency), "currency": currency}
             yield Reason(ReasonCode.BEST_PRICE_KEPT, facts if np.isfinite(now) else {})
         for limit in Limit(int(self.held_by[row])).names:
             yield Reason(ReasonCode.HELD, self._named(row, limit))
@@ -298,6 +300,10 @@ def _money(minor: np.int64, currency: str) -> Money | None:
     return None if minor == UNKNOWN else Money(int(minor), currency)
 
 
-def _estimate(major: float, currency: str) -> str:
-    """An expected amount as a decimal text with the currency's decimals."""
-    return f"{major:.{decimals(currency)}f}"
+def estimate_text(major: float, currency: str, *, grouped: bool = False) -> str:
+    """An expected amount as a decimal text with the currency's decimals: 12 yens, 12.30 euros.
+
+    `grouped` sets thousands apart with commas, for people.
+    """
+    comma = "," if grouped else ""
+    return f"{major:{comma}.{decimals(currency)}f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from api.cli.moments import local_time
 from api.cli.terminal import out
 from api.jobs.explain import Explanation, explain_at
 from api.settings import load_settings
-from pricing.decisions import Action, PriceDecision
+from pricing.decisions import Action, PriceDecision, estimate_text
 from storage.database import reading
 from storage.decisions import decision_of
 from storage.markets import list_markets
@@ -65,7 +66,8 @@ def print_decision(decision: PriceDecision) -> None:
     out.print(
         f"  expected a week: {decision.units:,.1f} units "
         f"({decision.units_low:,.1f} to {decision.units_high:,.1f}), "
-        f"profit {decision.profit:,.2f}, before {decision.profit_before:,.2f}"
+        f"profit {_money(decision.profit, decision.currency)} {decision.currency}, "
+        f"before {_money(decision.profit_before, decision.currency)}"
     )
     for reason in decision.reasons:
         facts = ", ".join(f"{name} {value}" for name, value in reason.facts.items())
@@ -99,15 +101,22 @@ def print_explanation(found: Explanation) -> None:
         table.add_row(
             str(item.price),
             f"{item.units:,.1f}",
-            f"{item.revenue:,.2f}",
-            f"{item.profit:,.2f}",
-            f"{item.objective:,.2f}",
+            _money(item.revenue, item.price.currency),
+            _money(item.profit, item.price.currency),
+            _money(item.objective, item.price.currency),
             mark.get(item, ""),
         )
     out.print(table)
     chosen, other = found.replayed.chosen, found.replayed.runner_up
     if chosen is not None and other is not None:
+        currency = chosen.price.currency
         out.print(
-            f"runner-up {other.price}: profit {other.profit:,.2f} a period, "
-            f"{other.profit - chosen.profit:+,.2f} against the price chosen"
+            f"runner-up {other.price}: profit {_money(other.profit, currency)} a period, "
+            f"{'+' if other.profit >= chosen.profit else ''}"
+            f"{_money(other.profit - chosen.profit, currency)} against the price chosen"
         )
+
+
+def _money(major: float, currency: str) -> str:
+    """An expected amount with the decimals of its currency; a dash where nobody knows it."""
+    return estimate_text(major, currency, grouped=True) if math.isfinite(major) else "-"

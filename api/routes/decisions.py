@@ -38,13 +38,13 @@ class ExpectedUnits(Document):
 class Expectation(Document):
     """What the price should bring a period; null where there is no demand curve.
 
-    Money here is an estimate in major units of the price's currency, not an amount to be paid.
+    Money here is an estimate, not an amount to be paid.
     """
 
     units: ExpectedUnits
-    revenue: float | None = Field(description="Net of tax")
-    profit: float | None
-    profit_before: float | None = Field(description="At the price that was in force")
+    revenue: Amount | None = Field(description="Net of tax")
+    profit: Amount | None
+    profit_before: Amount | None = Field(description="At the price that was in force")
 
 
 class DecisionDocument(Document):
@@ -60,7 +60,16 @@ class DecisionDocument(Document):
     expected: Expectation
     reasons: list[dict[str, Any]] = Field(
         description="The deciding one first: a code and its facts",
-        examples=[[{"code": "expected_gain", "profit_before": 10.2, "profit_after": 11.9}]],
+        examples=[
+            [
+                {
+                    "code": "expected_gain",
+                    "profit_before": "10.20",
+                    "profit_after": "11.90",
+                    "currency": "EUR",
+                }
+            ]
+        ],
     )
     run: int = Field(description="Number of the decision run")
     fit: int | None = Field(description="Number of the demand fit that it used")
@@ -70,6 +79,7 @@ class DecisionDocument(Document):
     def of(cls, found: StoredDecision, in_force: Money | None) -> Self:
         """The wire form."""
         decision = found.decision
+        currency = decision.currency
         return cls(
             sku=decision.sku,
             market=decision.market,
@@ -84,9 +94,9 @@ class DecisionDocument(Document):
                     low=_known(decision.units_low),
                     high=_known(decision.units_high),
                 ),
-                revenue=_known(decision.revenue),
-                profit=_known(decision.profit),
-                profit_before=_known(decision.profit_before),
+                revenue=Amount.of_estimate(decision.revenue, currency),
+                profit=Amount.of_estimate(decision.profit, currency),
+                profit_before=Amount.of_estimate(decision.profit_before, currency),
             ),
             reasons=[reason.wire() for reason in decision.reasons],
             run=found.run_id,

@@ -1,10 +1,12 @@
 """JSON forms that several routes share."""
 
+import math
 from datetime import UTC, datetime
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from pricing.decisions import estimate_text
 from pricing.money import Money
 
 
@@ -32,6 +34,13 @@ class Amount(Document):
     def of(cls, money: Money) -> Self:
         """The wire form of an amount."""
         return cls(**money.wire())
+
+    @classmethod
+    def of_estimate(cls, major: float, currency: str) -> Self | None:
+        """The wire form of an expected amount, None where nobody knows it."""
+        if not math.isfinite(major):
+            return None
+        return cls(amount=estimate_text(major, currency), currency=currency)
 
     @classmethod
     def of_optional(cls, money: Money | None) -> Self | None:

@@ -37,6 +37,13 @@ def test_a_decision_comes_with_its_reasons(client: httpx.Client) -> None:
     assert "demand" in codes
     units = document["expected"]["units"]
     assert units["low"] < units["mean"] < units["high"]
+    for name in ("revenue", "profit", "profit_before"):
+        money = document["expected"][name]
+        assert money["currency"] == "EUR"
+        assert re.fullmatch(r"-?\d+\.\d{2}", money["amount"])
+    gain = document["reasons"][0]
+    assert gain["profit_after"] == document["expected"]["profit"]["amount"]
+    assert gain["currency"] == "EUR"
 
 
 def test_a_decision_of_an_older_run_can_be_asked_for(client: httpx.Client, shop: Engine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from pathlib import Path
@@ -88,6 +89,14 @@ def test_a_change_budget_over_two_currencies_takes_exchange_rates(
     assert "exchange_rates lacks ['EUR', 'JPY']" in refused.err
     rates = ("--exchange-rate", "EUR=1", "--exchange-rate", "JPY=0.006")
     assert "prices change" in shop.succeed("reprice", "--max-changes", "1", *rates)
+    # Yens have no decimals, euros two.
+    (tmp_path / "tokyo-costs.csv").write_text("sku,market,cost\nA,tokyo,4\n")
+    shop.succeed("import", "costs", "tokyo-costs.csv")
+    shop.succeed("reprice", "--at", "2025-12-01")
+    yens = shop.succeed("explain", "A", "--market", "tokyo")
+    assert re.search(r"profit [\d,]+ JPY, before [\d,]+\n", yens)
+    euros = shop.succeed("explain", "A", "--market", "online")
+    assert re.search(r"profit [\d,]+\.\d\d EUR", euros)
 
 
 def test_a_fit_of_one_market_keeps_the_curves_of_the_others(
