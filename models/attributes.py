@@ -23,7 +23,7 @@ _SCALE: Final = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BrandEffects:
-    """How far products of each brand lie from their categories.
+    """How far products of each brand (or value of another attribute) lie from their categories.
 
     Attributes:
         names: (b,) brands, sorted; "" is no brand and has no effect.
@@ -92,16 +92,27 @@ def brand_effects(
         brand: (n,) names, "" where not known.
         pooled: by category.
     """
-    names, code = np.unique(brand, return_inverse=True)
-    known = np.isfinite(estimate) & (brand != "")
+    rest = estimate - pooled.group_mean[category]
+    noise = std_error**2 + pooled.group_spread[category] ** 2
+    return value_effects(rest, noise, brand)
+
+
+def value_effects(rest: FloatArray, noise: FloatArray, value: StrArray) -> BrandEffects:
+    """How far the members of each value of an attribute lie from zero.
+
+    Args:
+        rest: (n,) distances, NaN where not known.
+        noise: (n,) their variances about the value's effect.
+        value: (n,) names, "" where not known.
+    """
+    names, code = np.unique(value, return_inverse=True)
+    known = np.isfinite(rest) & (value != "")
     if len(names) < 2 or not known.any():
         nothing = np.zeros(len(names))
         return BrandEffects(names, nothing, nothing, 0.0)
-    rest = (estimate - pooled.group_mean[category])[known]
-    noise = std_error[known] ** 2 + pooled.group_spread[category[known]] ** 2
-    precision = np.bincount(code[known], 1.0 / noise, len(names))
-    total = np.bincount(code[known], rest / noise, len(names))
-    # log p(data | spread), each brand's effect integrated out; then over the spread.
+    precision = np.bincount(code[known], 1.0 / noise[known], len(names))
+    total = np.bincount(code[known], rest[known] / noise[known], len(names))
+    # log p(data | spread), each value's effect integrated out; then over the spread.
     square = _SPREADS[:, None] ** 2
     shrunk = square / (1.0 + square * precision)
     log_weight = 0.5 * (shrunk * total**2 - np.log1p(square * precision)).sum(axis=1)
