@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import numpy as np
+from sqlalchemy.engine import Connection
 
 from pricing.errors import MoneyError
 from scrapers.cadence import site_cadence
@@ -39,7 +41,7 @@ from storage.pages import (
 from storage.products import all_products
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection, Engine
+    from sqlalchemy.engine import Engine
 
 _BATCH: Final = 200
 _LATELY: Final = timedelta(days=30)
@@ -56,10 +58,18 @@ class OfferStore:
     alone) is stored with the next batch. The others wait, and titles are matched over many of them
     at once, so that each product goes to the offer that fits it best. A page counts as done in the
     transaction that stores its offer: a crawl that is cut off goes on from there.
+
+    Args:
+        opened: the database; or a transaction of it that writes, in which everything is done then.
+        site: the shop.
+        crawl_id: number of the crawl.
+        ledger: is told what was stored.
     """
 
-    def __init__(self, engine: Engine, site: Site, crawl_id: int, ledger: Ledger) -> None:
-        self._engine = engine
+    def __init__(
+        self, opened: Engine | Connection, site: Site, crawl_id: int, ledger: Ledger
+    ) -> None:
+        self._opened = opened
         self._site = site
         self._crawl_id = crawl_id
         self._ledger = ledger
@@ -69,7 +79,7 @@ class OfferStore:
         self._states: dict[str, PageState] = {}
         self._asked: dict[str, str] = {}
         self._proposals: list[Proposal] = []
-        with reading(engine) as conn:
+        with self._reading() as conn:
             self._products = all_products(conn)
             self._currency, ours = _our_prices(conn, site.market)
             listings = [Listing.of_product(p, ours.get(p.sku)) for p in self._products]
@@ -91,6 +101,14 @@ class OfferStore:
         ledger.resume(here.values())
         known = (stored.offer for stored in self._before.values())
         self._doubts = Doubts(site, crawl_id, usual_shipping(known))
+
+    def _reading(self) -> AbstractContextManager[Connection]:
+        opened = self._opened
+        return nullcontext(opened) if isinstance(opened, Connection) else reading(opened)
+
+    def _writing(self) -> AbstractContextManager[Connection]:
+        opened = self._opened
+        return nullcontext(opened) if isinstance(opened, Connection) else writing(opened)
 
     # What the spider asks before and after a request.
 
@@ -156,7 +174,7 @@ class OfferStore:
         while self._ready or self._outcomes or self._proposals:
             self._flush()
         now = datetime.now(UTC)
-        with reading(self._engine) as conn:
+        with self._reading() as conn:
             started = crawl_starts(conn, self._site.market).get(self._site.name, ())
             cadence = site_cadence(self._site, started)
             since = now - max(_LATELY, 10 * cadence)
@@ -242,7 +260,7 @@ class OfferStore:
         outcomes, self._outcomes = self._outcomes, []
         proposals, self._proposals = self._proposals, []
         urls = [offer.url for offer in batch]
-        with writing(self._engine) as conn:
+        with self._writing() as conn:
             before = latest_offers(conn, self._site.name, urls=urls)
             judged = self._doubts.judge(conn, batch, before)
             believed = judged.believed

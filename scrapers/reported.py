@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from scrapers.errors import ForbiddenAddress, InvalidObservation
 from scrapers.extract import (
@@ -25,7 +25,7 @@ from scrapers.guard import check_url, origin_of
 from scrapers.offer_store import OfferStore
 from scrapers.outcomes import Ledger, Observation, Outcome
 from scrapers.sites import Site, site_fields, site_from
-from storage.database import reading, writing
+from storage.database import writing
 from storage.sites import finish_crawl, save_site, site_definitions, start_crawl
 
 OLDEST: Final = timedelta(days=7)
@@ -90,17 +90,18 @@ def store_reported(engine: Engine, observations: Sequence[Reported], *, now: dat
         UnknownMarket: there is no such market.
     """
     checked = [_observation(number, seen, now) for number, seen in enumerate(observations)]
-    with reading(engine) as conn:
-        known = site_definitions(conn)
     groups: dict[tuple[str, str], list[Observation]] = {}
     sites: dict[tuple[str, str], Site] = {}
-    for number, (seen, observation) in enumerate(zip(observations, checked, strict=True)):
-        key = (seen.competitor, seen.market)
-        sites.setdefault(key, _site(number, seen, known))
-        groups.setdefault(key, []).append(observation)
+    with writing(engine) as conn:  # one transaction: whatever fails, nothing was stored or told
+        known = site_definitions(conn)
+        for number, (seen, observation) in enumerate(zip(observations, checked, strict=True)):
+            key = (seen.competitor, seen.market)
+            if key not in sites:
+                sites[key] = _site(number, seen, known)
+            groups.setdefault(key, []).append(observation)
+        ledgers = [_store(conn, sites[key], group, now) for key, group in groups.items()]
     total = Receipt()
-    for key, group in groups.items():
-        ledger = _store(engine, sites[key], group, now)
+    for ledger in ledgers:
         total = Receipt(
             total.stored + ledger.stored,
             total.matched + ledger.matched,
@@ -126,21 +127,19 @@ def _site(number: int, seen: Reported, known: Mapping[str, object]) -> Site:
         raise InvalidObservation(f"observations[{number}]: {error}") from None
 
 
-def _store(engine: Engine, site: Site, group: list[Observation], now: datetime) -> Ledger:
-    with writing(engine) as conn:
-        save_site(conn, site.name, start_url=site.start_url, kind=site.kind.value,
-                  market=site.market, currency=site.currency,
-                  definition=site_fields(site))  # fmt: skip
-        crawl_id = start_crawl(conn, site.name, at=now, report={"reported": len(group)})
+def _store(conn: Connection, site: Site, group: list[Observation], now: datetime) -> Ledger:
+    save_site(conn, site.name, start_url=site.start_url, kind=site.kind.value,
+              market=site.market, currency=site.currency,
+              definition=site_fields(site))  # fmt: skip
+    crawl_id = start_crawl(conn, site.name, at=now, report={"reported": len(group)})
     ledger = Ledger(site.name)
-    store = OfferStore(engine, site, crawl_id, ledger)
+    store = OfferStore(conn, site, crawl_id, ledger)
     for observation in group:
         store.add(observation)
         ledger.note(observation.offer.url, Outcome.OBSERVED)
     store.finish()
-    with writing(engine) as conn:
-        finish_crawl(conn, crawl_id, at=now, status="finished", offers=ledger.stored,
-                     report={**ledger.summary(), "reported": len(group)})  # fmt: skip
+    finish_crawl(conn, crawl_id, at=now, status="finished", offers=ledger.stored,
+                 report={**ledger.summary(), "reported": len(group)})  # fmt: skip
     return ledger
 
 

@@ -48,6 +48,18 @@ class Planned:
         return self.lease is None and self.due_at is not None and self.due_at <= now
 
 
+def state_of(crawl: Crawl, lease: Lease | None) -> str:
+    """How a crawl stands: `running`, `finished`, `failed`, or `cut_off` if it can go on.
+
+    Args:
+        crawl: as it is stored; one whose process was killed still says that it runs.
+        lease: of its site; None if nobody crawls that now.
+    """
+    if lease is None and was_cut_off(crawl):
+        return "cut_off"
+    return crawl.status
+
+
 def stored_sites(conn: Connection) -> dict[str, Site]:
     """The sites of the database by name; one that this program can not read is logged, and left."""
     found: dict[str, Site] = {}

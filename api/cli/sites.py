@@ -17,7 +17,7 @@ from scrapers.crawl import lease_name
 from scrapers.detect import Detected, detect_site
 from scrapers.errors import CrawlRunning
 from scrapers.sites import DEFAULT_FILE, Site, dump_sites, load_sites, site_fields
-from scrapers.timetable import stored_sites, timetable
+from scrapers.timetable import state_of, stored_sites, timetable
 from storage.database import reading, writing
 from storage.leases import held_leases
 from storage.sites import remove_site, save_site
@@ -132,7 +132,10 @@ def _list_stored() -> None:
     table = Table("site", "kind", "market", "schedule", "next (UTC)", "last crawl (UTC)", "it is")
     for plan in plans:
         last = "" if plan.last is None else f"{plan.last.started_at:%Y-%m-%d %H:%M}"
-        ended = "" if plan.last is None else f"{plan.last.status}, {plan.last.offers:,} offers"
+        ended = ""
+        if plan.last is not None:
+            state = state_of(plan.last, plan.lease).replace("_", " ")
+            ended = f"{state}, {plan.last.offers:,} offers"
         if plan.lease is not None:
             ended = f"being crawled by {plan.lease.holder}"
         due = "" if plan.due_at is None else f"{max(plan.due_at, now):%Y-%m-%d %H:%M}"

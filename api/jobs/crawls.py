@@ -198,6 +198,9 @@ class CrawlDesk:
         try:
             report = run.finish(self._database_url, limit=limit, since=since, browser=self._browser)
         except (CrawlFailed, StorageError) as error:
+            if self._stopping:
+                _log.info("crawl stopped", site=name, crawl=run.crawl_id, why=str(error))
+                return
             _log.warning("crawl failed", site=name, crawl=run.crawl_id, why=str(error))
         except Exception:  # noqa: BLE001  (logged; a thread has nobody to tell)
             _log.exception("crawl failed", site=name, crawl=run.crawl_id)

@@ -2,7 +2,7 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from fastapi import APIRouter, Query, Response, status
 from fastapi import Path as InPath
@@ -28,10 +28,10 @@ from scrapers.errors import CrawlFailed, CrawlRunning, InvalidSites
 from scrapers.extract.selectors import FIELDS
 from scrapers.plausibility import LARGEST_JUMP
 from scrapers.sites import Site, SiteKind, site_fields, site_from
-from scrapers.timetable import Planned, stored_sites, timetable
+from scrapers.timetable import Planned, state_of, stored_sites, timetable
 from storage.database import reading, writing
 from storage.errors import CrawlNotFound, UnknownMarket, UnknownSite
-from storage.leases import find_lease, held_leases
+from storage.leases import Lease, held_leases
 from storage.offers import ObservedOffer
 from storage.sites import Crawl, crawls_of, find_crawl, remove_site, save_site
 
@@ -79,7 +79,9 @@ class CrawlDocument(Document):
 
     id: int
     site: str
-    status: str = Field(description="`running`, `finished` or `failed`", examples=["running"])
+    status: Literal["running", "finished", "failed", "cut_off"] = Field(
+        description="`cut_off`: it was ended early, and the next crawl goes on from there"
+    )
     started_at: UtcTime
     finished_at: UtcTime | None
     pages: int = Field(description="Pages answered so far")
@@ -89,19 +91,26 @@ class CrawlDocument(Document):
     report: dict[str, Any] = Field(description="What else it told at its end")
 
     @classmethod
-    def of(cls, crawl: Crawl) -> Self:
-        """The wire form."""
-        return cls(
-            id=crawl.crawl_id,
-            site=crawl.site,
-            status=crawl.status,
-            started_at=crawl.started_at,
-            finished_at=crawl.finished_at,
-            pages=crawl.pages,
-            offers=crawl.offers,
-            failures=crawl.failures,
-            error=crawl.report.get("error"),
-            report=dict(crawl.report),
+    def of(cls, crawl: Crawl, lease: Lease | None) -> Self:
+        """The wire form.
+
+        Args:
+            crawl: as it is stored.
+            lease: of its site; None if nobody crawls that now.
+        """
+        return cls.model_validate(
+            {
+                "id": crawl.crawl_id,
+                "site": crawl.site,
+                "status": state_of(crawl, lease),
+                "started_at": crawl.started_at,
+                "finished_at": crawl.finished_at,
+                "pages": crawl.pages,
+                "offers": crawl.offers,
+                "failures": crawl.failures,
+                "error": crawl.report.get("error"),
+                "report": dict(crawl.report),
+            }
         )
 
 
@@ -126,7 +135,9 @@ class SiteDocument(SiteBody):
                 **site_fields(plan.site),
                 "running_since": plan.lease.since if plan.lease is not None else None,
                 "due_at": plan.due_at,
-                "last_crawl": None if plan.last is None else CrawlDocument.of(plan.last),
+                "last_crawl": None
+                if plan.last is None
+                else CrawlDocument.of(plan.last, plan.lease),
             }
         )
 
@@ -317,8 +328,11 @@ def remove(
     """It is crawled no more. Its offers and crawls stay on record."""
     try:
         with service.till, writing(service.engine) as conn:
-            if lease_name(name) in held_leases(conn, at=datetime.now(UTC)):
-                raise NotPossibleNow(_under_way(conn, name))
+            if (lease := _lease(conn, name)) is not None:
+                raise NotPossibleNow(
+                    f"site {name!r} is being crawled since {lease.since:%Y-%m-%d %H:%M} UTC; "
+                    "wait for that crawl"
+                )
             remove_site(conn, name)
     except UnknownSite as error:
         raise UnknownResource(str(error)) from None
@@ -350,7 +364,7 @@ def start_crawl(
         raise NotPossibleNow(str(error)) from None
     response.headers["Location"] = f"/v1/sites/{name}/crawls/{number}"
     with reading(service.engine) as conn:
-        return CrawlDocument.of(find_crawl(conn, name, number))
+        return CrawlDocument.of(find_crawl(conn, name, number), _lease(conn, name))
 
 
 @router.get(
@@ -364,7 +378,8 @@ def list_crawls(
 ) -> CrawlsDocument:
     """The newest first; of a shop that was forgotten, too."""
     found = crawls_of(conn, name, limit=limit, visits=True)
-    return CrawlsDocument(crawls=[CrawlDocument.of(crawl) for crawl in found])
+    lease = _lease(conn, name)
+    return CrawlsDocument(crawls=[CrawlDocument.of(crawl, lease) for crawl in found])
 
 
 @router.get(
@@ -376,7 +391,7 @@ def list_crawls(
 def read_crawl(name: Name, crawl_id: int, conn: Reading) -> CrawlDocument:
     """While it runs, its numbers are some seconds old."""
     try:
-        return CrawlDocument.of(find_crawl(conn, name, crawl_id))
+        return CrawlDocument.of(find_crawl(conn, name, crawl_id), _lease(conn, name))
     except CrawlNotFound as error:
         raise UnknownResource(str(error)) from None
 
@@ -439,7 +454,6 @@ def _document(conn: Connection, site: Site) -> SiteDocument:
     return SiteDocument.of(plan)
 
 
-def _under_way(conn: Connection, name: str) -> str:
-    lease = find_lease(conn, lease_name(name))
-    since = "" if lease is None else f" since {lease.since:%Y-%m-%d %H:%M} UTC"
-    return f"site {name!r} is being crawled{since}; wait for that crawl"
+def _lease(conn: Connection, name: str) -> Lease | None:
+    """The lease of who crawls the site now."""
+    return held_leases(conn, at=datetime.now(UTC)).get(lease_name(name))

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from api.server import serving
 from storage.database import reading
 from storage.offers import latest_offers
+from storage.sites import site_definitions
 from tests.api.conftest import quick_settings
 
 NOW = datetime.now(UTC)
@@ -68,6 +69,18 @@ def test_a_price_that_can_not_be_right_is_refused_and_nothing_is_stored(
     assert said in answer.json()["detail"]
     with reading(shop) as conn:
         assert latest_offers(conn, "north") == {}
+
+
+def test_prices_of_several_competitors_are_stored_all_or_none(
+    operator: httpx.Client, shop: Engine
+) -> None:
+    south = seen(competitor="south", market="moon", url="https://south.example/tea")
+    assert report(operator, seen(), south).status_code == 422
+    with reading(shop) as conn:
+        assert latest_offers(conn, "north") == {}
+        assert "north" not in site_definitions(conn)
+    south["market"] = "online"
+    assert report(operator, seen(), south).json()["stored"] == 2
 
 
 def test_only_an_operator_reports(client: httpx.Client) -> None:

@@ -181,7 +181,7 @@ def test_the_schedule_crawls_what_is_due_and_a_stopped_service_leaves_a_crawl_to
     ):
         last = client.get("/v1/sites/rival").json()
     assert 5 < asked < 190
-    assert (last["last_crawl"]["status"], last["running_since"]) == ("failed", None)
+    assert (last["last_crawl"]["status"], last["running_since"]) == ("cut_off", None)
     assert last["last_crawl"]["error"] == "the crawl was stopped before its end"
     due = datetime.fromisoformat(last["due_at"])
     assert due <= datetime.now(UTC), "it goes on at once, not in six hours"

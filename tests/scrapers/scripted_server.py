@@ -49,6 +49,12 @@ class ScriptedServer:
         """Where it listens, without a slash at the end."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    def wait_for(self, path: str, seconds: float = 60.0) -> None:
+        """Come back once a path was asked for."""
+        end = time.monotonic() + seconds
+        while not self.asked[path] and time.monotonic() < end:
+            time.sleep(0.02)
+
     def reply(self, path: str, headers: Mapping[str, str]) -> Reply:
         """The next answer for a path; notes when it was asked for, and how."""
         with self._lock:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy.engine import Engine
 
-from scrapers.crawl import run_crawl
+from scrapers.crawl import CrawlRun, run_crawl
+from scrapers.errors import CrawlFailed
 from scrapers.manners import LONGEST_WAIT, retry_after
 from scrapers.sites import SiteKind
 from tests.databases import url_of
@@ -59,3 +61,27 @@ def test_a_shop_that_asks_to_wait_is_given_the_time_and_one_that_asks_too_long_i
     assert second - first >= 0.99  # a lower bound holds on any machine
     asked = sorted(at for path, every in times.items() for at in every if path != "/robots.txt")
     assert min(b - a for a, b in itertools.pairwise(asked)) >= 0.2
+
+
+def test_a_crawl_that_is_stopped_while_it_waits_keeps_the_page_for_the_next(
+    database: Engine,
+) -> None:
+    busy = Reply(b"busy", 429, {"Retry-After": "200"})
+    script: dict[str, Reply | Sequence[Reply]] = {
+        "/a": [busy, html('<h1>A</h1><p class="price">€1.00</p>')]
+    }
+    with ScriptedServer(script) as shop:
+        site = site_at(f"{shop.url}/", kind=SiteKind.WATCH, urls=(f"{shop.url}/a",))
+        run = CrawlRun.begin(database, site, at=datetime.now(UTC))
+
+        def stop_while_it_waits() -> None:
+            shop.wait_for("/a")
+            run.stop()
+
+        stop = threading.Thread(target=stop_while_it_waits)
+        stop.start()
+        with pytest.raises(CrawlFailed, match="stopped before its end"):
+            run.finish(url_of(database))
+        stop.join()
+        report = run_crawl(site, database_url=url_of(database))
+    assert (report.crawl_id, report.offers) == (run.crawl_id, 1)

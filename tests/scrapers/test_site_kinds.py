@@ -159,7 +159,10 @@ def test_a_watch_list_asks_for_its_pages_and_nothing_else(database: Engine) -> N
     assert set(offers_in(database)) == {"/a"}
 
 
-def test_a_shop_that_can_not_be_listed_is_searched_for_each_product(database: Engine) -> None:
+@pytest.mark.parametrize("number", ["gtin", "sku"])
+def test_a_shop_that_can_not_be_listed_is_searched_for_each_product(
+    database: Engine, number: str
+) -> None:
     kettle = html('<h1>Kestrel Kettle 1.7 l</h1><p class="price">€30.00</p>')
     listing = html(
         '<ul><li><a href="/t">Toaster</a> <b>€20.00</b></li>'
@@ -167,14 +170,18 @@ def test_a_shop_that_can_not_be_listed_is_searched_for_each_product(database: En
         '<li><a href="/v">Another</a> <b>€22.00</b></li></ul>'
     )
     script = {
-        f"/search?q={KETTLE.gtin}": kettle,
-        f"/search?q={TOASTER.gtin}": listing,
+        f"/search?q={getattr(KETTLE, number)}": kettle,
+        f"/search?q={getattr(TOASTER, number)}": listing,
         "/t": html('<h1>Wren Toaster Two Slice</h1><p class="price">€20.00</p>'),
     }
     with ScriptedServer(script) as shop:
-        found = crawl(database, site_at(f"{shop.url}/", search_url=f"{shop.url}/search?q={{gtin}}"))
+        site = site_at(f"{shop.url}/", search_url=f"{shop.url}/search?q={{{number}}}")
+        found = crawl(database, site)
         assert shop.asked["/u"] == 0
+        searched = {path for path in shop.asked if path.startswith("/search")}
     assert {offer.sku for offer in found.values()} == {"K1", "T1"}
+    # The lamp has no GTIN to search for; it has a SKU, which this shop does not know.
+    assert len(searched) == (2 if number == "gtin" else 3)
 
 
 @pytest.mark.parametrize(
