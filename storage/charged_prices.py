@@ -19,7 +19,7 @@ from pricing.price_history import PriceHistory, TimeArray, instant, local_midnig
 from storage.bulk import read_columns
 from storage.keys import skus_of
 from storage.markets import list_markets, market_id
-from storage.price_books import state_of, version_at
+from storage.price_books import KEY, version_at
 from storage.products import chosen_products
 from storage.tables import price_book_entries as entries
 from storage.tables import price_books as books
@@ -101,10 +101,18 @@ def _in_books(
     )
     queries = [later if base is None else later.where(entries.c.version > base)]
     if base is not None:
-        state = state_of(base).subquery()
+        earlier, later_one = entries.alias("earlier"), entries.alias("later_one")
+        overtaken = sa.exists().where(
+            *(later_one.c[name] == earlier.c[name] for name in KEY),
+            later_one.c.version > earlier.c.version,
+            later_one.c.version <= base,
+        )
         queries.append(
-            sa.select(state.c.product_id, sa.literal(base), state.c.price_minor).where(
-                state.c.market_id == market, state.c.tier == PUBLIC
+            sa.select(earlier.c.product_id, sa.literal(base), earlier.c.price_minor).where(
+                earlier.c.market_id == market,
+                earlier.c.tier == PUBLIC,
+                earlier.c.version <= base,
+                ~overtaken,
             )
         )
     if chosen is not None:
