@@ -1,8 +1,8 @@
 """A proven bound on what any bundle prices can bring.
 
 No customer pays more for a set than it is worth to him, nor more than its single prices at their
-most; so no prices bring more than selling every segment its best set at that amount. Where stock or
-least sales are limited, segments may share sets out in the best way (a linear programme).
+most; so no prices bring more than selling every segment its best set at that amount. Two segments
+who see the same prices bring less than that (`pair_bound`). Stock and least sales enter by charges.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import math
 
 import numpy as np
 
-from models.arrays import BoolArray, IntArray
+from models.arrays import BoolArray, FloatArray, IntArray
 from pricing.bundles.market import NOT_OFFERED, Market
+from pricing.bundles.pair_bound import pair_bound
 from pricing.bundles.problem import SHARES
 from pricing.catalogue import UNKNOWN
 from pricing.joint_limits import JointLimit
@@ -21,12 +22,22 @@ from pricing.lagrangian import lagrangian_dual
 _NEVER = -(1 << 62)
 
 
-def surplus_bound(market: Market) -> int:
+def proven_bound(market: Market) -> int:
     """No allowed prices bring more; ten-thousandths of a minor unit."""
     most = most_from(market)
+    charge, room = np.zeros(market.sets.products), 0.0
+    if market.limited:
+        charge, room = _charges(market, most)
+    charged = np.where(most > _NEVER, most - market.sets.members @ charge, -np.inf)
+    bound = float(market.size @ charged.max(axis=1)) + room
+    if not market.funded:
+        # What others pay would make a pair's best prices another problem.
+        able = np.where(most > _NEVER, (most + market.burden) // SHARES, -1)
+        burden = (market.burden + market.sets.members @ charge) / SHARES
+        bound = min(bound, pair_bound(market.size, market.value, able, burden) * SHARES + room)
     if not market.limited:
-        return int(market.size @ most.max(axis=1))
-    return _shared_out(market, most)
+        return round(bound)
+    return min(int(market.size @ most.max(axis=1)), math.ceil(bound + abs(bound) * 1e-9))
 
 
 def most_from(market: Market) -> IntArray:
@@ -53,26 +64,25 @@ def least_prices(market: Market) -> IntArray:
     return market.effective(posted).price
 
 
-def _shared_out(market: Market, most: IntArray) -> int:
-    """The bound with stock and least sales: segments may buy fractions of sets."""
+def _charges(market: Market, most: IntArray) -> tuple[FloatArray, float]:
+    """What a unit of each product is charged for stock and least sales, and the room times that.
+
+    Any charges on limits that are not negative prove a bound: the profit less the charges, plus the
+    charges times the room. These make the bound least where segments may buy fractions of sets.
+    """
     problem = market.problem
-    signs, rooms, limits = [], [], []
+    signs, limits = [], []
     usage = market.size[None, :, None] * market.sets.members.T[:, None, :]
     for i in range(market.sets.products):
         if problem.stock[i] != UNKNOWN:
             limits.append(JointLimit("stock", usage[i], float(problem.stock[i])))
             signs.append((i, 1.0))
-            rooms.append(float(problem.stock[i]))
         if problem.sell[i]:
             limits.append(JointLimit("sell", -usage[i], -float(problem.sell[i])))
             signs.append((i, -1.0))
-            rooms.append(-float(problem.sell[i]))
     worth = np.where(most > _NEVER, most * market.size[:, None].astype(np.float64), -np.inf)
     dual = lagrangian_dual(worth, limits)
-    # Any charges that are not negative prove a bound; theirs is worked out anew, rounded up.
     charge = np.zeros(market.sets.products)
     for (i, sign), price in zip(signs, dual.charges, strict=True):
         charge[i] += sign * price
-    charged = np.where(most > _NEVER, most - market.sets.members @ charge, -np.inf)
-    total = float(market.size @ charged.max(axis=1)) + float(dual.charges @ np.array(rooms))
-    return min(int(market.size @ most.max(axis=1)), math.ceil(total + abs(total) * 1e-9))
+    return charge, float(dual.charges @ np.array([limit.at_most for limit in limits]))

@@ -15,7 +15,7 @@ import numpy as np
 
 from models.arrays import IntArray
 from pricing.bundles import exact
-from pricing.bundles.bound import surplus_bound
+from pricing.bundles.bound import proven_bound
 from pricing.bundles.errors import InvalidBundles
 from pricing.bundles.infeasible import explain_infeasible
 from pricing.bundles.local_search import Climber
@@ -123,7 +123,7 @@ def plan_bundles(
     effort = effort or Effort()
     clock = Stopwatch()
     market = Market(problem)
-    bound, method = surplus_bound(market), "local_search"
+    bound, method = proven_bound(market), "local_search"
     picks = exact.picks(market)
     programmable = effort.exact and picks <= exact.MOST_PICKS
     search_until = effort.seconds * (_SEARCH_SHARE if programmable else 0.95)

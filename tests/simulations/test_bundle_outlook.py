@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models.arrays import IntArray
 from pricing.bundles.market import NOT_OFFERED, Market
 from pricing.bundles.problem import SHARES, BundleProblem
 from simulations.bundle_outlook import BundleDoubt, bundle_outlook
@@ -20,7 +21,7 @@ def problem() -> BundleProblem:
     )  # fmt: skip
 
 
-def prices(bundle: int = NOT_OFFERED) -> np.ndarray:  # type: ignore[type-arg]
+def prices(bundle: int = NOT_OFFERED) -> IntArray:
     return np.array([NOT_OFFERED, 40, 15, bundle])
 
 

@@ -212,5 +212,10 @@ def test_problems_that_cannot_be_are_refused(changes: dict[str, object], message
 def test_too_many_products_are_refused() -> None:
     with pytest.raises(InvalidBundles, match="products: 11"):
         BundleProblem.of(
-            [f"p{i}" for i in range(11)], [1] * 11, [2] * 11, [1], np.ones((1, 11)), currency="EUR"
+            [f"p{i}" for i in range(11)],
+            [1] * 11,
+            [2] * 11,
+            [1],
+            np.ones((1, 11), dtype=np.int64),
+            currency="EUR",
         )
