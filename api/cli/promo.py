@@ -1,4 +1,4 @@
-"""`pricewright promo`: try promotions on a cart, and make, bring in and write out their codes."""
+"""`pricewright promo`: promotions on a cart and in the database, and their codes."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ from rich.table import Table
 
 from api.cli.database import database
 from api.cli.moments import operator
+from api.cli.promo_files import parsed
+from api.cli.promo_store import register
 from api.cli.terminal import out, utc_now
 from api.errors import CannotWrite
 from api.settings import load_settings
 from pricing.promotions.dry_run import dry_run, tables, to_wire
-from pricing.promotions.errors import PromotionError
-from pricing.promotions.file_format import parse_text
 from storage.database import reading, writing
 from storage.errors import CodesRefused
 from storage.promotion_codes import export_codes, generate_codes, import_codes
 
 app = typer.Typer(
-    add_completion=False, help="Promotions: try them on a cart, and handle their codes."
+    add_completion=False,
+    help="Promotions: write them, let them run, try them on a cart, and handle their codes.",
 )
+register(app)
 codes = typer.Typer(help="Unique codes of a promotion.")
 app.add_typer(codes, name="codes")
 
@@ -58,10 +60,10 @@ def evaluate_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a cart comes to, what applied, what almost did, and why the others did not."""
-    cart_data = _parsed(cart)
+    cart_data = parsed(cart)
     run = dry_run(
         cart_data,
-        _parsed(promotions),
+        parsed(promotions),
         at=_moment(cart_data, at),
         mode=None if mode is None else mode.value,
     )
@@ -159,16 +161,6 @@ def _refuse_existing(to: Path | None) -> None:
         raise CannotWrite(f"{to} exists already; name another file or delete it")
     if not os.access(to.parent, os.W_OK):
         raise CannotWrite(f"cannot write into {to.parent}; make the folder first")
-
-
-def _parsed(path: Path) -> object:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise PromotionError(str(path), f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise PromotionError(str(path), f"is not UTF-8 text: {error}") from None
-    return parse_text(text, path.name)
 
 
 def _moment(cart: object, at: str | None) -> datetime | None:

@@ -103,6 +103,7 @@ def give_tour(folder: Path, *, seed: int, port: int, once: bool) -> None:
             webhook_secret=secret,
             snapshot_poll_seconds=0.2,
             alert_poll_seconds=0.2,
+            promotion_poll_seconds=0.2,
             log_level="warning",
         )
         configure_logs(settings.log_format, settings.log_level)

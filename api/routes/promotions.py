@@ -24,7 +24,7 @@ from api.errors import (
     UnexpectedFailure,
     problem_responses,
 )
-from api.jobs.promotion_conflicts import Conflict, conflicts_of
+from api.jobs.promotion_files import conflicts_beside
 from api.promotion_board import MarketPromotions
 from api.promotion_documents import (
     HistoryDocument,
@@ -82,12 +82,6 @@ ALWAYS: Final = (InvalidRequest, DatabaseAway, UnexpectedFailure)
 CHANGES: Final = (NotAnOperator, PromotionMissing, PromotionStepRefused, *ALWAYS)
 
 
-def _found(conn: Connection, service: Service, terms: Terms, now: datetime) -> tuple[Conflict, ...]:
-    others = [p.terms for p in scheduled_promotions(conn) if p.phase(now) != "ended"]
-    beside = (other for other in others if other.name != terms.name)
-    return conflicts_of(conn, service.packs, terms, beside, now=now)
-
-
 def _changed(
     service: Service, work: Callable[[Connection, datetime], StoredPromotion], status: int = 200
 ) -> Response:
@@ -97,7 +91,7 @@ def _changed(
         with writing(service.engine) as conn:
             stored = work(conn, now)
         with reading(service.engine) as conn:
-            conflicts = _found(conn, service, stored.terms, now)
+            conflicts = conflicts_beside(conn, service.packs, stored.terms, now)
     service.board.refresh()
     location = {"location": f"/v1/promotions/{stored.name}"} if status == 201 else {}
     return encoded(promotion_document(stored, now, conflicts), status, **location)
@@ -248,7 +242,7 @@ def post_schedule(
     """From its first moment on it is live; after its last it has ended, by the clock alone."""
     now = datetime.now(UTC)
     with refusals(), reading(service.engine) as conn:
-        conflicts = _found(conn, service, read_promotion(conn, name).terms, now)
+        conflicts = conflicts_beside(conn, service.packs, read_promotion(conn, name).terms, now)
     if conflicts and not accept_conflicts:
         raise PromotionsConflict(
             f"{len(conflicts)} conflicts, the first: {conflicts[0]}; change it, or schedule with "

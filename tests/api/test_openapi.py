@@ -99,6 +99,9 @@ PROMOTION_PATHS = {
     "/v1/quotes/{quote_id}",
     "/v1/quotes/{quote_id}/commit",
     "/v1/quotes/{quote_id}/cancel",
+    "/v1/quotes/{quote_id}/returns",
+    "/v1/promotions/{name}/groups",
+    "/v1/promotions/{name}/groups/{group_id}",
 }
 
 

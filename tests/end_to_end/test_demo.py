@@ -17,6 +17,8 @@ def test_the_demo_goes_all_the_way_serves_and_stops_on_ctrl_c(
         told = process.read_until("Ctrl-C stops")
         curls = re.findall(r"^  curl '(.*)'$", told, re.MULTILINE)
         answers = [httpx.get(url) for url in curls]
+        (quote,) = re.findall(r"^  curl (\S+/v1/quotes) -d '(.*)'$", told, re.MULTILINE)
+        quoted = httpx.post(quote[0], content=quote[1])
         process.interrupt()
         assert "stopped" in process.read_until("stopped")
         assert process.wait() == 0
@@ -28,6 +30,7 @@ def test_the_demo_goes_all_the_way_serves_and_stops_on_ctrl_c(
         "5. Live prices",
         "6. A competitor moves",
         "7. What if",
+        "8. Promotions: what a cart pays, and why",
     ):
         assert step in told
     assert "signed webhook received: competitor.price_changed" in told
@@ -37,6 +40,9 @@ def test_the_demo_goes_all_the_way_serves_and_stops_on_ctrl_c(
     assert re.fullmatch(r"\d+\.\d\d", price["price"]["amount"])
     assert decision["reasons"]
     assert offers["offers"]
+    assert "17 of 17 totals proven" in told
+    assert quoted.status_code == 201
+    assert quoted.json()["cart"]["applied"]
     assert (tmp_path / "demo/what-if.png").read_bytes().startswith(b"\x89PNG")
 
 

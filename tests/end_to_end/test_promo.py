@@ -147,3 +147,29 @@ def test_codes_that_can_not_be_are_refused(
     answer = spring("promo", "codes", *arguments)
     assert answer.status == 1
     assert says in answer.err
+
+
+def test_promotions_of_a_file_are_stored_run_and_end_with_a_record(
+    files: Path, pricewright: CommandLine
+) -> None:
+    engine = open_engine(pricewright.database_url)
+    migrate(engine)
+    engine.dispose()
+    told = pricewright.succeed("promo", "add", "p.yaml", "--by", "ann")
+    assert "ten: version 1, draft" in told
+    again = pricewright("promo", "add", "p.yaml")
+    assert (again.status, "there is already a promotion 'ten'" in again.err) == (1, True)
+    text = PROMOTIONS.replace("percent: 10", "percent: 12")
+    (files / "p.yaml").write_text(text, encoding="utf-8")
+    told = pricewright.succeed("promo", "add", "p.yaml", "--revise", "--note", "more", "--by", "bo")
+    assert "ten: version 2, draft" in told
+    assert "ten: live" in pricewright.succeed("promo", "activate", "ten", "--by", "bo")
+    listed = json.loads(pricewright.succeed("promo", "list", "--ended", "--json"))
+    assert {row["id"]: row["status"] for row in listed}["ten"] == "live"
+    pricewright.succeed("promo", "end", "ten", "--by", "ann")
+    shown = pricewright.succeed("promo", "show", "ten")
+    for step in ("ann  created 1", "bo  revised 2", "bo  scheduled 2", "ann  ended 2"):
+        assert step in shown
+    (files / "bad.yaml").write_text(PROMOTIONS.replace("percent: 10", "percent: 110"))
+    refused = pricewright("promo", "add", "bad.yaml")
+    assert (refused.status, "promotions[0].percent: 110" in refused.err) == (1, True)
