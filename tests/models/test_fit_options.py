@@ -135,8 +135,13 @@ def test_pooling_agrees_with_the_mixed_model_of_statsmodels() -> None:
     variance = ((units - estimate[:, None] * price) ** 2).sum() / (products * (weeks - 2))
     error = np.sqrt(variance / (price**2).sum(axis=1))
     pooled = pool_groups(estimate, error, np.zeros(products, dtype=np.int64), 1)
-    # Theirs plugs the likeliest spread in, this one integrates over it: near, not equal.
-    assert_allclose(pooled.mean, reference, atol=0.1)
+    # With their spread and their noise, the formula of pooling is theirs.
+    spread2, noise = float(mixed.cov_re.iloc[0, 0]), mixed.scale / (price**2).sum(axis=1)
+    own = spread2 / (spread2 + noise)
+    assert_allclose(own * estimate + (1 - own) * mixed.params["x"], reference, atol=1e-4)
+    # This one integrates over the spread in place of plugging the likeliest in: that moves a value
+    # by a part of what is not known of it.
+    assert (np.abs(pooled.mean - reference) < 0.35 * pooled.std).all()
     assert np.corrcoef(pooled.mean, reference)[0, 1] > 0.99
     before, after = (np.sqrt(((e - truth) ** 2).mean()) for e in (estimate, pooled.mean))
     assert after < 0.8 * before
