@@ -56,6 +56,14 @@ def test_a_competitor_is_matched_undercut_or_kept_at_an_index(shop: Catalogue) -
     rivals = (954, UNKNOWN, 1100)
     match = run(shop, Strategy("match", StrategyKind.FOLLOW), rivals=rivals)
     assert match.price.tolist()[::2] == [949, 1099]
+    named = CompetitorPrices(
+        np.array(rivals), np.array([1, 0, 1]), {"dear": np.array([UNKNOWN, UNKNOWN, 1149])}
+    )
+    follow = Strategy("dear", StrategyKind.FOLLOW, competitor="dear")
+    policy = PricingPolicy(limits=BAND, strategies=(follow,))
+    one = decide(shop, curves(shop, -2.2), named, policy, decided_at=NOW)
+    assert one.price[2] == 1149
+    assert path(one, 0) == "dear (no offer of dear) > optimise"
     under = run(shop, Strategy("under", StrategyKind.FOLLOW, undercut=0.20), rivals=rivals)
     assert under.price.tolist()[::2] == [929, 1079]
     index = run(shop, Strategy("index", StrategyKind.FOLLOW, index=1.05), rivals=rivals)

@@ -232,3 +232,24 @@ def test_a_site_that_is_saved_again_keeps_its_number(shop: Engine) -> None:
             )
 
     assert save("storefront") == save("feed")
+
+
+def test_a_competitor_who_is_named_comes_with_its_own_lowest_offer(shop: Engine) -> None:
+    crawl(shop, offer("https://rival.example/1", 499), offer("https://rival.example/2", 480))
+    crawl(shop, offer("https://dear.example/1", 599), site="dear")
+    crawl(shop, offer("https://gone.example/1", 100, availability="out_of_stock"), site="gone")
+    with reading(shop) as conn:
+        catalogue = read_catalogue(conn, at=NOW)
+        found = competitor_prices(
+            conn, catalogue, at=NOW, max_age=HOUR, named=("dear", "gone", "rival")
+        )
+        with pytest.raises(UnknownSite, match="'nobody'; there are: dear, gone, rival"):
+            competitor_prices(conn, catalogue, at=NOW, max_age=HOUR, named=("nobody",))
+    (tea,) = catalogue.where(skus=["tea-1"], market="online")
+    assert int(found.lowest[tea]) == 480
+    assert {name: int(found.of(name)[tea]) for name in found.named} == {
+        "dear": 599,
+        "gone": UNKNOWN,
+        "rival": 480,
+    }
+    assert (found.of("never asked for") == UNKNOWN).all()
