@@ -127,8 +127,9 @@ def priced_cart(
 ) -> PricedCart:
     """The cart at live prices.
 
-    The floor of a product is its cost with tax: no promotion takes a unit below it. A member price
-    counts as a reduction of the public price.
+    The floor of a product is its cost with tax, or the lowest price that its limits allow where
+    that is more: no promotion takes a unit below it. A member price counts as a reduction of the
+    public price.
 
     Raises:
         InvalidCart: naming the field; also of a product without a price in the market.
@@ -146,6 +147,7 @@ def priced_cart(
         fact = facts.get(line.sku)
         cost = None if fact is None else fact.cost_minor
         regular = public[i]
+        with_tax = 0 if cost is None else -(-cost * (MILLION + rate) // MILLION)
         lines.append(
             Line(
                 id=line.id or str(i + 1),
@@ -157,7 +159,7 @@ def priced_cart(
                 brand=fact.brand if fact else "",
                 collections=line.collections,
                 shop=line.shop,
-                floor=0 if cost is None else -(-cost * (MILLION + rate) // MILLION),
+                floor=max(with_tax, 0 if fact is None else fact.lowest_minor),
                 tax_rate=rate,
             )
         )

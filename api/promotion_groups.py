@@ -10,7 +10,7 @@ import msgspec
 
 from api.quote_basis import order_from
 from api.quote_documents import utc_text
-from api.quote_returns import ReturnDocument
+from api.quote_returns import ReturnDocument, floors_of
 from api.routes.prices import MoneyDocument
 from pricing.money import Money
 from pricing.promotions.errors import InvalidCart
@@ -204,7 +204,9 @@ def settle(conn: Connection, group_id: str, *, now: datetime) -> bool:
     price: int | None = None
     for member in members:
         order = order_from(conn, held[member.quote_id])
-        found = settle_group(order.promotions, group.promotion, order.evaluation, size)
+        found = settle_group(
+            order.promotions, group.promotion, order.evaluation, size, floors_of(order.cart)
+        )
         price = found.price
         _give_back(conn, group, member, found, market.currency, now)
         settled.append(

@@ -12,6 +12,7 @@ from api.quote_basis import Order, order_from
 from api.quote_documents import GiftDocument, utc_text
 from api.routes.prices import MoneyDocument
 from pricing.money import Money
+from pricing.promotions.cart import Cart
 from pricing.promotions.errors import InvalidReturn
 from pricing.promotions.promotion import Record
 from pricing.promotions.refund import Policy, at_group_price, refund
@@ -184,11 +185,16 @@ def _settled(conn: Connection, quote_id: str, order: Order) -> Order:
     sizes = {**order.cart.group_sizes, group.promotion: group.size}
     return Order(
         msgspec.structs.replace(order.cart, group_sizes=sizes),
-        at_group_price(order.evaluation, group.promotion, group.price_minor),
+        at_group_price(order.evaluation, group.promotion, group.price_minor, floors_of(order.cart)),
         order.promotions,
         order.used,
         order.groups,
     )
+
+
+def floors_of(cart: Cart) -> dict[str, int]:
+    """Below which no unit goes, by line."""
+    return {line.id: line.floor for line in cart.lines}
 
 
 def _in_all(before: Sequence[StoredReturn], request: ReturnRequest, order: Order) -> dict[str, int]:

@@ -126,7 +126,13 @@ def evaluate_cart(
     chosen = promotions or service.board.of(market)
     with reading(service.engine) as conn:
         found = market_by_code(conn, market)
-        facts = cart_facts(conn, found, {line.sku for line in request.lines}, at=at)
+        facts = cart_facts(
+            conn,
+            found,
+            {line.sku for line in request.lines},
+            at=at,
+            map_binds=market in service.settings.map_floor_in,
+        )
         priced = priced_cart(request, found, snapshot, facts, at=at)
         books = read_books(conn, chosen or MarketPromotions.of(found, ()), request, priced, without)
     how = mode or service.settings.promotion_modes.get(market, "best")

@@ -79,6 +79,8 @@ class Settings(BaseSettings):
             is said) or `priority`; JSON such as `{"store-01": "priority"}`.
         return_policies: what goes back for a return, by market: `never_bought` (where nothing is
             said) takes lost thresholds off, `pro_rata` gives back the shares that were paid.
+        map_floor_in: markets in which no promotion goes below a minimum advertised price; elsewhere
+            the law may forbid to be bound by one.
         promotion_poll_seconds: how often to look for changed promotions, expired quotes, and
             promotions that run ahead of their budget or stock.
         crawl_schedule: this process crawls the sites that are due, unless another one does.
@@ -130,6 +132,7 @@ class Settings(BaseSettings):
     quote_seconds: Seconds = 900.0
     promotion_modes: dict[str, Literal["best", "priority"]] = Field(default_factory=dict)
     return_policies: dict[str, Literal["never_bought", "pro_rata"]] = Field(default_factory=dict)
+    map_floor_in: tuple[str, ...] = ()
     promotion_poll_seconds: Seconds = 2.0
     crawl_schedule: bool = True
     crawls_at_once: int = Field(default=2, ge=1, le=8)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from storage.rule_packs import RulePacks
+    from api.settings import Settings
 
 _Name = Annotated[str, typer.Argument(metavar="PROMOTION", help="Id of the promotion.")]
 _By = Annotated[str | None, typer.Option(help="Who does this; the user of this computer if none.")]
@@ -65,14 +65,13 @@ def add_command(
     """Store the promotions of a file as drafts, all or none."""
     found = terms_of_file(parsed(file))
     now, settings = utc_now(), load_settings()
-    packs = load_rule_packs(settings.rule_packs)
     with database(settings) as engine:
         added = add_promotions(engine, found, actor=operator(by), at=now, revise=revise, note=note)
         for stored in added:
             out.print(f"{escape(stored.name)}: version {stored.version}, {stored.phase(now)}")
         drafts = [stored for stored in added if stored.status == "draft"]
         for stored in drafts if activate else ():
-            _activate(engine, packs, stored.name, operator(by), now, accept=accept_conflicts)
+            _activate(engine, settings, stored.name, operator(by), now, accept=accept_conflicts)
 
 
 def list_command(
@@ -129,10 +128,9 @@ def activate_command(
 ) -> None:
     """Let promotions run, from their first moment on; conflicts are looked for before."""
     now, settings = utc_now(), load_settings()
-    packs = load_rule_packs(settings.rule_packs)
     with database(settings) as engine:
         for name in names:
-            _activate(engine, packs, name, operator(by), now, accept=accept_conflicts)
+            _activate(engine, settings, name, operator(by), now, accept=accept_conflicts)
 
 
 def end_command(
@@ -149,10 +147,12 @@ def end_command(
 
 
 def _activate(
-    engine: Engine, packs: RulePacks, name: str, actor: str, now: datetime, *, accept: bool
+    engine: Engine, settings: Settings, name: str, actor: str, now: datetime, *, accept: bool
 ) -> None:
+    packs = load_rule_packs(settings.rule_packs)
     with reading(engine) as conn:
-        found = conflicts_beside(conn, packs, read_promotion(conn, name).terms, now)
+        terms = read_promotion(conn, name).terms
+        found = conflicts_beside(conn, packs, terms, now, settings.map_floor_in)
     for conflict in found:
         out.print(f"[yellow]conflict:[/] {escape(str(conflict))}")
     if found and not accept:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -87,12 +87,16 @@ def add_promotions(
 
 
 def conflicts_beside(
-    conn: Connection, packs: RulePacks, terms: Terms, at: datetime
+    conn: Connection,
+    packs: RulePacks,
+    terms: Terms,
+    at: datetime,
+    map_floor_in: Collection[str],
 ) -> tuple[Conflict, ...]:
-    """What is wrong with a promotion beside those that run or will."""
+    """What is wrong with a promotion beside those that run or will; see `conflicts_of`."""
     others = [p for p in scheduled_promotions(conn) if p.phase(at) != "ended"]
     beside = (other.terms for other in others if other.name != terms.name)
-    return conflicts_of(conn, packs, terms, beside, now=at)
+    return conflicts_of(conn, packs, terms, beside, now=at, map_floor_in=map_floor_in)
 
 
 def _named_first(found: Sequence[Terms]) -> list[Terms]:

@@ -24,6 +24,7 @@ from api.errors import (
     UnexpectedFailure,
     problem_responses,
 )
+from api.jobs.promotion_conflicts import Conflict
 from api.jobs.promotion_files import conflicts_beside
 from api.promotion_board import MarketPromotions
 from api.promotion_documents import (
@@ -82,6 +83,12 @@ ALWAYS: Final = (InvalidRequest, DatabaseAway, UnexpectedFailure)
 CHANGES: Final = (NotAnOperator, PromotionMissing, PromotionStepRefused, *ALWAYS)
 
 
+def _conflicts(
+    conn: Connection, service: Service, terms: Terms, now: datetime
+) -> tuple[Conflict, ...]:
+    return conflicts_beside(conn, service.packs, terms, now, service.settings.map_floor_in)
+
+
 def _changed(
     service: Service, work: Callable[[Connection, datetime], StoredPromotion], status: int = 200
 ) -> Response:
@@ -91,7 +98,7 @@ def _changed(
         with writing(service.engine) as conn:
             stored = work(conn, now)
         with reading(service.engine) as conn:
-            conflicts = conflicts_beside(conn, service.packs, stored.terms, now)
+            conflicts = _conflicts(conn, service, stored.terms, now)
     service.board.refresh()
     location = {"location": f"/v1/promotions/{stored.name}"} if status == 201 else {}
     return encoded(promotion_document(stored, now, conflicts), status, **location)
@@ -242,7 +249,7 @@ def post_schedule(
     """From its first moment on it is live; after its last it has ended, by the clock alone."""
     now = datetime.now(UTC)
     with refusals(), reading(service.engine) as conn:
-        conflicts = conflicts_beside(conn, service.packs, read_promotion(conn, name).terms, now)
+        conflicts = _conflicts(conn, service, read_promotion(conn, name).terms, now)
     if conflicts and not accept_conflicts:
         raise PromotionsConflict(
             f"{len(conflicts)} conflicts, the first: {conflicts[0]}; change it, or schedule with "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -19,6 +20,9 @@ from pricing.promotions.receipt import tax_of
 Policy = Literal["never_bought", "pro_rata"]
 """`never_bought`: the customer ends where he would be had he never bought what comes back, so lost
 thresholds are taken off the refund. `pro_rata`: he gets the shares that he paid for it."""
+
+
+_NO_FLOORS: Mapping[str, int] = MappingProxyType({})
 
 
 class Refund(msgspec.Struct, frozen=True):
@@ -173,7 +177,11 @@ class GroupSettlement(msgspec.Struct, frozen=True):
 
 
 def settle_group(
-    promotions: PromotionSet, promotion_id: str, order: Evaluation, size: int
+    promotions: PromotionSet,
+    promotion_id: str,
+    order: Evaluation,
+    size: int,
+    floors: Mapping[str, int] = _NO_FLOORS,
 ) -> GroupSettlement:
     """What a member of a group buy gets back at the deadline.
 
@@ -182,6 +190,7 @@ def settle_group(
         promotion_id: the group buy.
         order: the member's order.
         size: members at the deadline.
+        floors: by line, below which no unit goes, minor units.
 
     Raises:
         InvalidReturn: the order has no units of this group buy.
@@ -194,37 +203,41 @@ def settle_group(
     for line in order.lines:
         for run in line.units:
             if any(name == promotion_id for name, _ in run.discounts):
-                paid.append((run.paid, run.count))
+                paid.append((run.paid, run.count, floors.get(line.id, 0)))
                 units[line.id] = units.get(line.id, 0) + run.count
     if not paid:
         raise InvalidReturn("order", f"holds no units of {promotion_id!r}")
     prices = [(tier.size, promotions.minor(tier.price)) for tier in rule.source.tiers]
     reached = [price for least, price in prices if least <= size]
     if not reached:
-        amount = sum(each * count for each, count in paid)
+        amount = sum(each * count for each, count, _ in paid)
         return GroupSettlement(reached=False, price=None, units=units, amount=amount)
     price = reached[-1]
-    amount = sum(max(0, each - price) * count for each, count in paid)
+    amount = sum(max(0, each - max(price, floor)) * count for each, count, floor in paid)
     return GroupSettlement(reached=True, price=price, units=units, amount=amount)
 
 
-def at_group_price(order: Evaluation, promotion_id: str, price: int) -> Evaluation:
+def at_group_price(
+    order: Evaluation, promotion_id: str, price: int, floors: Mapping[str, int] = _NO_FLOORS
+) -> Evaluation:
     """An order as if it had been placed at the better price that its group reached.
 
     Args:
         order: prices include tax.
         promotion_id: the group buy.
         price: unit price that the group reached, minor units.
+        floors: by line, below which no unit goes, minor units.
     """
     lines = []
     saved = 0
     for line in order.lines:
         units = []
         less_here = 0
+        reached = max(price, floors.get(line.id, 0))
         for run in line.units:
             less = 0
             if any(name == promotion_id for name, _ in run.discounts):
-                less = max(0, run.paid - price)
+                less = max(0, run.paid - reached)
             discounts = tuple(
                 (name, off + less if name == promotion_id else off) for name, off in run.discounts
             )

@@ -14,7 +14,7 @@ from storage.products import product_ids
 from storage.promotion_terms import Terms, terms_from
 from storage.promotion_usage import UsedUp, used_up
 from storage.promotions import create_promotion, read_promotion, schedule_promotion
-from storage.tables import costs, stock
+from storage.tables import costs, price_limits, stock
 
 Json = dict[str, Any]
 
@@ -42,6 +42,16 @@ def set_cost(engine: Engine, sku: str, minor: int, units: float | None = None) -
         conn.execute(costs.insert().values(valid_from=date(2026, 1, 1), cost_minor=minor, **key))
         if units is not None:
             conn.execute(stock.insert().values(counted_at=date(2026, 1, 1), units=units, **key))
+
+
+def set_limits(engine: Engine, sku: str, **minor: int) -> None:
+    """Limits of a product in the online market: `minimum_minor`, `map_minor`."""
+    with writing(engine) as conn:
+        key = {
+            "product_id": product_ids(conn, [sku])[sku],
+            "market_id": market_ids(conn)["online"],
+        }
+        conn.execute(price_limits.insert().values(valid_from=date(2026, 1, 1), **minor, **key))
 
 
 def used(engine: Engine, name: str) -> UsedUp:

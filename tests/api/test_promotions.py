@@ -20,7 +20,7 @@ from storage.law import set_market_rules
 from storage.outbox import claim_due, messages
 from storage.quotes import commit_quote
 from tests.api.conftest import QUICK
-from tests.api.promotions import cart, open_promotion, set_cost
+from tests.api.promotions import cart, open_promotion, set_cost, set_limits
 from tests.api.shop import publish_prices
 from tests.databases import url_of
 
@@ -155,6 +155,47 @@ def test_a_promotion_that_goes_under_cost_alone_is_in_conflict(
     apart = {"lifecycle": ["new"]}
     fine = created(client, {**TEN, "percent": "3", "for": apart})
     assert fine["conflicts"] == []
+
+
+ONE, TWO = {"skus": ["TEA-1"]}, {"skus": ["TEA-2"]}
+SETS: list[dict[str, Any]] = [
+    {"type": "bundle", "parts": [{"products": ONE}, {"products": TWO}], "price": "12"},
+    {"type": "buy_get", "buy": 1, "get": 1, "percent": "100", "products": TWO, "get_products": ONE},
+    {"type": "add_on", "price": "0", "products": ONE, "needs": {"quantity": 1, "products": TWO}},
+]
+
+
+@pytest.mark.parametrize("offer", SETS)
+def test_a_promotion_over_several_products_is_tried_on_several(
+    client: httpx.Client, shop: Engine, offer: dict[str, Any]
+) -> None:
+    set_cost(shop, "TEA-1", 300)
+    set_cost(shop, "TEA-2", 1_050)
+    (conflict,) = created(client, {"id": "both", **offer})["conflicts"]
+    assert (conflict["kind"], conflict["bound"]["amount"]) == ("below_cost", "13.50")
+    assert set(conflict["sku"].split(" + ")) == {"TEA-1", "TEA-2"}
+
+
+def test_a_threshold_and_an_offer_on_other_products_go_under_cost_together(
+    client: httpx.Client, shop: Engine
+) -> None:
+    set_cost(shop, "TEA-1", 410)
+    set_cost(shop, "TEA-2", 1_050)
+    created(client, {"id": "tea", "type": "amount_off", "amount": "0.80", "products": ONE})
+    assert client.post("/v1/promotions/tea/schedule").status_code == 200
+    step = {"id": "step", "type": "spend_and_save", "spend": "12", "amount": "2.80"}
+    conflicts = created(client, {**step, "needs": {"quantity": 1, "products": TWO}})["conflicts"]
+    both = [c for c in conflicts if set(c["promotions"]) == {"step", "tea"}]
+    assert [set(c["sku"].split(" + ")) for c in both] == [{"TEA-1", "TEA-2"}]
+
+
+def test_a_promotion_under_the_lowest_allowed_price_is_in_conflict(
+    client: httpx.Client, shop: Engine
+) -> None:
+    set_cost(shop, "TEA-1", 300)
+    set_limits(shop, "TEA-1", minimum_minor=470)
+    (conflict,) = created(client, TEN)["conflicts"]
+    assert (conflict["kind"], conflict["bound"]["amount"]) == ("below_minimum", "4.70")
 
 
 def test_an_announced_reduction_that_is_none_is_in_conflict_where_the_law_says_so(

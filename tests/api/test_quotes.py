@@ -13,8 +13,8 @@ from api.server import serving
 from api.settings import Settings
 from storage.database import writing
 from storage.promotion_codes import import_codes
-from tests.api.conftest import eventually
-from tests.api.promotions import cart, lapse, open_promotion, set_cost, used
+from tests.api.conftest import eventually, quick_settings
+from tests.api.promotions import cart, lapse, open_promotion, set_cost, set_limits, used
 from tests.api.shop import OPENED, publish_prices
 
 TEN = {"id": "ten", "type": "percent_off", "percent": "10"}
@@ -85,6 +85,26 @@ def test_cost_with_tax_is_a_floor_that_no_promotion_breaks(
     open_promotion(shop, {**TEN, "percent": "50"})
     with serving(settings) as url, httpx.Client(base_url=url) as client:
         assert quote(client, cart("TEA-1"))["cart"]["total"]["amount"] == "4.80"
+
+
+@pytest.mark.parametrize(
+    ("limits", "binding", "total"),
+    [
+        ({"minimum_minor": 470}, (), "4.70"),
+        ({"minimum_minor": 470, "map_minor": 485}, (), "4.70"),
+        ({"minimum_minor": 470, "map_minor": 485}, ("online",), "4.85"),
+        ({"minimum_minor": 300}, (), "4.60"),
+    ],
+)
+def test_the_floor_is_cost_the_minimum_and_where_it_binds_the_advertised_price(
+    shop: Engine, limits: dict[str, int], binding: tuple[str, ...], total: str
+) -> None:
+    set_cost(shop, "TEA-1", 460)
+    set_limits(shop, "TEA-1", **limits)
+    open_promotion(shop, {**TEN, "percent": "50"})
+    settings = quick_settings(shop, map_floor_in=binding)
+    with serving(settings) as url, httpx.Client(base_url=url) as client:
+        assert quote(client, cart("TEA-1"))["cart"]["total"]["amount"] == total
 
 
 def test_the_last_use_is_held_until_the_quote_is_settled(
