@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 
 import numpy as np
+from pydantic import Field
 
 from api.jobs.plan_bundles import plan_with_outlook
 from api.jobs.progress import Progress
@@ -14,10 +16,31 @@ from api.plans.bundle_input import read_bundle_question
 from api.plans.bundle_output import bundle_document, seen
 from api.plans.bundle_schema import BundlesIn
 from api.plans.errors import PlanInputInvalid
-from api.plans.files import parsed
+from api.plans.files import Strict, parsed
 from api.plans.kinds import Acceptance, Accepted, BestSoFar, Json, PlanKind
 from pricing.bundles import Effort
 from pricing.bundles.market import Outcome
+
+
+class PricePinIn(Strict):
+    """A single price that a person sets."""
+
+    sku: str
+    price: Decimal = Field(gt=0)
+
+
+class PinnedIn(Strict):
+    """A product whose single price is free again."""
+
+    sku: str
+
+
+class BundleAmendment(Strict):
+    """What a person changes by hand: single prices that are set, or stay as the plan has them."""
+
+    pins: list[PricePinIn] = Field(default_factory=list)
+    unpin: list[PinnedIn] = Field(default_factory=list)
+    keep_skus: list[str] = Field(default_factory=list)
 
 
 def _check(document: Mapping[str, Any]) -> None:
@@ -68,14 +91,37 @@ def _accept(
     return Accepted(promotions=tuple(drafts), price_schedule=_schedule(given, result, acceptance))
 
 
-def _last(given: BundlesIn, acceptance: Acceptance) -> Any:  # noqa: ANN401
+def _amend(
+    document: Mapping[str, Any], result: Mapping[str, Any], amendment: Mapping[str, Any]
+) -> Json:
+    change = parsed(amendment, BundleAmendment)
+    planned = {row["sku"]: row["price"]["amount"] for row in result["prices"]}
+    pins: dict[str, str | None] = {sku: planned.get(sku) for sku in change.keep_skus}
+    pins |= {pin.sku: str(pin.price) for pin in change.pins}
+    free = {pin.sku for pin in change.unpin}
+    unknown = sorted((set(pins) | free) - set(planned))
+    if unknown:
+        raise PlanInputInvalid(f"pins: {unknown[0]!r} is not in the plan")
+    products = []
+    for product in document["products"]:
+        kept = dict(product)
+        if product["sku"] in free:
+            kept = {k: v for k, v in kept.items() if k not in ("least_price", "most_price")}
+        if (price := pins.get(product["sku"])) is not None:
+            kept |= {"least_price": price, "most_price": price}
+        products.append(kept)
+    amended = {**document, "products": products}
+    _check(amended)
+    return amended
+
+
+def _last(given: BundlesIn, acceptance: Acceptance) -> date | None:
     """First day without the bundles; another first day moves it."""
     if given.ends_on is None:
         return None
     if acceptance.starts_on is None or given.starts_on is None:
         return given.ends_on
-    length: timedelta = given.ends_on - given.starts_on
-    return acceptance.starts_on + length
+    return acceptance.starts_on + (given.ends_on - given.starts_on)
 
 
 def _schedule(
@@ -103,4 +149,4 @@ def _schedule(
     )
 
 
-KIND: Final = PlanKind(name="bundles", check=_check, run=_run, accept=_accept)
+KIND: Final = PlanKind(name="bundles", check=_check, run=_run, accept=_accept, amend=_amend)

@@ -79,11 +79,11 @@ def solve(
     solver.parameters.random_seed = seed
     solver.parameters.catch_sigint_signal = False
     solver.parameters.cp_model_presolve = presolve
-    # Probing looks at every pick by itself and finds nothing; the linear relaxation is no better
-    # than what every segment pays at most.
-    solver.parameters.cp_model_probing_level = 0
     solver.parameters.symmetry_level = 0
-    solver.parameters.linearization_level = 0
+    # Without funding, probing every pick by itself finds nothing, and the linear relaxation says no
+    # more than what every segment pays at most; with it both tie the funding to the prices.
+    solver.parameters.cp_model_probing_level = 2 if market.funded else 0
+    solver.parameters.linearization_level = 2 if market.funded else 0
     status = solver.solve(programme.model)
     if status == cp_model.INFEASIBLE:
         return Solved("infeasible", None, None)

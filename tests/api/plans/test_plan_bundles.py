@@ -8,13 +8,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from sqlalchemy import Engine
 
 from api.cli.commands import main
 from api.plans.bundle_input import read_bundle_question
 from api.plans.errors import PlanInputInvalid
 from api.plans.kinds import Acceptance, plan_kind
+from api.server import serving
 from pricing.bundles.problem import SHARES
+from tests.api.conftest import eventually, quick_settings
 
 
 def kitchen(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -181,6 +185,43 @@ def test_a_plan_that_is_accepted_becomes_drafts_and_dated_prices() -> None:
     assert first["for"] == {"markets": ["online"]}
     changed = [row["sku"] for row in result["prices"] if row["price"] != row["price_now"]]
     assert [row["sku"] for row in made.price_schedule] == changed
+
+
+def test_over_http_a_plan_is_made_amended_and_accepted(shop: Engine) -> None:
+    document = kitchen(market=None, search={"draws": 10, "time_limit": 5})
+    settings = quick_settings(shop, operators="ada:an operator's token", plan_poll_seconds=0.1)
+    headers = {"Authorization": "Bearer an operator's token"}
+    with serving(settings) as url, httpx.Client(base_url=url, headers=headers) as client:
+
+        def ended(number: int) -> dict[str, Any]:
+            def over() -> bool:
+                status = client.get(f"/v1/plans/{number}").json()["status"]
+                return status not in ("queued", "running")
+
+            assert eventually(over, 60.0)
+            found: dict[str, Any] = client.get(f"/v1/plans/{number}").json()
+            assert found["status"] == "finished", found["error"]
+            return found
+
+        asked = client.post("/v1/plans", json={"kind": "bundles", "document": document})
+        assert asked.status_code == 202, asked.text
+        first = ended(asked.json()["plan"])
+        pins = {"pins": [{"sku": "pan", "price": "37.50"}], "note": "printed"}
+        again = client.post(f"/v1/plans/{first['plan']}/amend", json=pins)
+        assert again.status_code == 202, again.text
+        second = ended(again.json()["plan"])
+        assert second["result"]["prices"][0]["price"]["amount"] == "37.50"
+        value = [float(p["result"]["certificate"]["value"]["amount"]) for p in (first, second)]
+        assert value[1] <= value[0]
+        accepted = client.post(f"/v1/plans/{second['plan']}/accept", json={})
+        assert accepted.status_code == 200, accepted.text
+        names = accepted.json()["accepted"]["promotions"]
+        assert len(names) == len(second["result"]["bundles"])
+        draft = client.get(f"/v1/promotions/{names[0]}").json()
+        assert draft["phase"] == "draft"
+        assert draft["terms"]["promotion"]["type"] == "bundle"
+        wrong = client.post(f"/v1/plans/{first['plan']}/amend", json={"keep_skus": ["pot"]})
+        assert wrong.status_code == 422
 
 
 def test_shares_in_the_document_are_exact_in_the_plan() -> None:
