@@ -6,6 +6,7 @@ already in force at `opens` is.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -205,6 +206,28 @@ def local_midnight(day: date, zone: ZoneInfo) -> datetime:
     Where clocks skip midnight it is the moment of the jump; where midnight comes twice, the first.
     """
     return datetime.combine(day, time.min, zone).astimezone(UTC)
+
+
+def on_the_clock(wall: datetime, zone: ZoneInfo) -> datetime:
+    """The first moment at which the clocks of a zone show this time or a later one, in UTC.
+
+    A time that the clocks skip is so the moment of the jump; of one that comes twice, the first.
+
+    Args:
+        wall: what the clocks show; without a zone of its own.
+        zone: where.
+    """
+    first = wall.replace(tzinfo=zone).astimezone(UTC)
+    if first.astimezone(zone).replace(tzinfo=None) == wall:
+        return first
+    # Skipped: the jump lies between the two readings of a time that does not exist.
+    early = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+
+    def shown(second: int) -> datetime:
+        return (early + timedelta(seconds=second)).astimezone(zone).replace(tzinfo=None)
+
+    span = range(int((first - early).total_seconds()) + 1)
+    return early + timedelta(seconds=bisect_left(span, wall, key=shown))
 
 
 def days_before(starts: TimeArray, days: int, zone: ZoneInfo) -> TimeArray:

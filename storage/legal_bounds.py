@@ -21,9 +21,8 @@ from pricing.price_history import NEVER, PriceHistory, instant
 from storage.charged_prices import aligned, applied_prices, transactions
 from storage.law import MarketRules, list_emergencies, list_market_rules
 from storage.law_tables import announced_reductions as reductions
-from storage.law_tables import emergencies, market_rules
-from storage.markets import market_id
-from storage.rule_packs import RulePacks
+from storage.markets import list_markets, market_id
+from storage.rule_packs import RulePacks, load_rule_packs
 from storage.tables import products
 
 _BY_NAME: Final = 20_000
@@ -78,16 +77,41 @@ def stored_legal_bounds(
     return bounds
 
 
-def law_may_bind(conn: Connection, at: datetime) -> bool:
+def law_may_bind(conn: Connection, at: datetime, packs: RulePacks | None = None) -> bool:
     """False where certainly no price has a legal bound at a time: a cheap question.
 
-    True where a market is under some law and an emergency was ever declared, or an announced
-    reduction is not over.
+    True where a market is under some law and a reduction that it announced is not over, or a cap is
+    in force in its jurisdiction.
+
+    Args:
+        conn: an open transaction.
+        at: the time, aware.
+        packs: the rules; those that are shipped where None.
+
+    Raises:
+        InvalidRulePack: there are no rules for a jurisdiction with an emergency at that time.
     """
-    under_law = conn.scalar(sa.select(market_rules.c.market_id).limit(1)) is not None
-    declared = sa.select(emergencies.c.emergency_id).limit(1)
+    rules = list_market_rules(conn)
+    if not rules:
+        return False
     announced = sa.select(reductions.c.reduction_id).where(_not_over(at)).limit(1)
-    return under_law and any(conn.scalar(query) is not None for query in (declared, announced))
+    if conn.scalar(announced) is not None:
+        return True
+    declared = list_emergencies(conn)
+    if not declared:
+        return False
+    known = packs or load_rule_packs()
+    for market in list_markets(conn):
+        if market.code not in rules:
+            continue
+        code = rules[market.code].jurisdiction
+        mine = [item.emergency for item in declared if item.emergency.jurisdiction == code]
+        if not mine:
+            continue
+        cap = known.at(code, at.astimezone(ZoneInfo(market.time_zone)).date()).emergency_cap
+        if cap is not None and any(in_force(emergency, cap, at) for emergency in mine):
+            return True
+    return False
 
 
 def _not_over(at: datetime) -> sa.ColumnElement[bool]:

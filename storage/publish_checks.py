@@ -75,7 +75,7 @@ def require_allowed(
     """
     limits = _limits_of(conn, run_id)
     changes = _changes_of(version).where(sa.not_(_was_in_force(version, run_id)))
-    if not law_may_bind(conn, at):
+    if not _law_may_bind(conn, at, packs):
         if limits is None:
             return
         changes = _suspects(conn, changes, limits, at)
@@ -92,7 +92,7 @@ def unlawful(
 
     Args and errors are those of `require_allowed`.
     """
-    if not law_may_bind(conn, at):
+    if not _law_may_bind(conn, at, packs):
         return [], []
     found = _judged(conn, _changes_of(version), None, at=at, packs=packs)
     return ([], []) if found is None else (found.keys, found.plain(_NAMED))
@@ -230,11 +230,8 @@ def _judged(
     known, row = _current(conn, product, place, at)
     broken = np.zeros(len(price), dtype=np.int64)
     legal = LegalBounds.none(len(known))
-    if law_may_bind(conn, at):
-        try:
-            legal = stored_legal_bounds(conn, packs or load_rule_packs(), known, at=at)
-        except InvalidRulePack as error:
-            raise PricesNotAllowed(str(error)) from error
+    if _law_may_bind(conn, at, packs):
+        legal = _bounds(conn, known, at, packs)
     # A row of the catalogue once for each tier that changes.
     for name in np.unique(tier).tolist():
         mine = np.flatnonzero(tier == name)
@@ -301,6 +298,22 @@ def _current(
         map_floor=allowed["map_floor"],
     )
     return known, rows.reshape(-1)
+
+
+def _law_may_bind(conn: Connection, at: datetime, packs: RulePacks | None) -> bool:
+    try:
+        return law_may_bind(conn, at, packs)
+    except InvalidRulePack as error:
+        raise PricesNotAllowed(str(error)) from error
+
+
+def _bounds(
+    conn: Connection, known: Catalogue, at: datetime, packs: RulePacks | None
+) -> LegalBounds:
+    try:
+        return stored_legal_bounds(conn, packs or load_rule_packs(), known, at=at)
+    except InvalidRulePack as error:
+        raise PricesNotAllowed(str(error)) from error
 
 
 def _numbered_markets(conn: Connection) -> dict[int, Market]:

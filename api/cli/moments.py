@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import getpass
-from bisect import bisect_left
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import typer
 from sqlalchemy.engine import Connection
 
+from pricing.price_history import on_the_clock
 from storage.errors import UnknownMarket
 from storage.markets import list_markets
 
@@ -41,23 +41,5 @@ def local_time(conn: Connection, market: str, text: str) -> datetime:
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no time; write it like 2026-11-27 06:00") from None
     if moment.tzinfo is None:
-        return _on_the_clock(moment, ZoneInfo(zones[market]))
+        return on_the_clock(moment, ZoneInfo(zones[market]))
     return moment.astimezone(UTC)
-
-
-def _on_the_clock(wall: datetime, zone: ZoneInfo) -> datetime:
-    """The first moment at which the clocks of a zone show this time or a later one, UTC."""
-    first = wall.replace(tzinfo=zone).astimezone(UTC)
-    if first.astimezone(zone).replace(tzinfo=None) == wall:
-        return first
-    # Skipped: the jump lies between the two readings of a time that does not exist.
-    early = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
-    span = range(int((first - early).total_seconds()) + 1)
-    passed = bisect_left(
-        span,
-        wall,
-        key=lambda second: (
-            (early + timedelta(seconds=second)).astimezone(zone).replace(tzinfo=None)
-        ),
-    )
-    return early + timedelta(seconds=passed)

@@ -54,6 +54,7 @@ class DraftDocument(Document):
     approvals: list[ApprovalDocument]
     stages: int
     stages_done: int
+    activate_at: UtcTime | None = Field(description="The earliest time to go live")
     next_stage_at: UtcTime | None
     reason: str = Field(description="Why it was rejected or rolled back")
 
@@ -76,6 +77,7 @@ class DraftDocument(Document):
             ],
             stages=draft.stages,
             stages_done=draft.stages_done,
+            activate_at=draft.activate_at,
             next_stage_at=draft.next_stage_at,
             reason=draft.reason,
         )

@@ -2,14 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from api.dependencies import Operator, Reading, Running
+from api.dependencies import Operator, Reading, Running, Service
 from api.errors import (
     DatabaseAway,
     InvalidRequest,
+    MarketRequired,
     NoPriceForMarket,
     NotAnOperator,
     NotPossibleNow,
@@ -20,10 +22,13 @@ from api.jobs.release import keep_releases, release
 from api.jobs.release_terms import terms_of
 from api.routes.documents import Document, UtcTime
 from api.routes.drafts import DraftDocument
+from api.routes.keys import market_of
 from pricing.errors import InvalidLimits
+from pricing.price_history import on_the_clock
 from storage import errors as stored
-from storage.database import writing
+from storage.database import reading, writing
 from storage.freezes import Freeze, freeze, freezes_in_force, unfreeze
+from storage.markets import list_markets
 from storage.watched_figures import add_reading
 
 router = APIRouter(prefix="/v1", tags=["governance"])
@@ -76,7 +81,14 @@ class ProposalRequest(Document):
 
     run: int = Field(ge=1, le=2**62)
     note: str = Field(default="", max_length=2000)
-    activate_at: AwareDatetime | None = None
+    activate_at: datetime | None = Field(
+        default=None,
+        description="When to go live. Without an offset it is the local time of `market`",
+        examples=["2026-11-27T06:00"],
+    )
+    market: str | None = Field(
+        default=None, description="On whose clocks `activate_at` is; the only market if absent"
+    )
     stages: list[float] = Field(default=[1.0], max_length=50)
     first_markets: list[str] = Field(default=[], max_length=1000)
     pause_hours: float = Field(default=1.0, ge=0, le=8760)
@@ -165,14 +177,18 @@ def add_figure_reading(
     "/price-book-drafts",
     operation_id="propose",
     summary="Propose the prices of a run",
-    responses={**_CHANGING, **problem_responses(NotPossibleNow)},
+    responses={**_CHANGING, **problem_responses(NotPossibleNow, NoPriceForMarket, MarketRequired)},
 )
 def propose_run(service: Running, operator: Operator, request: ProposalRequest) -> DraftDocument:
-    """They go live at once inside the change budget; else they wait for an approval."""
+    """They go live at once inside the change budget; else they wait for an approval.
+
+    Where the law, or a limit at today's cost, forbids one of them, the draft is rejected, its
+    `reason` names rows and articles, and nothing goes live.
+    """
     try:
         terms = terms_of(
             service.settings,
-            activate_at=request.activate_at,
+            activate_at=_moment(service, request),
             stages=request.stages,
             first_markets=request.first_markets,
             pause=timedelta(hours=request.pause_hours),
@@ -197,3 +213,18 @@ def propose_run(service: Running, operator: Operator, request: ProposalRequest) 
     if done.version is not None:
         service.live.refresh()
     return DraftDocument.of(done.draft)
+
+
+def _moment(service: Service, request: ProposalRequest) -> datetime | None:
+    """When to go live, UTC; local times are those of the market's clocks.
+
+    Raises:
+        MarketRequired, NoPriceForMarket: it is not clear on whose clocks.
+    """
+    at = request.activate_at
+    if at is None or at.tzinfo is not None:
+        return None if at is None else at.astimezone(UTC)
+    with reading(service.engine) as conn:
+        code = market_of(conn, request.market)
+        zone = next(item.time_zone for item in list_markets(conn) if item.code == code)
+    return on_the_clock(at, ZoneInfo(zone))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -10,6 +11,9 @@ import pytest
 from sqlalchemy import Engine
 
 from api.server import serving
+from pricing.law import Emergency
+from storage.database import writing
+from storage.law import declare_emergency, set_market_rules
 from tests.api.conftest import quick_settings
 from tests.api.shop import PRICES
 from tests.api.test_release import TEA, scaled, store_run
@@ -156,3 +160,43 @@ def test_what_cannot_be_done_is_a_problem(
     answer = client.request(method, path, json=body, headers=as_operator(ANNA))
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_schedule_is_in_local_time_and_knows_when_clocks_change(
+    client: httpx.Client, shop: Engine
+) -> None:
+    run = store_run(shop, {**PRICES, TEA: 505})
+    for told, due in (
+        ({"activate_at": "2030-07-01T06:00", "market": "online"}, "2030-07-01T04:00:00Z"),
+        ({"activate_at": "2030-07-01T06:00", "market": "store-01"}, "2030-06-30T21:00:00Z"),
+        ({"activate_at": "2030-03-31T02:30", "market": "online"}, "2030-03-31T01:00:00Z"),
+        ({"activate_at": "2030-07-01T06:00+01:00"}, "2030-07-01T05:00:00Z"),
+    ):
+        assert propose(client, run, **told)["activate_at"] == due
+    for told, problem in (
+        ({"activate_at": "2030-07-01T06:00"}, "market-required"),
+        ({"activate_at": "2030-07-01T06:00", "market": "mars"}, "no-price-for-market"),
+        ({"activate_at": "soon"}, "invalid-request"),
+    ):
+        answer = client.post(
+            "/v1/price-book-drafts", json={"run": run, **told}, headers=as_operator(ANNA)
+        )
+        assert answer.json()["type"] == f"/problems/{problem}"
+
+
+def test_an_approval_of_what_the_law_forbids_by_now_rejects_it_with_rows_and_articles(
+    client: httpx.Client, shop: Engine
+) -> None:
+    number = propose(client, store_run(shop, {**PRICES, TEA: 560}))["draft"]
+    now = datetime.now(UTC)
+    with writing(shop) as conn:
+        set_market_rules(conn, "online", "US-CA", at=now, by="counsel")
+        declare_emergency(conn, Emergency("US-CA", now - timedelta(days=1)), at=now, by="counsel")
+    answer = client.post(
+        f"/v1/price-book-drafts/{number}/approve", json={}, headers=as_operator(BEN)
+    ).json()
+    assert (answer["status"], answer["version"]) == ("rejected", None)
+    assert "TEA-1 in online at 5.60 EUR: law (at most 5.48 EUR" in answer["reason"]
+    assert "Penal Code § 396(b)" in answer["reason"]
+    assert answer["approvals"][0]["by"] == "ben"
+    assert price(client) == "4.99"

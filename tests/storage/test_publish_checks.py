@@ -253,10 +253,19 @@ def test_a_market_without_rules_or_a_law_without_a_case_costs_nothing(shop: Engi
         assert not stored_legal_bounds(conn, PACKS, known, at=NOW).any
 
 
-def test_a_law_that_nobody_packed_holds_the_prices_instead_of_passing_them(shop: Engine) -> None:
+def test_an_emergency_binds_from_its_declaration_until_its_rule_ends_it(shop: Engine) -> None:
     with writing(shop) as conn:
         emergency(conn)
+        moments = [NOW - 2 * DAY, NOW, NOW + 28 * DAY, NOW + 29 * DAY]
+        assert [law_may_bind(conn, at) for at in moments] == [False, True, True, False]
+        set_market_rules(conn, "online", "US-NY", at=NOW, by="counsel")
+        assert not law_may_bind(conn, NOW)
+
+
+def test_a_law_that_nobody_packed_holds_the_prices_instead_of_passing_them(shop: Engine) -> None:
+    with writing(shop) as conn:
         set_market_rules(conn, "online", "XX", at=NOW, by="counsel")
+        declare_emergency(conn, Emergency("XX", NOW - DAY), at=NOW, by="counsel")
         with pytest.raises(PricesNotAllowed, match="no rule pack 'XX'"):
             publish(conn, run_with(conn, {"tea-1": 1010}), at=NOW)
 
