@@ -108,10 +108,10 @@ def _in_market(
 ) -> Iterator[Conflict]:
     market = shelf.market
     alone = _moment([terms], now)
-    guilty: set[str] = set()
+    guilty: list[frozenset[str]] = []
     if alone is not None:
         trials = [*shelf.singles([terms], alone), *shelf.sets([terms], alone)]
-        guilty = {trial.name for trial in trials if trial.paid < trial.floor}
+        guilty = [trial.skus for trial in trials if trial.paid < trial.floor]
         yield from _worst(trials, (terms.name,), market, alone)
         yield from _no_reduction(conn, packs, terms, shelf, alone)
     for other in beside:
@@ -119,7 +119,7 @@ def _in_market(
         if both is not None:
             together = [terms, other]
             trials = [*shelf.singles(together, both), *shelf.sets(together, both)]
-            new = [trial for trial in trials if trial.name not in guilty]
+            new = [trial for trial in trials if not any(trial.skus >= own for own in guilty)]
             yield from _worst(new, (terms.name, other.name), market, both)
 
 

@@ -49,6 +49,7 @@ class Trial:
 
     Attributes:
         name: its SKUs, ` + ` between them.
+        skus: the same as a set.
         quantity: units in all.
         paid: for all of them, minor units.
         cost: of all, with tax; of products whose cost nobody knows nothing.
@@ -56,6 +57,7 @@ class Trial:
     """
 
     name: str
+    skus: frozenset[str]
     quantity: int
     paid: int
     cost: int
@@ -180,6 +182,7 @@ class Shelf:
             return None
         return Trial(
             " + ".join(line.sku for line in lines),
+            frozenset(line.sku for line in lines),
             sum(line.quantity for line in lines),
             answer.goods,
             sum(shelved.cost * count for shelved, count in units),

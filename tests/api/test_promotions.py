@@ -183,7 +183,7 @@ def test_a_threshold_and_an_offer_on_other_products_go_under_cost_together(
     set_cost(shop, "TEA-2", 1_050)
     created(client, {"id": "tea", "type": "amount_off", "amount": "0.80", "products": ONE})
     assert client.post("/v1/promotions/tea/schedule").status_code == 200
-    step = {"id": "step", "type": "spend_and_save", "spend": "12", "amount": "2.80"}
+    step = {"id": "step", "type": "spend_and_save", "spend": "15", "amount": "2.80"}
     conflicts = created(client, {**step, "needs": {"quantity": 1, "products": TWO}})["conflicts"]
     both = [c for c in conflicts if set(c["promotions"]) == {"step", "tea"}]
     assert [set(c["sku"].split(" + ")) for c in both] == [{"TEA-1", "TEA-2"}]
