@@ -36,6 +36,7 @@ from api.promotion_schemas import promotion_schemas
 from api.request_log import RequestLog
 from api.routes import (
     competitors,
+    decision_runs,
     decisions,
     drafts,
     governance,
@@ -120,6 +121,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         price_book_changes.router,
         drafts.router,
         governance.router,
+        decision_runs.router,
         decisions.router,
         offers.router,
         competitors.router,

@@ -172,6 +172,55 @@ def save_tier(conn: Connection, run_id: int, run: Decisions, tier: str) -> None:
     refresh_statistics(conn, decisions)
 
 
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run without its decisions.
+
+    Attributes:
+        run_id: its number.
+        created_at: when it was stored, UTC.
+        decided_at: as of when it decided, UTC.
+        fit_id: the demand fit that it used.
+        report: what it said of itself.
+        solve: how its joint problem was solved, and how good the answer is.
+        actions: public prices by `Action` code.
+        tiers: the tiers that it priced, sorted.
+    """
+
+    run_id: int
+    created_at: datetime
+    decided_at: datetime
+    fit_id: int | None
+    report: Mapping[str, Any]
+    solve: SolveReport
+    actions: Mapping[int, int]
+    tiers: tuple[str, ...]
+
+
+def run_summary(conn: Connection, run_id: int) -> RunSummary:
+    """What a run did, counted by the database.
+
+    Raises:
+        RunNotFound: no run has this number.
+    """
+    head = _head(conn, run_id)
+    counts = conn.execute(
+        sa.select(decisions.c.tier, decisions.c.action, sa.func.count())
+        .where(decisions.c.run_id == run_id)
+        .group_by(decisions.c.tier, decisions.c.action)
+    ).all()
+    return RunSummary(
+        run_id=run_id,
+        created_at=head.created_at,
+        decided_at=head.decided_at,
+        fit_id=head.fit_id,
+        report=head.report,
+        solve=_solve_of(head),
+        actions={action: count for tier, action, count in counts if tier == PUBLIC},
+        tiers=tuple(sorted({tier for tier, _, _ in counts})),
+    )
+
+
 def newest_run(conn: Connection) -> int | None:
     """Number of the newest run; None before the first."""
     run_id: int | None = conn.scalar(sa.select(sa.func.max(decision_runs.c.run_id)))
@@ -254,6 +303,18 @@ def _head(conn: Connection, run_id: int) -> sa.Row[Any]:
     return head
 
 
+def _solve_of(head: sa.Row[Any]) -> SolveReport:
+    return SolveReport(
+        status=head.solve_status,
+        method=head.solve_method,
+        objective=head.solve_objective,
+        bound=head.solve_bound,
+        gap=head.solve_gap,
+        seconds=head.solve_seconds,
+        conflicts=tuple(head.report.get("conflicts", ())),
+    )
+
+
 def _read(conn: Connection, head: sa.Row[Any], rows: sa.ColumnElement[bool]) -> Decisions:
     query = (
         sa.select(
@@ -290,14 +351,7 @@ def _read(conn: Connection, head: sa.Row[Any], rows: sa.ColumnElement[bool]) -> 
         price=column["price_minor"],
         lower=column["lower_minor"],
         upper=column["upper_minor"],
-        solve=SolveReport(
-            status=head.solve_status,
-            method=head.solve_method,
-            objective=head.solve_objective,
-            bound=head.solve_bound,
-            gap=head.solve_gap,
-            seconds=head.solve_seconds,
-        ),
+        solve=_solve_of(head),
         path=Labels.of(column["path"]),
         legal=_legal(column),
         **{name: column[name] for name in (*_CODES, *_FLAGS, *_FLOATS)},
