@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from scipy.cluster.vq import kmeans2
+from sklearn.cluster import KMeans
 
 from models.arrays import FloatArray, IntArray
 from models.choice import LogitFit
@@ -99,6 +99,8 @@ def segments_of_draws(
 ) -> Segments:
     """Group draws of single customers' reservation prices (k-means), largest group first.
 
+    Equal draws are one group.
+
     Args:
         draws: (d, n) what drawn customers would pay; negative counts as nothing.
         customers: how many customers the draws stand for.
@@ -116,13 +118,12 @@ def segments_of_draws(
             f"segments: {segments} must lie from 1 to the number of draws ({len(worth)}) and of "
             f"customers ({customers})"
         )
-    group = np.arange(len(worth))
-    if segments < len(worth):
+    group = np.unique(worth, axis=0, return_inverse=True)[1].ravel()
+    if segments < int(group.max()) + 1:
         # Every product counts alike, however dear it is.
         spread = np.maximum(worth.std(axis=0), 1e-12)
-        start = worth[rng.choice(len(worth), segments, replace=False)] / spread
-        _, group = kmeans2(worth / spread, start, minit="matrix", missing="warn")
-    group = np.unique(group, return_inverse=True)[1]
+        seed = int(rng.integers(2**31))
+        group = KMeans(segments, n_init=1, random_state=seed).fit_predict(worth / spread)
     count = np.bincount(group)
     single = np.stack(
         [np.bincount(group, worth[:, i]) / count for i in range(worth.shape[1])], axis=1
