@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from pricing.promotions.dry_run import dry_run, tables, to_wire
 from pricing.promotions.file_format import parse_cart, parse_promotions, parse_text, schema
@@ -63,8 +64,7 @@ def test_the_schema_beside_the_code_is_the_one_of_the_records(kind: str) -> None
 
 
 def test_the_schema_accepts_the_examples_and_refuses_what_the_parser_refuses() -> None:
-    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
-    validator = jsonschema.Draft202012Validator(schema("promotions"))
+    validator = Draft202012Validator(schema("promotions"))
     for example in _examples():
         validator.validate(json.loads(json.dumps(example, default=float)))
     for entry in ({"type": "percent_off", "id": "x"}, {"type": "percent_of", "id": "x"}):
