@@ -118,7 +118,10 @@ class PriceHistory:
         return PriceHistory(
             len(keys),
             frozen(np.repeat(np.arange(len(keys)), rows_of)),
-            *(frozen(column[rows]) for column in (self.since, self.until, self.price, self.source)),
+            frozen(self.since[rows]),
+            frozen(self.until[rows]),
+            frozen(self.price[rows]),
+            frozen(self.source[rows]),
         )
 
     def inside(self, opens: TimeArray, closes: TimeArray) -> IntArray:
