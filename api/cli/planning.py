@@ -148,6 +148,7 @@ def bundles(
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all chance (1).")] = None,
     seconds: Annotated[float | None, typer.Option(help="Time for the plan itself (50).")] = None,
+    gap: Annotated[float | None, typer.Option(min=0, max=0.99, help="Gap to stop at (0).")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads (1).")] = None,
 ) -> None:
     """Plan bundles: which sets to offer beside single products, and every price, with a bound."""
@@ -162,7 +163,16 @@ def bundles(
         document["baskets"] = {**(document.get("baskets") or {}), **receipts}
     for name, given in (
         ("limits", {"bundles": most}),
-        ("search", {"draws": draws, "seed": seed, "time_limit": seconds, "threads": threads}),
+        (
+            "search",
+            {
+                "draws": draws,
+                "seed": seed,
+                "time_limit": seconds,
+                "gap": gap,
+                "threads": threads,
+            },
+        ),
     ):
         chosen = {key: value for key, value in given.items() if value is not None}
         if chosen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -125,13 +125,7 @@ def _for_lower(
     problem: BundleProblem, effort: Effort, rng: np.random.Generator
 ) -> BundlePlan | None:
     value: IntArray = np.floor(problem.value * LOWER).astype(np.int64)
-    again = Effort(
-        seconds=effort.seconds * _AGAIN,
-        rounds=effort.rounds,
-        stale=effort.stale,
-        workers=effort.workers,
-        exact=effort.exact,
-    )
+    again = replace(effort, seconds=effort.seconds * _AGAIN)
     try:
         return plan_bundles(problem.replaced(value=value), rng=rng, effort=again)
     except InfeasibleBundles:

@@ -60,7 +60,7 @@ def _run(document: Mapping[str, Any], progress: Progress, best: BestSoFar) -> Js
         rng=np.random.default_rng(search.seed),
         planned=question.planned,
         draws=search.draws,
-        effort=Effort(seconds=search.time_limit, workers=search.threads),
+        effort=Effort(seconds=search.time_limit, workers=search.threads, gap=search.gap or 0.0),
         progress=progress,
         better=better,
     )

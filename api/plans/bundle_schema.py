@@ -127,6 +127,7 @@ class BundleDoubtIn(Strict):
 class BundleSearchIn(SearchIn):
     """How closely to search; the time limit counts for the plan itself."""
 
+    gap: float | None = Field(default=None, ge=0, lt=1, description="gap to stop at")
     time_limit: float = Field(default=50.0, gt=0, le=86_400)
 
 

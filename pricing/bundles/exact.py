@@ -58,6 +58,7 @@ def solve(
     presolve: bool = True,
     seed: int = 0,
     feasible_only: bool = False,
+    gap: float = 0.0,
 ) -> Solved:
     """Solve to proven optimality, or until time is up.
 
@@ -69,6 +70,7 @@ def solve(
         presolve: whether the solver may rewrite the programme first.
         seed: of the solver.
         feasible_only: stop at the first answer that holds all limits.
+        gap: share of the profit at which to stop; `optimal` then means within it.
     """
     programme = _Programme(market, hint)
     if not feasible_only:
@@ -79,6 +81,7 @@ def solve(
     solver.parameters.random_seed = seed
     solver.parameters.catch_sigint_signal = False
     solver.parameters.cp_model_presolve = presolve
+    solver.parameters.relative_gap_limit = gap
     solver.parameters.symmetry_level = 0
     # Without funding, probing every pick by itself finds nothing, and the linear relaxation says no
     # more than what every segment pays at most; with it both tie the funding to the prices.

@@ -44,6 +44,7 @@ class Effort:
         stale: rounds without a better answer after which local search ends.
         workers: threads of the integer programme.
         exact: whether the integer programme may be used.
+        gap: share of the bound at which the search may stop.
 
     Raises:
         InvalidBundles: a setting out of its range.
@@ -54,12 +55,15 @@ class Effort:
     stale: int = 60
     workers: int = 1
     exact: bool = True
+    gap: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.seconds > 0 or self.rounds < 0 or self.stale < 1 or self.workers < 1:
             raise InvalidBundles(
                 "effort: seconds above 0, rounds 0 or more, stale and workers 1 or more"
             )
+        if not 0.0 <= self.gap < 1.0:
+            raise InvalidBundles(f"effort: gap {self.gap} must lie from 0 up to 1")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,8 +132,15 @@ def plan_bundles(
     programmable = effort.exact and picks <= exact.MOST_PICKS
     search_until = effort.seconds * (_SEARCH_SHARE if programmable else 0.95)
 
+    closed = False
+
     def expired() -> bool:
-        return clock.seconds > search_until
+        return closed or clock.seconds > search_until
+
+    def found(outcome: Outcome) -> None:
+        nonlocal closed
+        closed = bound - outcome.profit <= effort.gap * abs(bound)
+        watch(outcome, bound)
 
     alone = Climber(market, 0, expired)
     now = np.clip(problem.current, problem.least, problem.most)
@@ -141,13 +152,13 @@ def plan_bundles(
         rng,
         effort.rounds,
         min(effort.stale, _STALE_BEFORE_PROOF) if programmable else effort.stale,
-        better=lambda outcome: watch(outcome, bound),
+        better=found,
         thorough=not programmable or picks > _QUICK_PICKS,
     )
-    if (programmable and best.profit < bound) or best.excess:
+    if not closed or best.excess:
         left = max(effort.seconds - clock.seconds, 1.0)
         if programmable:
-            best, bound = _programmed(market, best, bound, left, effort.workers)
+            best, bound = _programmed(market, best, bound, left, effort)
             method = "cp_sat"
     if best.excess:
         raise _explained(problem, effort)
@@ -157,7 +168,7 @@ def plan_bundles(
         outcome=best,
         nothing=nothing,
         singles=singles,
-        report=_report(best, max(bound, best.profit), method, clock.seconds),
+        report=_report(best, max(bound, best.profit), method, clock.seconds, effort.gap),
     )
 
 
@@ -180,11 +191,11 @@ def _asked(climber: Climber, prices: IntArray) -> IntArray:
 
 
 def _programmed(
-    market: Market, best: Outcome, bound: int, seconds: float, workers: int
+    market: Market, best: Outcome, bound: int, seconds: float, effort: Effort
 ) -> tuple[Outcome, int]:
     """The better of local search and the integer programme, and the bound that can be trusted."""
     hint = best if not best.excess else None
-    solved = exact.solve(market, seconds=seconds, hint=hint, workers=workers)
+    solved = exact.solve(market, seconds=seconds, hint=hint, workers=effort.workers, gap=effort.gap)
     found = solved.outcome
     if found is not None and not found.excess and found.better >= best.better:
         best = found
@@ -195,14 +206,18 @@ def _programmed(
     return best, bound
 
 
-def _report(outcome: Outcome, bound: int, method: str, seconds: float) -> SolveReport:
+def _report(
+    outcome: Outcome, bound: int, method: str, seconds: float, allowed: float
+) -> SolveReport:
     objective = outcome.profit / SHARES
+    gap = (bound - outcome.profit) / max(abs(bound), 1)
+    status = "within_gap" if 0.0 < gap <= allowed else "feasible"
     return SolveReport(
-        status="optimal" if bound == outcome.profit else "feasible",
+        status="optimal" if bound == outcome.profit else status,
         method=method,
         objective=objective,
         bound=bound / SHARES,
-        gap=(bound - outcome.profit) / max(abs(bound), 1),
+        gap=gap,
         seconds=seconds,
     )
 

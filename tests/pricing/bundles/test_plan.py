@@ -147,6 +147,17 @@ def test_local_search_alone_holds_every_rule() -> None:
         assert found.outcome.profit <= best
 
 
+def test_a_search_may_stop_at_a_gap_and_says_so() -> None:
+    problem = few_segments(np.random.default_rng(2), 15, 3)
+    near = planned(problem, Effort(seconds=20.0, rounds=0, gap=0.9, exact=False))
+    assert near.report.status == "within_gap"
+    assert 0.0 < near.report.gap <= 0.9
+    with pytest.raises(InvalidBundles, match="gap"):
+        Effort(gap=1.0)
+    with pytest.raises(InvalidBundles, match="seconds"):
+        Effort(seconds=0.0)
+
+
 @settings(deadline=None, max_examples=12)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_laws_of_plans(seed: int) -> None:
