@@ -192,7 +192,7 @@ class Decisions:
 
     def take(self, rows: IntArray) -> Decisions:
         """The decisions on these rows only, in this order."""
-        columns = {name: column[rows] for name, column in self.columns().items()}
+        columns: dict[str, Any] = {name: column[rows] for name, column in self.columns().items()}
         return replace(
             self,
             catalogue=self.catalogue.take(rows),

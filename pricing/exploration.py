@@ -233,7 +233,9 @@ def _within_targets(
             chosen = np.take_along_axis(amount, column[:, None], axis=1)[:, 0]
             moved += cross.shift(np.nan_to_num(np.log(chosen / amount[:, 0])))
         for limit in limits:
-            usage = limit.of(np.arange(n), n) * (moved if limit.moves_with_demand else 1.0)[:, None]
+            usage = limit.of(np.arange(n), n)
+            if limit.moves_with_demand:
+                usage = usage * moved[:, None]
             over = np.take_along_axis(usage, column[:, None], axis=1).sum() - limit.at_most
             if over > limit.tolerance:
                 extra = np.where(kept, usage[:, 2] - usage[:, 1], 0.0)

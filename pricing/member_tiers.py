@@ -6,6 +6,7 @@ A tier is open to everybody who joins; nobody's own willingness to pay enters.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,6 +19,18 @@ from pricing.guardrails import Limit, lasting_floor
 from pricing.policy import PricingPolicy
 from pricing.price_book import PUBLIC
 from pricing.strategies import in_scope
+
+_EXPECTED: Final = (
+    "units",
+    "units_low",
+    "units_high",
+    "revenue",
+    "profit",
+    "revenue_before",
+    "profit_before",
+    "elasticity",
+    "elasticity_std_error",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,7 @@ def tier_decisions(decisions: Decisions, rule: MemberTier, policy: PricingPolicy
     price = _presentable(wanted, public, floor, known, policy)
     nothing = np.full(len(rows), np.nan)
     reduced: BoolArray = price < public
+    unknown: dict[str, Any] = dict.fromkeys(_EXPECTED, nothing)
     plain = f"member tier {rule.tier} ({rule.discount:.1%} off)"
     barred = f"member tier {rule.tier} ({rule.discount:.1%} off, barred by a floor)"
     return replace(
@@ -110,20 +124,7 @@ def tier_decisions(decisions: Decisions, rule: MemberTier, policy: PricingPolicy
         upper_limit=np.full(len(rows), int(Limit.MAXIMUM_PRICE)),
         at_lower=np.zeros(len(rows), dtype=np.bool_),
         at_upper=np.zeros(len(rows), dtype=np.bool_),
-        **dict.fromkeys(
-            (
-                "units",
-                "units_low",
-                "units_high",
-                "revenue",
-                "profit",
-                "revenue_before",
-                "profit_before",
-                "elasticity",
-                "elasticity_std_error",
-            ),
-            nothing,
-        ),
+        **unknown,
         path=Labels(np.where(reduced | (rule.discount == 0), 0, 1), (plain, barred)),
         legal=legal,
     )

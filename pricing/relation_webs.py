@@ -44,7 +44,6 @@ class RelationWeb:
                 for column, x in enumerate(self._chosen[mine]):
                     open_ = [self._chosen[theirs][other] for other in np.flatnonzero(fit[column])]
                     self._model.add_bool_or([*open_, ~x])
-        self._last: IntArray | None = None
 
     def best(self, score: FloatArray) -> tuple[IntArray, float]:
         """Columns (s,) of great total score, and a bound that no columns exceed.
@@ -66,10 +65,6 @@ class RelationWeb:
         steps = np.where(alive, np.rint(loss / unit), missing).astype(np.int64)
         flat = [x for member in self._chosen for x in member]
         self._model.minimize(cp_model.LinearExpr.weighted_sum(flat, steps.ravel().tolist()))
-        self._model.clear_hints()
-        if self._last is not None:
-            for member, column in zip(self._chosen, self._last.tolist(), strict=True):
-                self._model.add_hint(member[column], 1)
         solver = cp_model.CpSolver()
         solver.parameters.max_deterministic_time = _EFFORT
         solver.parameters.num_workers = 1
@@ -84,7 +79,6 @@ class RelationWeb:
         )
         if not alive[np.arange(len(column)), column].all():
             return column, -np.inf
-        self._last = column
         if status == cp_model.OPTIMAL:
             # Nothing else is better by more than the rounding of the steps.
             worth = float(score[np.arange(len(column)), column].sum())

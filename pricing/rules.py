@@ -184,9 +184,11 @@ def _weights(entry: Entry) -> dict[str, tuple[float, ...]]:
 
 
 def _endings(entry: Entry) -> dict[str, tuple[Mapping[str, Any], ...]]:
-    found = {}
+    found: dict[str, tuple[Mapping[str, Any], ...]] = {}
     for market, tiers in entry.fields().items():
-        read = [item.record(dict, _ENDING, ("step", "endings")) for item in tiers.items()]
+        read: list[Mapping[str, Any]] = [
+            item.record(dict, _ENDING, ("step", "endings")) for item in tiers.items()
+        ]
         if not read:
             raise tiers.refused("must be a list of one or more of {up_to, step, endings}")
         found[market] = tuple(read)
@@ -201,7 +203,7 @@ def _ending_rule(
         raise place.refused(
             f"there is no market {market!r}; there are {', '.join(sorted(currencies))}"
         )
-    scale = 10 ** decimals(currencies[market])
+    scale = int(10 ** decimals(currencies[market]))
 
     def coins(amount: float) -> int:
         minor = round(amount * scale)

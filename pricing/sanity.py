@@ -68,7 +68,7 @@ def plausible_offers(
         low, high = limits.plausible_offer
         known = (offer != UNKNOWN) & (catalogue.price != UNKNOWN)
         ratio = offer / np.where(catalogue.price > 0, catalogue.price, 1)
-        return known & ((ratio < low) | (ratio > high))
+        return np.asarray(known & ((ratio < low) | (ratio > high)))
 
     lowest = strange(competitors.lowest)
     if not competitors.named and not lowest.any():

@@ -254,13 +254,12 @@ def test_limits_that_exclude_each_other_are_told_at_once_and_for_certain() -> No
     few = JointLimit("few changes", changes.astype(np.int64), 10)
     sold = JointLimit("many sales", units, 1.3 * float(units[:, 2].sum()), moves_with_demand=True)
     far = JointLimit("too many sales", units, 9.0 * float(units.sum()), moves_with_demand=True)
-    tied = {"cross": CrossEffects(effects.tocsr()), "time_limit": 20.0}
-    valid = np.ones((n, k), dtype=np.bool_)
+    cross, valid = CrossEffects(effects.tocsr()), np.ones((n, k), dtype=np.bool_)
     with pytest.raises(InfeasibleLimits, match="no set of prices satisfies") as caught:
-        choose_coupled(moving, None, ratio, valid, limits=[few, sold], **tied)
+        choose_coupled(moving, None, ratio, valid, cross=cross, limits=[few, sold])
     assert caught.value.conflicting == ("few changes", "many sales")
     with pytest.raises(InfeasibleLimits, match="no set of prices satisfies") as caught:
-        choose_coupled(moving, None, ratio, valid, limits=[few, far], **tied)
+        choose_coupled(moving, None, ratio, valid, cross=cross, limits=[few, far])
     assert caught.value.conflicting == ("too many sales",)
-    column, _ = choose_coupled(moving, None, ratio, valid, limits=[few], **tied)
+    column, _ = choose_coupled(moving, None, ratio, valid, cross=cross, limits=[few])
     assert changes[np.arange(n), column].sum() <= 10
