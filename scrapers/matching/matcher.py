@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 
 from models.arrays import BoolArray, FloatArray
+from scrapers.matching.assignment import best_assignment
 from scrapers.matching.blocking import Pairs, ProductIndex
 from scrapers.matching.features import Feature, brand_agreement, packs_differ
 from scrapers.matching.listings import Listing
@@ -43,6 +44,10 @@ _LONG_CODE: Final = 0.6
 
 _PRICES_APART: Final = math.log(3.0)
 """Log ratio of two prices beyond which a title alone is no proof: an accessory, or a pack."""
+
+
+_WORTHLESS: Final = 0.05
+"""Chance of a pair that is worth nothing; a little below the least that a person is asked about."""
 
 
 class MatchMethod(StrEnum):
@@ -182,34 +187,39 @@ class Matcher:
     def _by_likeness(
         self, offers: Sequence[Listing], free: set[str], denied: Collection[tuple[str, str]]
     ) -> list[tuple[int, Match]]:
-        """The best pairs first, each offer and each product once."""
+        """The pairs that fit best together, each offer and each product once."""
         pairs, features, chance = self.scored(offers)
         clear = _clear(pairs, chance) & _speaks(features)
+        skus = [self._all[row].key for row in pairs.product]
+        keys = [offers[row].key for row in pairs.offer]
+        may = chance >= REVIEWED
+        may &= np.array([sku in free for sku in skus], dtype=bool)
+        may &= np.array([pair not in denied for pair in zip(skus, keys, strict=True)], dtype=bool)
+        open_rows = np.flatnonzero(may)
+        gain = _log_odds(chance[open_rows]) - _log_odds(np.array([_WORTHLESS]))
+        chosen = best_assignment(pairs.offer[open_rows], pairs.product[open_rows], gain)
         found: list[tuple[int, Match]] = []
-        placed: set[int] = set()
-        for row in np.argsort(-chance, kind="stable"):
-            if chance[row] < REVIEWED:
-                break
-            offer, sku = int(pairs.offer[row]), self._all[pairs.product[row]].key
-            if offer in placed or sku not in free or (sku, offers[offer].key) in denied:
-                continue
-            placed.add(offer)
-            free.discard(sku)
+        for row in open_rows[chosen]:
             sure = chance[row] >= ACCEPTED and bool(clear[row])
             match = Match(
-                sku,
+                skus[row],
                 round(float(chance[row]), 4),
                 MatchMethod.TITLE,
                 Band.ACCEPT if sure else Band.REVIEW,
                 tuple(float(value) for value in features[row].round(6)),
             )
-            found.append((offer, match))
+            found.append((int(pairs.offer[row]), match))
         return found
+
+
+def _log_odds(chance: FloatArray) -> FloatArray:
+    odds: FloatArray = np.log(np.maximum(chance, 1e-12)) - np.log(np.maximum(1.0 - chance, 1e-12))
+    return odds
 
 
 def _clear(pairs: Pairs, chance: FloatArray) -> BoolArray:
     """Pairs whose offer has no other product that fits nearly as well."""
-    odds = np.log(np.maximum(chance, 1e-12)) - np.log(np.maximum(1.0 - chance, 1e-12))
+    odds = _log_odds(chance)
     best: dict[int, list[float]] = defaultdict(list)
     for offer, value in zip(pairs.offer, odds, strict=True):
         best[int(offer)].append(float(value))
