@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from models.cleaning import CleaningReport
-from models.errors import InvalidPanel
+from models.errors import InvalidPanel, InvalidSpec
 from models.model_frame import require_columns
 
 COLUMNS: Final = ("order", "customer", "sku", "date", "units", "price")
@@ -84,3 +85,51 @@ def clean_invoices(
         }
     ).reset_index(drop=True)
     return kept, CleaningReport(len(frame), len(kept), dropped, len(kept))
+
+
+def without_wholesale(
+    lines: pd.DataFrame,
+    report: CleaningReport,
+    *,
+    units_ratio: float | None = 3.0,
+    spend_share: float | None = 0.001,
+) -> tuple[pd.DataFrame, CleaningReport]:
+    """The lines of people who buy for themselves, and the report with those of resellers.
+
+    A reseller buys by the case: the middle one of a customer's lines holds several times as many
+    units as such lines usually do; or spends so much that no household could. Their prices come
+    with their quantities, so that they look sensitive to prices whatever they are. A customer is
+    left out whole, so that segments are of people, not of single orders.
+
+    Args:
+        lines: as `clean_invoices` gives them.
+        report: likewise.
+        units_ratio: a customer whose middle line has at least so many times the units of the
+            product's middle line is a reseller; None does not ask.
+        spend_share: so is one who has at least this share of all revenue; None does not ask.
+
+    Raises:
+        InvalidPanel: a column is missing.
+        InvalidSpec: a ratio of 1 or less, or a share outside 0..1.
+    """
+    require_columns(lines, ["customer", "sku", "units", "revenue"])
+    if units_ratio is not None and not units_ratio > 1.0:
+        raise InvalidSpec(f"units_ratio must lie above 1, it is {units_ratio}")
+    if spend_share is not None and not 0.0 < spend_share < 1.0:
+        raise InvalidSpec(f"spend_share must lie between 0 and 1, it is {spend_share}")
+    customer = lines["customer"]
+    usual = lines.groupby("sku", observed=True)["units"].transform("median")
+    by_case = np.zeros(len(lines), dtype=np.bool_)
+    if units_ratio is not None:
+        middle = (lines["units"] / usual).groupby(customer).transform("median")
+        by_case = (middle >= units_ratio).to_numpy(np.bool_)
+    big = np.zeros(len(lines), dtype=np.bool_)
+    if spend_share is not None:
+        spent = lines["revenue"].groupby(customer).transform("sum")
+        big = (spent >= spend_share * lines["revenue"].sum()).to_numpy(np.bool_)
+    dropped = dict(report.dropped)
+    for name, hit in (("wholesale_by_quantity", by_case), ("wholesale_by_spend", big & ~by_case)):
+        if count := int(hit.sum()):
+            dropped[name] = count
+    kept = lines[~(by_case | big)].reset_index(drop=True)
+    return kept, replace(report, rows_kept=len(kept), periods=len(kept), dropped=dropped)

@@ -114,7 +114,11 @@ def price_segments(lines: pd.DataFrame, *, most_classes: int = 4, bins: int = 8)
     (so that it was on offer). Given how much a customer bought in all, where those purchases fall
     among the relative prices on offer depends on nothing but the class's elasticity:
 
-        chance of price bin b  ∝  offers in b · exp(elasticity · log relative price of b)
+        chance of price bin b  ∝  exposure of b · exp(elasticity · log relative price of b)
+
+    The exposure of an offer is what its product would have sold that day had prices not mattered:
+    its sales, spread over its days as the whole shop's lines were, so that neither a busy season
+    nor a popular product is taken for an answer to prices.
 
     Args:
         lines: `customer`, `sku`, `date`, `units`, `price`.
@@ -133,8 +137,9 @@ def price_segments(lines: pd.DataFrame, *, most_classes: int = 4, bins: int = 8)
         raise NotIdentified("prices hardly move: nothing tells customers' sensitivities apart")
     place = np.clip(np.searchsorted(edges, relative, side="right") - 1, 0, len(edges) - 2)
     width = len(edges) - 1
-    exposure = np.bincount(place, minlength=width).astype(np.float64)
-    centre = np.bincount(place, relative, minlength=width) / np.maximum(exposure, 1)
+    exposed = _exposure(lines["sku"], day).reindex(relative.index).to_numpy(np.float64)
+    exposure = np.bincount(place, exposed, minlength=width)
+    centre = np.bincount(place, exposed * relative, minlength=width) / np.maximum(exposure, 1e-9)
     where = pd.Series(place, index=relative.index, name="bin")
     bought = lines.assign(day=day).join(where, on=["sku", "day"])
     # A line is one decision, however many units it has.
@@ -154,6 +159,19 @@ def price_segments(lines: pd.DataFrame, *, most_classes: int = 4, bins: int = 8)
         log_likelihood=log_likelihood,
         bic=bic,
     )
+
+
+def _exposure(sku: pd.Series, day: pd.Series) -> pd.Series:
+    """Lines of each product and day that its own total and the shop's busy days lead one to expect.
+
+    Busy days are told by the other products as well, each line counting the same.
+    """
+    busy = day.value_counts()
+    offers = pd.DataFrame({"sku": sku, "day": day}).drop_duplicates()
+    share = offers["day"].map(busy).astype(np.float64)
+    share = share / share.groupby(offers["sku"]).transform("sum")
+    expected = share * offers["sku"].map(sku.value_counts())
+    return expected.set_axis(pd.MultiIndex.from_frame(offers))
 
 
 def _mixture(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from models.errors import InvalidSpec, NotIdentified
-from models.invoices import clean_invoices
+from models.invoices import clean_invoices, without_wholesale
 from models.segments import price_segments, rfm, summary, tiers
 from tests.shared_data import shared_data
 
@@ -60,6 +60,47 @@ def test_every_line_is_kept_or_has_a_reason() -> None:
     }
     assert report.rows_in == report.rows_kept + sum(report.dropped.values())
     assert lines["revenue"].tolist() == [3.0, 1.0]
+
+
+def test_resellers_are_left_out_whole_and_accounted_for() -> None:
+    rng = np.random.default_rng(1)
+    people = pd.DataFrame({"InvoiceNo": "1", "CustomerID": np.repeat(range(100), 10)})
+    people = people.assign(StockCode=rng.choice(["10001", "10002"], 1000), InvoiceDate="2026-01-01")
+    people["Quantity"] = rng.integers(1, 4, 1000) * np.where(people["StockCode"] == "10001", 1, 6)
+    people["UnitPrice"] = np.round(rng.uniform(1, 2, 1000), 4)
+    by_case = people["CustomerID"] == 7
+    people.loc[by_case, "Quantity"] *= 12
+    big = people["CustomerID"] == 8
+    people.loc[big, "UnitPrice"] *= 100
+    lines, report = clean_invoices(people, MAP)
+    kept, told = without_wholesale(lines, report, spend_share=0.05)
+    assert set(lines["customer"]) - set(kept["customer"]) == {7, 8}
+    assert told.dropped["wholesale_by_quantity"] == (lines["customer"] == 7).sum()
+    assert told.dropped["wholesale_by_spend"] == (lines["customer"] == 8).sum()
+    assert told.rows_in == told.rows_kept + sum(told.dropped.values())
+    assert len(without_wholesale(lines, report, units_ratio=None, spend_share=None)[0]) == len(
+        lines
+    )
+    with pytest.raises(InvalidSpec, match="above 1"):
+        without_wholesale(lines, report, units_ratio=0.5)
+    with pytest.raises(InvalidSpec, match="between 0 and 1"):
+        without_wholesale(lines, report, spend_share=2.0)
+
+
+def test_a_busy_season_is_not_taken_for_an_answer_to_its_prices() -> None:
+    rng = np.random.default_rng(2)
+    when = pd.date_range("2026-01-01", periods=60, freq="D")
+    # Prices and visitors rise together in the second month; nobody minds prices.
+    day = np.where(rng.random(20_000) < 0.75, rng.integers(30, 60, 20_000), 0)
+    day = np.where(day == 0, rng.integers(0, 30, 20_000), day)
+    dear = np.where(np.arange(60) >= 30, 1.3, 1.0)[:, None] * np.exp(rng.normal(0, 0.1, (60, 20)))
+    sku = rng.integers(0, 20, 20_000)
+    lines = pd.DataFrame(
+        {"customer": rng.integers(0, 800, 20_000), "sku": sku, "date": when[day], "units": 1.0}
+    ).assign(price=10 * dear[day, sku])
+    found = price_segments(lines, most_classes=2)
+    assert len(found.elasticity) == 1
+    assert found.elasticity[0] == pytest.approx(0.0, abs=0.15)
 
 
 def test_stages_follow_each_customers_own_pace() -> None:
