@@ -154,14 +154,18 @@ def by_replanning(
     prior: Prior | None = None,
     limits: MarkdownLimits | None = None,
     effort: Effort | None = None,
+    look_ahead: int = 8,
 ) -> Course:
     """A plan anew each week from what was sold."""
     items, weeks = season.items, season.items.weeks
     rungs = np.zeros((len(items), weeks), dtype=np.int64)
     history = ClearanceHistory.none(len(items))
+    rng = np.random.default_rng(0)
     for week in range(weeks):
         state = ClearanceState(items, prior=prior or Prior())
-        answer = replan(state, history, limits, effort=effort, relax=True)
+        answer = replan(
+            state, history, limits, effort=effort, relax=True, look_ahead=look_ahead, rng=rng
+        )
         asked = answer.price[:, :1]
         rungs[:, week:] = (items.ladder == asked).argmax(axis=1)[:, None]
         history = _history(season, rungs[:, : week + 1])

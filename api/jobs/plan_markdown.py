@@ -57,6 +57,7 @@ class MarkdownQuestion:
         in_force: the prices that were announced.
         cross: (n, n) effects between items; None for none.
         stores: by item, the share of demand of each store that shares its stock.
+        look_ahead: futures in which a season under way tries the coming week's prices.
     """
 
     items: ClearanceItems
@@ -71,6 +72,7 @@ class MarkdownQuestion:
     in_force: PlanInForce | None = None
     cross: sparse.csr_array | None = None
     stores: Sequence[Mapping[str, float]] = field(default_factory=tuple)
+    look_ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -234,6 +236,7 @@ def _rest(
         draws=question.risk_draws if risky else 0,
         rng=rng,
         effort=effort,
+        look_ahead=question.look_ahead,
         watch=watch,
     )
 

@@ -96,6 +96,7 @@ class _Reader:
             in_force=self._in_force(items),
             cross=self._cross(),
             stores=[dict(item.stores or {}) for item in given.items],
+            look_ahead=given.look_ahead,
         )
 
     def _items(self) -> ClearanceItems:

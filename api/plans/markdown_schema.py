@@ -165,6 +165,9 @@ class MarkdownIn(Strict):
     pins: list[PriceIn] = Field(default_factory=list)
     history: list[SoldIn] = Field(default_factory=list)
     in_force: list[PriceIn] = Field(default_factory=list)
+    look_ahead: int = Field(
+        default=8, ge=0, le=500, description="futures in which the coming week's prices are tried"
+    )
     current_policy: dict[int, float] = Field(
         default_factory=lambda: dict(USUAL_POLICY),
         description="discount by the week from which it holds",

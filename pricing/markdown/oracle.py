@@ -102,6 +102,37 @@ class PathOracle:
                 path[d, members] = [self._number(rules, row) for row in paths]
         return value, path
 
+    def by_first_price(self, point: Charges, learnt: float) -> FloatArray:
+        """(n, r) what each price of the first week is worth, the rest still to be chosen.
+
+        Between two extremes: the mean over the futures of the best path of each (all is known
+        after the week), and the best mean of a path (nothing is).
+
+        Args:
+            point: charges; its weights count each future once.
+            learnt: share of the first extreme.
+
+        Returns:
+            -inf where no path begins at the rung, NaN for items whose paths are not listed.
+        """
+        worth = np.full(self.items.ladder.shape, np.nan)
+        count = len(self.scenarios)
+        for tree, members in self._blocks():
+            first = tree.rungs(np.arange(tree.size))[:, 0]
+            # Paths stand in the order of their first rung.
+            starts = np.flatnonzero(np.diff(first, prepend=-1))
+            mean = np.zeros((len(members), tree.size))
+            knowing = np.zeros((len(members), len(starts)))
+            for s in range(count):
+                block = self._block(len(tree.levels), members, point, s, 1.0)
+                value = path_values(tree, block) / count
+                mean += value
+                knowing += np.maximum.reduceat(value, starts, axis=1)
+            blind = np.maximum.reduceat(mean, starts, axis=1)
+            worth[members] = -np.inf
+            worth[np.ix_(members, first[starts])] = learnt * knowing + (1.0 - learnt) * blind
+        return worth
+
     def _begin_long(self) -> None:
         """Path 0 of items whose paths are not listed: as few changes as pins allow."""
         for rules, members in self._long.items():

@@ -76,6 +76,7 @@ class MarkdownPlan:
             `Trajectories.value` adds up to, over the scenarios where there are some.
         used: what the plan uses of each joint limit, by family; the largest share of its rows.
         charges: what one more unit of each joint limit would bring, by family; the largest.
+        duals: (m,) the same of each row of `LimitRows`.
     """
 
     sku: StrArray
@@ -85,6 +86,7 @@ class MarkdownPlan:
     report: SolveReport
     used: dict[str, float]
     charges: dict[str, float]
+    duals: FloatArray
 
 
 def plan(
@@ -424,4 +426,5 @@ class _Search:
             report=report,
             used=used,
             charges=charges,
+            duals=point.limits,
         )

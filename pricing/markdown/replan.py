@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 from scipy import sparse
@@ -13,10 +15,14 @@ from pricing.catalogue import UNKNOWN
 from pricing.markdown.errors import InfeasibleClearance, InvalidClearance
 from pricing.markdown.items import ClearanceItems
 from pricing.markdown.learning import Belief, ClearanceHistory, Prior, learn, rungs_of
-from pricing.markdown.limits import MarkdownLimits, SoFar
+from pricing.markdown.limits import LimitRows, MarkdownLimits, SoFar
+from pricing.markdown.oracle import Charges, PathOracle
 from pricing.markdown.plan import Effort, MarkdownPlan, Watch, plan
 from pricing.markdown.rivals import plan_with_rivals, rival_factor
-from pricing.markdown.scenarios import Risk
+from pricing.markdown.scenarios import Risk, Scenarios
+
+_LEARNT: Final = 0.5
+"""How much of what is not known is taken to be known a week later, where prices may wait."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +95,7 @@ def replan(
     rng: np.random.Generator | None = None,
     effort: Effort | None = None,
     relax: bool = False,
+    look_ahead: int = 0,
     watch: Watch | None = None,
 ) -> Replan:
     """Learn from what was sold and plan the weeks that are left.
@@ -99,10 +106,14 @@ def replan(
         limits: joint limits of the whole clearance; what is used already is taken off.
         risk: how much bad futures count; needs `draws`.
         draws: futures drawn from what is still unknown; 0 plans for expected demand.
-        rng: their source; needed where `draws` is above 0.
+        rng: their source; needed where `draws` or `look_ahead` is above 0.
         effort: how closely to search.
         relax: where the limits can no longer be held, let one give as little as it can, instead
             of raising; a season under way must have prices.
+        look_ahead: futures in which each price of the coming week is tried, the later ones chosen
+            as if demand were known by then; 0 takes the coming week's price of the plan. A price
+            can be lowered next week as well, but never raised: what is still to be learned is
+            worth waiting for, and a plan at expected demand does not see that.
         watch: told of each better plan of the open items, as in `pricing.markdown.plan`.
 
     Raises:
@@ -137,15 +148,15 @@ def replan(
     relaxed: dict[str, float] = {}
     so_far = _so_far(items, history, rungs)
 
-    def attempt(held: MarkdownLimits) -> MarkdownPlan:
+    def attempt(held: MarkdownLimits, of: ClearanceItems = remaining) -> MarkdownPlan:
         given: dict[str, Any] = {
             "scenarios": futures, "risk": risk, "effort": effort, "so_far": so_far,
             "earlier": earlier, "watch": watch,
         }  # fmt: skip
         if state.cross is None:
-            return plan(remaining, held, **given)
+            return plan(of, held, **given)
         among = sparse.csr_array(state.cross[members][:, members])
-        return plan_with_rivals(remaining, among, held, **given)
+        return plan_with_rivals(of, among, held, **given)
 
     try:
         found = attempt(wanted)
@@ -154,9 +165,15 @@ def replan(
             raise
         name, setting = next(iter(conflict.relaxations.items()))
         relaxed[name] = setting
-        found = attempt(
-            replace(wanted, **{name: setting if name == "average_discount" else round(setting)})  # type: ignore[arg-type]
-        )
+        exact: Any = setting if name == "average_discount" else round(setting)
+        wanted = replace(wanted, **{name: exact})
+        found = attempt(wanted)
+    if look_ahead and remaining.weeks > 1:
+        if rng is None:
+            raise InvalidClearance("look_ahead needs a source of chance; pass rng")
+        tried = moved.scenarios(remaining, week, rng, look_ahead)
+        rows = LimitRows.of(remaining, wanted, so_far, earlier)
+        found = _waiting(remaining, rows, tried, found, partial(attempt, wanted))
     price[members] = found.price
     away = (
         0
@@ -164,6 +181,36 @@ def replan(
         else int(((found.course.rungs != earlier) & remaining.open_weeks).sum())
     )
     return Replan(week, still_open, price, found, remaining, belief, relaxed, away)
+
+
+def _waiting(
+    items: ClearanceItems,
+    rows: LimitRows,
+    futures: Scenarios,
+    found: MarkdownPlan,
+    attempt: Callable[[ClearanceItems], MarkdownPlan],
+) -> MarkdownPlan:
+    """The plan whose first prices are best when later ones can still be chosen."""
+    oracle = PathOracle(items, rows, futures)
+    worth = oracle.by_first_price(Charges(found.duals, np.ones(len(futures))), _LEARNT)
+    planned = found.course.rungs[:, 0]
+    known = np.isfinite(worth).any(axis=1)
+    first = np.where(known, np.where(np.isfinite(worth), worth, -np.inf).argmax(axis=1), planned)
+    if (first == planned).all():
+        return found
+    pins = items.pins.copy()
+    pins[:, 0] = first
+    try:
+        waits = attempt(items.replaced(np.arange(len(items)), {"pins": pins}))
+    except (InfeasibleClearance, InvalidClearance):
+        return found
+    bound = max(found.report.bound, waits.report.objective)
+    gap = (bound - waits.report.objective) / max(abs(bound), 1e-9)
+    report = replace(
+        waits.report, status="feasible", method="look_ahead", bound=bound, gap=gap,
+        seconds=found.report.seconds + waits.report.seconds,
+    )  # fmt: skip
+    return replace(waits, report=report)
 
 
 def _stock_now(state: ClearanceState, history: ClearanceHistory) -> FloatArray:

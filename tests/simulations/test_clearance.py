@@ -38,7 +38,7 @@ def judged(seasons: int, seed: int) -> Comparison:
 
 
 def test_replanning_is_worth_a_tenth_more_than_the_best_usual_rule() -> None:
-    found = judged(30, 1)
+    found = judged(20, 1)
     best = found.best_rule(tuple(USUAL_RULES))
     assert found.gain("replan", best)[0] >= 0.10
     assert found.share_of_foresight("replan")[0] >= 0.92
@@ -52,10 +52,31 @@ def test_the_gain_holds_over_200_seasons_with_its_interval() -> None:
     best = found.best_rule(tuple(USUAL_RULES))
     gain, low, _ = found.gain("replan", best)
     share, share_low, _ = found.share_of_foresight("replan")
-    assert gain >= 0.10
-    assert low >= 0.09
+    assert gain >= 0.11
+    assert low >= 0.10
     assert share >= 0.92
-    assert share_low >= 0.915
+    assert share_low >= 0.92
+
+
+@pytest.mark.slow
+def test_the_gain_holds_under_other_laws_than_the_usual_one() -> None:
+    """Least gain and share of foresight, market by market: not all markets leave a tenth."""
+    markets = {
+        "little stock": (SeasonSpec(most_cover=3.0), 0.07, 0.93),
+        "demand fades quickly": (SeasonSpec(fading=0.05), 0.08, 0.91),
+        "noise": (SeasonSpec(fading=0.0, noise=0.3), 0.08, 0.92),
+        "customers care little for prices": (SeasonSpec(least_elasticity=-2.6), 0.02, 0.92),
+        "estimates twice as wrong": (
+            SeasonSpec(common_scale=0.5, own_scale=0.7, common_elasticity=0.6, own_elasticity=0.8),
+            0.08,
+            0.90,
+        ),
+    }
+    for name, (spec, least_gain, least_share) in markets.items():
+        found = compare(60, policies(), spec, np.random.default_rng(11))
+        best = found.best_rule(tuple(USUAL_RULES))
+        assert found.gain("replan", best)[0] >= least_gain, name
+        assert found.share_of_foresight("replan")[0] >= least_share, name
 
 
 def test_under_joint_limits_a_replanned_season_keeps_its_budget() -> None:

@@ -237,3 +237,47 @@ def test_a_history_that_does_not_fit_is_refused() -> None:
                 np.repeat(items.ladder[:, :1], 4, 1), np.ones((2, 4)), np.zeros((2, 4), np.bool_)
             ),
         )
+
+
+def test_looking_ahead_waits_where_a_price_cannot_come_back() -> None:
+    """With much still to learn a price stays higher than the plan at expected demand has it."""
+    rng = np.random.default_rng(3)
+    items = season(20, 8, rng)
+    state = ClearanceState(items, prior=Prior(own_scale=0.8, own_elasticity=1.0))
+    none = ClearanceHistory.none(20)
+    blind = replan(state, none)
+    ahead = replan(state, none, look_ahead=32, rng=np.random.default_rng(0))
+    assert blind.plan is not None
+    assert ahead.plan is not None
+    assert ahead.price[:, 0].sum() > blind.price[:, 0].sum()
+    assert ahead.plan.report.method == "look_ahead"
+    assert ahead.plan.report.bound == pytest.approx(blind.plan.report.bound)
+    assert ahead.plan.report.objective <= blind.plan.report.objective
+    # Where all is known there is nothing to wait for.
+    sure = Prior(1e-6, 1e-6, 1e-6, 1e-6, 1e-6, 1e-6)
+    known = ClearanceState(items, prior=sure)
+    same = replan(known, none, look_ahead=4, rng=np.random.default_rng(0))
+    assert (same.price == replan(known, none).price).all()
+    with pytest.raises(InvalidClearance, match="source of chance"):
+        replan(state, none, look_ahead=4)
+
+
+def test_looking_ahead_keeps_joint_limits_and_pins() -> None:
+    rng = np.random.default_rng(5)
+    items = season(12, 6, rng)
+    pins = items.pins.copy()
+    pins[0, 0] = 1
+    items = items.replaced(np.arange(12), {"pins": pins})
+    free = plan(items)
+    limits = MarkdownLimits(
+        budget=int(0.5 * free.course.given_away.sum()), labels_per_week=4, deviations=40
+    )
+    state = ClearanceState(items, earlier=free)
+    found = replan(
+        state, ClearanceHistory.none(12), limits, look_ahead=8, rng=np.random.default_rng(0)
+    )
+    assert found.plan is not None
+    assert found.price[0, 0] == items.ladder[0, 1]
+    assert found.plan.course.given_away.sum() <= limits.budget  # type: ignore[operator]
+    assert (found.plan.course.changed.sum(axis=0) <= 4).all()
+    assert found.deviations <= 40
