@@ -174,6 +174,11 @@ def with_tests(
     return replace(decisions, price=tests.price, path=_marked(decisions, rows), **columns)
 
 
+def is_price_test(path: str) -> bool:
+    """True where the path of a decision says that its price is tried."""
+    return path.endswith(f"> {_TRIED}")
+
+
 def _marked(decisions: Decisions, rows: IntArray) -> Labels:
     """The paths of all rows, longer by a word where a price is tried."""
     path = decisions.path

@@ -16,6 +16,7 @@ from api.cli.terminal import out
 from api.jobs.explain import Explanation, explain_at
 from api.settings import load_settings
 from pricing.decisions import Action, PriceDecision, estimate_text
+from pricing.exploration import is_price_test
 from storage.database import reading
 from storage.decisions import decision_of
 from storage.markets import list_markets
@@ -94,7 +95,10 @@ def print_explanation(found: Explanation) -> None:
         out.print(f"  cannot be decided again: {escape(found.why_not)}")
         return
     same = "the same price" if found.replayed.same else f"[bold]{found.replayed.decision.price}[/]"
-    out.print(f"decided again from what was known then: {same}")
+    if found.stored is not None and _is_test(found.stored.decision):
+        out.print(f"the price is a test; without it, what was known then leads to {same}")
+    else:
+        out.print(f"decided again from what was known then: {same}")
     table = Table("candidate", "units", "revenue", "profit", "objective", "")
     for item in found.replayed.candidates:
         mark = {found.replayed.chosen: "chosen", found.replayed.runner_up: "runner-up"}
@@ -120,3 +124,7 @@ def print_explanation(found: Explanation) -> None:
 def _money(major: float, currency: str) -> str:
     """An expected amount with the decimals of its currency; a dash where nobody knows it."""
     return estimate_text(major, currency, grouped=True) if math.isfinite(major) else "-"
+
+
+def _is_test(decision: PriceDecision) -> bool:
+    return any(is_price_test(str(reason.facts.get("path", ""))) for reason in decision.reasons)
