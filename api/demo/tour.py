@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -51,7 +51,6 @@ from simulations.market import COUNTRY, CURRENCY, DemoMarket, MarketSpec, genera
 from simulations.rivals import RIVALS
 from storage.imports import import_file
 
-LAST_WEEK: Final = date(2025, 12, 22)
 """The newest week of the demo's history: fixed, so that equal seeds show equal figures."""
 
 _POLICY: Final = PricingPolicy(max_changes=400)
@@ -92,7 +91,7 @@ def give_tour(folder: Path, *, seed: int, port: int, once: bool) -> None:
         "The commands below work in a second terminal after\n"
         f"  [cyan]source .venv/bin/activate && export DATABASE_URL={escape(url)}[/]",
     )
-    market = _make_market(seed)
+    market = _make_market(seed, last_full_week(utc_now().date()))
     with ExitStack() as stack:
         secret = "whsec_" + base64.b64encode(np.random.default_rng().bytes(32)).decode()
         receiver = stack.enter_context(WebhookReceiver(secret))
@@ -131,9 +130,14 @@ def give_tour(folder: Path, *, seed: int, port: int, once: bool) -> None:
             _stay_up(service)
 
 
-def _make_market(seed: int) -> DemoMarket:
+def last_full_week(today: date) -> date:
+    """The Monday of the last week that is over: sales of long ago would move no price today."""
+    return today - timedelta(days=today.weekday() + 7)
+
+
+def _make_market(seed: int, last_week: date) -> DemoMarket:
     _heading(1, "A market whose law we know")
-    spec = MarketSpec(last_week=LAST_WEEK)
+    spec = MarketSpec(last_week=last_week)
     market = generate_market(spec, np.random.default_rng(seed))
     out.print(
         f"{len(market.products)} products in {market.products['category'].nunique()} categories, "

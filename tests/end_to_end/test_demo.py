@@ -33,6 +33,10 @@ def test_the_demo_goes_all_the_way_serves_and_stops_on_ctrl_c(
         "8. Promotions: what a cart pays, and why",
     ):
         assert step in told
+    (gain,) = re.findall(r"By the true law .* USD:\s+([+-][\d.]+)%", told)
+    assert float(gain) > 3.0
+    (changed,) = re.findall(r"price book 1 is live, draft 1 by demo: (\d+) of 600", told)
+    assert int(changed) > 100
     assert "signed webhook received: competitor.price_changed" in told
     assert "the new recommendation:" in told
     assert [answer.status_code for answer in answers] == [200, 200, 200]

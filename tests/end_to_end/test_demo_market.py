@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from api.demo.files import IMPORT_ORDER, write_files
-from api.demo.tour import LAST_WEEK
 from api.demo.truth import score_fit, score_prices
 from api.jobs.fit import FitOutcome, fit
 from api.jobs.reprice import KnownNow, read_known
@@ -28,6 +27,7 @@ from storage.imports import import_file
 from tests.databases import sqlite_engine
 from tests.pricing.test_decide import breaks_a_limit
 
+LAST_WEEK = date(2025, 12, 22)
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 DAY = timedelta(days=1)
 MAX_CHANGES = 400
@@ -35,7 +35,7 @@ MAX_CHANGES = 400
 
 @pytest.fixture(scope="module")
 def market() -> DemoMarket:
-    """The market that `pricewright demo` shows."""
+    """The market that `pricewright demo` shows, as it is in that week."""
     return generate_market(MarketSpec(last_week=LAST_WEEK), np.random.default_rng(7))
 
 
