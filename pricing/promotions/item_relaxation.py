@@ -26,7 +26,10 @@ _PICK_EVERY = 10
 _FIRST_STEP = 1.5
 _PATIENCE = 2
 _CLOSABLE = 0.025
-"""A gap above this share of what the claims save was never closed within a cart's steps."""
+"""A gap above this share of what the claims save is not closed within a cart's usual steps."""
+
+_AMPLE = 20_000
+"""With more steps than this any gap is worth a search."""
 
 _AFLOAT = 1e-6
 _NO_OPTION = Option(0, 0, 0, (), ())
@@ -91,7 +94,7 @@ class Relaxation:
         self._players = self._gather()
         self._prices = self._soft
         self._find_prices(steps)
-        if self.gain < self.bound - _AFLOAT and self._near():
+        if self.gain < self.bound - _AFLOAT and (self._near() or steps > _AMPLE):
             self._close(steps - self.steps)
 
     def _gather(self) -> list[Player]:

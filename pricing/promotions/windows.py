@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
@@ -17,6 +18,7 @@ Phase = Literal["live", "not_started", "expired", "outside_hours"]
 
 ALWAYS_FROM: Final = datetime.min.replace(tzinfo=UTC)
 ALWAYS_UNTIL: Final = datetime.max.replace(tzinfo=UTC)
+_END: Final = re.compile(r"UNTIL=(\d{8})(?:T(\d{6})(Z?))?(?=;|$)")
 _DURATION: Final = msgspec.json.Decoder(timedelta)
 
 
@@ -54,6 +56,8 @@ class Window:
         over = self._utc(began + self.lasts)
         if at < over:
             return "live", max(self._utc(began), self.start), min(over, following, self.end)
+        if follows is None:
+            return "expired", over, ALWAYS_UNTIL
         return "outside_hours", over, min(following, self.end)
 
     def _utc(self, local: datetime) -> datetime:
@@ -108,7 +112,7 @@ def _moment(text: str, zone: ZoneInfo, field: str) -> datetime:
 def _rule(when: When, start: datetime, zone: ZoneInfo, field: str) -> rrule:
     first = start.astimezone(zone).replace(tzinfo=None)
     try:
-        rule = rrulestr(when.repeat, dtstart=first, cache=True)
+        rule = rrulestr(_local_end(when.repeat, zone), dtstart=first, cache=True)
     except (ValueError, TypeError, AttributeError) as error:
         raise InvalidPromotion(
             f"{field}.repeat", f"{when.repeat!r} is not an RFC 5545 rule: {error}"
@@ -118,6 +122,21 @@ def _rule(when: When, start: datetime, zone: ZoneInfo, field: str) -> rrule:
     if "SECONDLY" in when.repeat.upper() or "MINUTELY" in when.repeat.upper():
         raise InvalidPromotion(f"{field}.repeat", "recurs at most hourly")
     return rule
+
+
+def _local_end(rule: str, zone: ZoneInfo) -> str:
+    """The rule with its end in local time, which its starts are in; a date means all of the day."""
+
+    def local(found: re.Match[str]) -> str:
+        day, time, utc = found.groups()
+        if not time:
+            return f"UNTIL={day}T235959"
+        if not utc:
+            return f"UNTIL={day}T{time}"
+        moment = datetime.strptime(day + time, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        return f"UNTIL={moment.astimezone(zone):%Y%m%dT%H%M%S}"
+
+    return _END.sub(local, rule.upper())
 
 
 def _lasts(when: When, field: str) -> timedelta:

@@ -196,3 +196,24 @@ def test_a_birthday_is_near_across_the_year_and_in_leap_years(
     today: date, birthday: date, days: int
 ) -> None:
     assert days_from_birthday(today, birthday) == days
+
+
+@pytest.mark.parametrize(
+    ("ends", "last"),
+    [
+        ("COUNT=3", "2026-01-04"),
+        ("UNTIL=20260104T190000Z", "2026-01-04"),  # 20:00 in Berlin, the start itself
+        ("UNTIL=20260104T185959Z", "2026-01-03"),
+        ("until=20260104t190000z", "2026-01-04"),
+        ("UNTIL=20260104T200000", "2026-01-04"),
+        ("UNTIL=20260104", "2026-01-04"),
+    ],
+)
+def test_a_recurrence_ends_as_rfc_5545_says_and_is_expired_then(ends: str, last: str) -> None:
+    when = When(from_="2026-01-02T20:00", repeat=f"FREQ=DAILY;{ends}", lasts="PT2H")
+    window = compile_window(when, "Europe/Berlin", "when")
+    zone = ZoneInfo("Europe/Berlin")
+    day = datetime.fromisoformat(last).replace(tzinfo=zone)
+    assert window.phase(day + timedelta(hours=21))[0] == "live"
+    assert window.phase(day + timedelta(hours=22))[0] == "expired"
+    assert window.phase(day + timedelta(days=1, hours=21))[0] == "expired"
