@@ -14,7 +14,7 @@ from cssselect import GenericTranslator, SelectorError
 
 from pricing.currencies import DECIMALS
 from scrapers.errors import ForbiddenAddress, InvalidSchedule, InvalidSites, UnknownSite
-from scrapers.extract.selectors import FIELDS, InvalidSelector, compiled
+from scrapers.extract.selectors import InvalidSelector, check_selector
 from scrapers.guard import check_url, origin_of
 from scrapers.plausibility import LARGEST_JUMP
 from scrapers.schedule import Schedule, parse_schedule
@@ -64,7 +64,8 @@ class Site:
         search_url: address with `{gtin}` or `{sku}` in it, asked for each of our products instead
             of `start_url`, to find the pages of a storefront that can not be listed.
         feed_file: path of a feed that somebody puts there, instead of `start_url`.
-        selectors: field to CSS or XPath selector, where the shop's pages mislead (`extract`).
+        selectors: field to CSS or XPath selector, where the shop's pages mislead (`extract`); and
+            `prices`: `net` or `gross`, where they show a price before and after tax.
         render: product and listing pages are shown by a browser first, for a shop whose prices come
             by JavaScript (storefronts and watch lists; needs the extra `rendered`).
         wait_for: CSS selector of what such a page has once it is complete; without it a page is
@@ -116,12 +117,10 @@ class Site:
             except InvalidSchedule as error:
                 self._refuse("schedule", str(error))
         for name, selector in self.selectors.items():
-            if name not in FIELDS:
-                self._refuse("selectors", f"{name!r} is none of {', '.join(FIELDS)}")
             try:
-                compiled(selector)
+                check_selector(name, selector)
             except InvalidSelector as error:
-                self._refuse("selectors", f"{name}: {error}")
+                self._refuse("selectors", str(error))
 
     def _check_identity(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -62,7 +62,8 @@ DEFAULT: Final = Scorer(
     -4.5,
 )
 """Where nobody has decided anything yet. Fitted with bounds on the pairs of every second product of
-the public abt-buy benchmark, rounded, and moved so that one half is the chance to accept from."""
+the public abt-buy benchmark, and rounded. A regression on either half of its products does as well
+on the other half."""
 
 
 def feature_table(
