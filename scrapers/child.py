@@ -81,7 +81,10 @@ class CrawlChild:
             if not heard.finished and not heard.failed:
                 heard.cut_off = True
                 heard.failed = f"the crawl worker ended with status {status}: {_tail(log)}"
-        heard.stopped = heard.failed == STOPPED or (self._stopped and heard.cut_off)
+        if self._stopped and not heard.finished:
+            # However it ended: in order, before it could say anything, or killed at last.
+            heard.failed, heard.cut_off = STOPPED, True
+        heard.stopped = heard.failed == STOPPED
         return heard
 
     def stop(self) -> None:

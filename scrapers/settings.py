@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Final
 
+from scrapy.settings import default_settings
+
 from scrapers.browser import rendered_settings
 from scrapers.guard import PRIVATE_ORIGIN, SITE_HOST
 from scrapers.robots import AGENT
@@ -12,6 +14,11 @@ from scrapers.sites import Site
 
 USER_AGENT: Final = f"Pricewright/{version('pricewright')} (price comparison; obeys robots.txt)"
 """Who we say we are. Sites that want us gone can name `Pricewright` in robots.txt."""
+
+_RESOLVER: Final = next(
+    name for name in ("TWISTED_DNS_RESOLVER", "DNS_RESOLVER") if hasattr(default_settings, name)
+)
+"""Scrapy's setting for who resolves names: called otherwise before version 2.19."""
 
 LARGEST_RESPONSE: Final = 8 * 1024 * 1024
 """Bytes, before and after decompression; a gzip bomb ends here."""
@@ -77,7 +84,7 @@ def _plain_settings(site: Site, log_level: str) -> dict[str, object]:
         # carried between pages, no doors left open into this process.
         PRIVATE_ORIGIN: site.private_origin,
         SITE_HOST: site.host,
-        "DNS_RESOLVER": "scrapers.guard.GuardedResolver",
+        _RESOLVER: "scrapers.guard.GuardedResolver",
         "HTTPPROXY_ENABLED": False,
         "COOKIES_ENABLED": False,
         "TELNETCONSOLE_ENABLED": False,
@@ -99,7 +106,18 @@ def _plain_settings(site: Site, log_level: str) -> dict[str, object]:
         "ITEM_PIPELINES": {"scrapers.pipelines.StoreOffers": 300},
         # The spider looks at every status itself: 404 is news, not an error.
         "HTTPERROR_ALLOW_ALL": True,
-        "EXTENSIONS": {"scrapy.extensions.logstats.LogStats": None},
+        # What is switched off is not even imported: that would take a tenth of a short crawl.
+        "EXTENSIONS": {
+            f"scrapy.extensions.{name}": None
+            for name in (
+                "logstats.LogStats",
+                "telnet.TelnetConsole",
+                "remote_control.RemoteControl",
+                "feedexport.FeedExporter",
+                "memdebug.MemoryDebugger",
+                "spiderstate.SpiderState",
+            )
+        },
         "LOG_LEVEL": log_level,
         "STATS_DUMP": False,
     }

@@ -22,6 +22,8 @@ from datetime import datetime
 from time import monotonic
 from typing import Final
 
+# Imported first, and not from within the reactor, where it takes longer: it inspects its callers.
+from scrapy.core.downloader import contextfactory  # noqa: F401
 from scrapy.crawler import AsyncCrawlerProcess
 
 from scrapers.browser import find_browser

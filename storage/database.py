@@ -13,12 +13,12 @@ fail half-way, when another writer commits between its first read and its first 
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -314,8 +314,19 @@ def _naming_failures(engine: Engine) -> Iterator[None]:
         if type(problem) is not DatabaseError:  # what a statement did wrong has a class of its own
             raise
         raise _unavailable(engine, problem.orig) from problem
-    except psycopg.OperationalError as problem:  # from COPY, which goes past SQLAlchemy
-        raise _unavailable(engine, problem) from problem
+    except Exception as problem:
+        if _comes_from_copy(problem):
+            raise _unavailable(engine, problem) from problem
+        raise
+
+
+def _comes_from_copy(problem: Exception) -> bool:
+    """Whether PostgreSQL's driver failed where COPY goes past SQLAlchemy.
+
+    It is not imported for that: who uses SQLite starts without.
+    """
+    driver = sys.modules.get("psycopg")
+    return driver is not None and isinstance(problem, driver.OperationalError)
 
 
 def _unavailable(engine: Engine, problem: BaseException | None) -> DatabaseUnavailable:

@@ -33,14 +33,16 @@ def redirect(target: str) -> Reply:
 class ScriptedServer:
     """Answers each path with its replies in turn, the last one again and again; 404 otherwise."""
 
-    def __init__(self, script: Mapping[str, Reply | Sequence[Reply]] | None = None) -> None:
+    def __init__(
+        self, script: Mapping[str, Reply | Sequence[Reply]] | None = None, *, port: int = 0
+    ) -> None:
         self.script: dict[str, Reply | Sequence[Reply]] = dict(script or {})
         self.asked: Counter[str] = Counter()
         self.agents: set[str] = set()
         self.times: dict[str, list[float]] = {}
         self.headers: dict[str, list[dict[str, str]]] = {}
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 

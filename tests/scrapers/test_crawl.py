@@ -16,7 +16,9 @@ from pricing.money import Money
 from scrapers.crawl import run_crawl
 from scrapers.doubts import PRICE_CHANGED
 from scrapers.errors import CrawlFailed
+from scrapers.health import CRAWL_DEGRADED
 from scrapers.outcomes import CrawlProgress
+from scrapers.sites import SiteKind
 from storage.database import open_engine, reading
 from storage.errors import NotMigrated, UnknownMarket
 from storage.outbox import messages
@@ -72,6 +74,7 @@ def test_a_shop_whose_every_product_page_fails_fails_the_crawl(database: Engine)
             run_crawl(site, database_url=url_of(database))
     with reading(database) as conn:
         assert crawls_of(conn, site.name)[0].status == "failed"
+        assert [message.topic for message in messages(conn)] == [CRAWL_DEGRADED]
 
 
 def test_an_endless_shop_ends_at_the_sites_own_bound_and_the_report_says_so(
@@ -107,6 +110,40 @@ def test_an_unreachable_shop_fails_the_crawl_and_changes_nothing_else(database: 
     assert (crawl.status, crawl.pages, crawl.offers) == ("failed", 0, 0)
     assert "refused" in crawl.report["error"]
     assert offers_in(database) == {}
+
+
+LYING_DNS = """\
+import socket
+real = socket.getaddrinfo
+def lie(host, *args, **kwargs):
+    return real("127.0.0.1" if host == "rebound.example.com" else host, *args, **kwargs)
+socket.getaddrinfo = lie
+"""
+
+
+def test_a_name_that_resolves_to_a_private_address_is_not_connected_to(
+    database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(LYING_DNS)  # for the crawling process
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    script = {"/start": html('<h1>A</h1><p class="price">€1.00</p>')}
+    with server_on_a_usual_port(script) as shop:
+        port = shop.url.rpartition(":")[2]
+        url = f"http://rebound.example.com:{port}/start"
+        site = site_at(url, kind=SiteKind.WATCH, urls=(url,), allow_private=False)
+        with pytest.raises(CrawlFailed, match="no product page could be read"):
+            run_crawl(site, database_url=url_of(database))
+        assert shop.asked.total() == 0, "not even for its robots.txt"
+
+
+def server_on_a_usual_port(script: dict[str, Reply]) -> ScriptedServer:
+    """A server on one of the ports on which a shop may answer."""
+    for port in (8080, 8443):
+        try:
+            return ScriptedServer(script, port=port)
+        except OSError:
+            continue
+    pytest.skip("ports 8080 and 8443 are taken")
 
 
 @pytest.mark.parametrize(
@@ -156,6 +193,8 @@ def test_a_caller_that_gives_up_stops_the_worker_and_the_crawl_is_noted_as_faile
         run_crawl(site_at(shop.sitemap_url), database_url=url_of(database), progress=give_up)
     crawl = last_crawl(database)
     assert (crawl.status, crawl.report["error"]) == ("failed", "the crawl was interrupted")
+    with reading(database) as conn:
+        assert messages(conn) == (), "we stopped it: that says nothing about the shop"
 
 
 def test_a_database_without_tables_or_without_the_market_is_refused_before_any_request(

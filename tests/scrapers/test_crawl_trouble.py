@@ -72,7 +72,7 @@ def trouble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trouble]:
         paths = (
             "/good", "/gone-404", "/gone-410", "/blocked", "/wobbly", "/down", "/malformed",
             "/malformed-but-shown", "/checkout/1", "/to-the-inside", "/to-the-metadata",
-            "/meta-refresh", "/bomb", "/huge", "/cut-short", "/picture", "/round", "/late",
+            "/meta-refresh", "/wall", "/bomb", "/huge", "/cut-short", "/picture", "/round", "/late",
         )  # fmt: skip
         shop.script |= {
             "/robots.txt": Reply(b"User-agent: *\nDisallow: /checkout\n"),
@@ -96,6 +96,7 @@ def trouble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trouble]:
             "/meta-refresh": html(
                 f'<meta http-equiv="refresh" content="0;url={inside.url}/secret">'
             ),
+            "/wall": html("<h1>One moment</h1><p>Please verify you are human to go on.</p>"),
             "/bomb": Reply(BOMB, 200, {"Content-Encoding": "gzip", "Content-Type": "text/html"}),
             "/huge": Reply(b"<html>" + bytes(LARGEST_RESPONSE + 1)),
             "/cut-short": Reply(b"<html>", 200, {"Content-Encoding": "gzip"}),
@@ -146,6 +147,12 @@ def test_gone_pages_are_no_failures_and_blocked_ones_are(trouble: Trouble) -> No
     assert trouble.report.outcomes[Outcome.GONE] == 2
     assert trouble.outcome("/gone-404") is None
     assert trouble.outcome("/blocked") is Outcome.BLOCKED
+
+
+def test_a_wall_is_blocked_and_not_a_page_without_a_price(trouble: Trouble) -> None:
+    assert trouble.outcome("/wall") is Outcome.BLOCKED
+    details = {f.url: f.detail for f in trouble.report.failures}
+    assert "'verify you are human'" in details[f"{trouble.shop.url}/wall"]
 
 
 def test_malformed_json_ld_never_gives_its_price(trouble: Trouble) -> None:
