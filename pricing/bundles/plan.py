@@ -247,14 +247,18 @@ def _explained(problem: BundleProblem, effort: Effort) -> Exception:
 def _possible(problem: BundleProblem, expired: Callable[[], bool], effort: Effort) -> bool | None:
     """Whether prices hold all limits; None where that is not known."""
     market = Market(problem)
-    climber = Climber(market, problem.bundles_allowed, expired)
-    alone = Climber(market, 0, expired)
-    starts = [alone.singles_only(_asked(alone, prices)) for prices in (problem.most, problem.least)]
-    small = exact.picks(market) <= _QUICK_PICKS
-    found = search(climber, starts, np.random.default_rng(0), _TRIAL_ROUNDS, thorough=not small)
-    if not found.excess:
-        return True
-    if not effort.exact or exact.picks(market) > exact.MOST_PICKS:
+    picks = exact.picks(market)
+    programmable = effort.exact and picks <= exact.MOST_PICKS
+    if not programmable or picks > _QUICK_PICKS:
+        climber = Climber(market, problem.bundles_allowed, expired)
+        alone = Climber(market, 0, expired)
+        starts = [
+            alone.singles_only(_asked(alone, prices)) for prices in (problem.most, problem.least)
+        ]
+        found = search(climber, starts, np.random.default_rng(0), _TRIAL_ROUNDS)
+        if not found.excess:
+            return True
+    if not programmable:
         return None
     first = exact.solve(market, seconds=10.0, workers=effort.workers, feasible_only=True)
     if first.status != "infeasible":

@@ -187,8 +187,26 @@ def test_a_plan_that_is_accepted_becomes_drafts_and_dated_prices() -> None:
     assert [row["sku"] for row in made.price_schedule] == changed
 
 
-def test_over_http_a_plan_is_made_amended_and_accepted(shop: Engine) -> None:
-    document = kitchen(market=None, search={"draws": 10, "time_limit": 5})
+def test_a_plan_is_made_again_around_single_prices_set_by_hand() -> None:
+    kind = plan_kind("bundles")
+    document = kitchen(funding={}, search={"draws": 10, "time_limit": 5})
+    result = kind.run(document, lambda *_: None, lambda seen: None)
+    assert kind.amend is not None
+    pins = {"pins": [{"sku": "pan", "price": "37.50"}], "keep_skus": ["lid"]}
+    amended = kind.amend(document, result, pins)
+    again = kind.run(amended, lambda *_: None, lambda seen: None)
+    assert again["prices"][0]["price"]["amount"] == "37.50"
+    assert again["prices"][1]["price"] == result["prices"][1]["price"]
+    values = [float(one["certificate"]["value"]["amount"]) for one in (result, again)]
+    assert values[1] <= values[0]
+    freed = kind.amend(amended, again, {"unpin": [{"sku": "pan"}]})
+    assert "most_price" not in freed["products"][0]
+    with pytest.raises(PlanInputInvalid, match="'pot' is not in the plan"):
+        kind.amend(document, result, {"keep_skus": ["pot"]})
+
+
+def test_over_http_a_plan_is_made_and_accepted(shop: Engine) -> None:
+    document = kitchen(market=None, funding={}, search={"draws": 10, "time_limit": 2})
     settings = quick_settings(shop, operators="ada:an operator's token", plan_poll_seconds=0.1)
     headers = {"Authorization": "Bearer an operator's token"}
     with serving(settings) as url, httpx.Client(base_url=url, headers=headers) as client:
@@ -206,22 +224,15 @@ def test_over_http_a_plan_is_made_amended_and_accepted(shop: Engine) -> None:
         asked = client.post("/v1/plans", json={"kind": "bundles", "document": document})
         assert asked.status_code == 202, asked.text
         first = ended(asked.json()["plan"])
-        pins = {"pins": [{"sku": "pan", "price": "37.50"}], "note": "printed"}
-        again = client.post(f"/v1/plans/{first['plan']}/amend", json=pins)
-        assert again.status_code == 202, again.text
-        second = ended(again.json()["plan"])
-        assert second["result"]["prices"][0]["price"]["amount"] == "37.50"
-        value = [float(p["result"]["certificate"]["value"]["amount"]) for p in (first, second)]
-        assert value[1] <= value[0]
-        accepted = client.post(f"/v1/plans/{second['plan']}/accept", json={})
+        wrong = client.post(f"/v1/plans/{first['plan']}/amend", json={"keep_skus": ["pot"]})
+        assert wrong.status_code == 422
+        accepted = client.post(f"/v1/plans/{first['plan']}/accept", json={})
         assert accepted.status_code == 200, accepted.text
         names = accepted.json()["accepted"]["promotions"]
-        assert len(names) == len(second["result"]["bundles"])
+        assert len(names) == len(first["result"]["bundles"])
         draft = client.get(f"/v1/promotions/{names[0]}").json()
         assert draft["phase"] == "draft"
         assert draft["terms"]["promotion"]["type"] == "bundle"
-        wrong = client.post(f"/v1/plans/{first['plan']}/amend", json={"keep_skus": ["pot"]})
-        assert wrong.status_code == 422
 
 
 def test_shares_in_the_document_are_exact_in_the_plan() -> None:

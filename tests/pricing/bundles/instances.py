@@ -17,21 +17,22 @@ from pricing.price_points import EndingRule, PriceEnding
 def few_segments(rng: np.random.Generator, segments: int, products: int) -> BundleProblem:
     """Values of 10 to 100 that add up, every set a candidate, single prices up to the dearest."""
     single = rng.integers(10, 101, (segments, products))
+    cost = rng.integers(5, 25, products)
     return BundleProblem.of(
         [f"P{i}" for i in range(products)],
-        rng.integers(5, 25, products),
+        cost,
         np.rint(np.median(single, axis=0)).astype(np.int64),
         rng.integers(1, 21, segments),
         single,
         currency="EUR",
-        most=single.max(axis=0),
+        most=np.maximum(single.max(axis=0), cost),
     )
 
 
 def tiny(rng: np.random.Generator) -> BundleProblem:
     """Up to three products and four segments with any of the rules, on a small grid of prices."""
     n = int(rng.choice([1, 2, 2, 2, 3]))
-    k, top = int(rng.integers(1, 5)), 3 if n == 3 else 7
+    k, top = int(rng.integers(1, 5)), 3 if n == 3 else 6
     least = rng.integers(0, top // 2 + 1, n)
     most = least + rng.integers(1, top // 2 + 1, n)
     every = subsets(n)

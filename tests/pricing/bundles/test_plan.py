@@ -90,7 +90,7 @@ def test_plans_equal_brute_force_on_500_more(start: int) -> None:
 
 
 def test_the_best_price_of_one_offer_is_found_exactly() -> None:
-    for seed in range(60):
+    for seed in range(30):
         rng = np.random.default_rng(seed)
         problem = few_segments(rng, int(rng.integers(2, 9)), int(rng.integers(1, 4)))
         market = Market(problem)
@@ -127,7 +127,7 @@ def test_twenty_segments_and_three_products_are_proven() -> None:
 
 
 def test_local_search_alone_never_says_optimal_without_proof_and_repeats_itself() -> None:
-    problem = few_segments(np.random.default_rng(3), 15, 3)
+    problem = few_segments(np.random.default_rng(3), 10, 3)
     effort = Effort(seconds=600.0, rounds=2, exact=False)
     one, two = planned(problem, effort), planned(problem, effort)
     assert one.report.status == "feasible"
@@ -137,7 +137,7 @@ def test_local_search_alone_never_says_optimal_without_proof_and_repeats_itself(
 
 
 def test_local_search_alone_holds_every_rule() -> None:
-    for seed in range(12):
+    for seed in range(6):
         problem = tiny(np.random.default_rng(seed))
         best = brute_force(problem)
         if best is None:
@@ -158,7 +158,7 @@ def test_a_search_may_stop_at_a_gap_and_says_so() -> None:
         Effort(seconds=0.0)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=6)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_laws_of_plans(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -228,7 +228,7 @@ def test_an_infeasible_is_only_said_to_be_proven_when_the_solver_agreed_twice() 
         sell=np.array([1, 0]),
     )  # fmt: skip
     with pytest.raises(InfeasibleBundles) as refused:
-        planned(blocked, Effort(seconds=20.0, rounds=1, exact=False))
+        planned(blocked, Effort(seconds=1.0, rounds=1, exact=False))
     assert not refused.value.proven
     assert "were found" in str(refused.value)
 
@@ -244,7 +244,7 @@ def test_endings_hold_for_single_products_and_bundles() -> None:
 
 
 def test_others_who_pay_a_share_make_bundles_cheaper_or_dearer_never_worse() -> None:
-    problem = few_segments(np.random.default_rng(8), 10, 3)
+    problem = few_segments(np.random.default_rng(8), 6, 3)
     fixed = problem.replaced(most=problem.current)
     plain = planned(fixed)
     funded = planned(fixed.replaced(funding=np.full(len(problem.candidates), 5_000)))
