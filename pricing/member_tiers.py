@@ -5,6 +5,7 @@ A tier is open to everybody who joins; nobody's own willingness to pay enters.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -79,6 +80,39 @@ def member_prices(
     known = (price > 0) & (catalogue.cost != UNKNOWN)
     reduced = np.maximum(np.floor(price * (1.0 - discount) + 1e-9), floor)
     return np.where(known, np.minimum(reduced, price), price).astype(np.int64)
+
+
+def member_decisions(
+    decisions: Decisions,
+    rules: Sequence[MemberTier],
+    policy: PricingPolicy,
+    *,
+    barred: Collection[str] = (),
+) -> tuple[tuple[str, Decisions], ...]:
+    """What members of every tier pay; of rules for one tier, the first that covers a row counts.
+
+    Args:
+        decisions: public prices, tests included.
+        rules: several may speak of one tier.
+        policy: limits and price endings of the run.
+        barred: markets whose law forbids prices for members.
+
+    Returns:
+        Tier and decisions of each rule that covers any row; of one tier, no row comes twice.
+    """
+    catalogue = decisions.catalogue
+    open_ = np.ones(len(catalogue), dtype=np.bool_)
+    for market in barred:
+        open_ &= ~catalogue.market.equal(market)
+    claimed = {rule.tier: ~open_ for rule in rules}
+    found = []
+    for rule in rules:
+        mine = in_scope(rule.categories, rule.markets, rule.skus, catalogue)
+        rows = np.flatnonzero(mine & ~claimed[rule.tier])
+        claimed[rule.tier] = claimed[rule.tier] | mine
+        if len(rows):
+            found.append((rule.tier, tier_decisions(decisions.take(rows), rule, policy)))
+    return tuple(found)
 
 
 def tier_decisions(decisions: Decisions, rule: MemberTier, policy: PricingPolicy) -> Decisions:

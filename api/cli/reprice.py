@@ -163,9 +163,13 @@ def _print_run(outcome: RepriceOutcome, rules: PricingRules) -> None:
         )
     if outcome.tested:
         out.print(f"{outcome.tested:,} of them are price tests")
-    for tier, prices in outcome.tiers.items():
-        lower = int((prices.price < prices.upper).sum())
-        out.print(f"tier {escape(tier)}: {lower:,} of {len(prices):,} prices below the public one")
+    for tier in dict.fromkeys(tier for tier, _ in outcome.tiers):
+        prices = [prices for name, prices in outcome.tiers if name == tier]
+        lower = sum(int((part.price < part.upper).sum()) for part in prices)
+        total = sum(len(part) for part in prices)
+        out.print(f"tier {escape(tier)}: {lower:,} of {total:,} prices below the public one")
+    for market in outcome.no_tiers_in:
+        out.print(f"[yellow]note:[/] the law of {escape(market)} forbids prices for members")
     out.print(
         f"run {outcome.run_id}: {decisions.changes:,} of {len(decisions):,} prices change; put "
         "them live with `pricewright publish`"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from sqlalchemy.engine import Connection, Engine
@@ -14,6 +15,7 @@ from api.errors import NothingToPrice
 from api.jobs.alarm import alarm
 from api.jobs.pricing_rules import policy_of
 from api.jobs.progress import Progress, silent
+from api.personal_prices import tiers_forbidden
 from models.demand import ConstantElasticityDemand
 from pricing.catalogue import Catalogue, CompetitorPrices
 from pricing.cross_effects import CrossEffects
@@ -21,13 +23,14 @@ from pricing.decide import PricingPolicy, decide
 from pricing.decisions import Decisions
 from pricing.exploration import propose_tests, with_tests
 from pricing.legal_bounds import LegalBounds
-from pricing.member_tiers import tier_decisions
+from pricing.member_tiers import member_decisions
 from pricing.rules import PricingRules
 from storage.catalogue import read_catalogue
 from storage.cross_effects import cross_effects_of
 from storage.database import reading, writing
 from storage.decisions import save_run, save_tier
 from storage.fits import load_fit
+from storage.law import list_market_rules
 from storage.legal_bounds import stored_legal_bounds
 from storage.offers import competitor_prices
 from storage.price_books import live_edition
@@ -54,15 +57,17 @@ class RepriceOutcome:
         run_id: the run.
         decisions: the public prices, price tests included.
         tested: how many of them are tests.
-        tiers: prices of members by tier.
+        tiers: prices of members, by tier and rule.
+        no_tiers_in: markets whose law forbids prices for members, so that they got none.
         cross_effects: how many cross effects the prices rest on.
     """
 
     run_id: int
     decisions: Decisions
     tested: int = 0
-    tiers: Mapping[str, Decisions] = field(default_factory=dict)
+    tiers: tuple[tuple[str, Decisions], ...] = ()
     cross_effects: int = 0
+    no_tiers_in: tuple[str, ...] = ()
 
 
 def read_known(
@@ -251,6 +256,7 @@ def reprice_by_rules(
             clock=now,
             named={rule.competitor for rule in rules.policy.strategies if rule.competitor},
         )
+        barred = _without_tiers(conn, known.catalogue, packs, as_of) if rules.tiers else ()
     progress("decide", 1, 3)
     decisions, policy = decide_known(known, rules, at=as_of), rules.policy
     cross, tested = believed(known, rules), 0
@@ -265,7 +271,7 @@ def reprice_by_rules(
         )
         decisions = with_tests(decisions, tests, known.demand)
         tested = int(tests.tested.sum())
-    tiers = {rule.tier: tier_decisions(decisions, rule, policy) for rule in rules.tiers}
+    tiers = member_decisions(decisions, rules.tiers, policy, barred=barred)
     progress("store", 2, 3)
     effects = 0 if cross is None else int(cross.elasticity.nnz)
     report = {
@@ -283,8 +289,25 @@ def reprice_by_rules(
             created_at=now,
             report=report,
         )
-        for tier, prices in tiers.items():
+        for tier, prices in tiers:
             save_tier(conn, run_id, prices, tier)
         alarm(conn, run_id, decisions, policy.limits, at=now)
     progress("store", 3, 3)
-    return RepriceOutcome(run_id, decisions, tested, tiers, effects)
+    return RepriceOutcome(run_id, decisions, tested, tiers, effects, barred)
+
+
+def _without_tiers(
+    conn: Connection, catalogue: Catalogue, packs: RulePacks | None, at: datetime
+) -> tuple[str, ...]:
+    """Markets of the catalogue whose law forbids prices for members."""
+    told, known = list_market_rules(conn), packs or load_rule_packs()
+    return tuple(
+        market.code
+        for market in catalogue.markets
+        if market.code in told
+        and tiers_forbidden(
+            known.at(
+                told[market.code].jurisdiction, at.astimezone(ZoneInfo(market.time_zone)).date()
+            )
+        )
+    )

@@ -17,7 +17,12 @@ from pricing.emergency_cap import NO_CAP
 from pricing.errors import InvalidStrategy
 from pricing.guardrails import GuardrailLimits, lasting_floor
 from pricing.legal_bounds import LegalBounds
-from pricing.member_tiers import MemberTier, member_prices, tier_decisions
+from pricing.member_tiers import (
+    MemberTier,
+    member_decisions,
+    member_prices,
+    tier_decisions,
+)
 from tests.pricing.catalogues import NOW, catalogue_of, curves, priced_catalogues
 
 GOLD = MemberTier("gold", 0.10)
@@ -71,6 +76,31 @@ def test_a_tier_holds_where_it_says_and_under_the_law() -> None:
     gold = tier_decisions(run, replace(GOLD, categories=("tea",)), PricingPolicy())
     assert gold.catalogue.sku.tolist() == ["P0", "P2"]
     assert gold.price.tolist() == [1909, 1799]
+
+
+def test_of_rules_for_one_tier_the_first_that_covers_a_row_counts() -> None:
+    shop = replace(catalogue_of([1999] * 4, [500] * 4), category=Labels.of(["tea", "jam"] * 2))
+    run = decide(
+        shop,
+        curves(shop, -2.0),
+        CompetitorPrices.none(4),
+        PricingPolicy(max_changes=0),
+        decided_at=NOW,
+    )
+    rules = (
+        replace(GOLD, categories=("tea",)),
+        MemberTier("gold", 0.5),
+        MemberTier("silver", 0.05, skus=("P0",)),
+        MemberTier("silver", 0.9, skus=("P0",)),
+    )
+    found = member_decisions(run, rules, PricingPolicy())
+    told = [(tier, d.catalogue.sku.tolist(), d.price.tolist()) for tier, d in found]
+    assert told == [
+        ("gold", ["P0", "P2"], [1799, 1799]),
+        ("gold", ["P1", "P3"], [999, 999]),
+        ("silver", ["P0"], [1899]),
+    ]
+    assert member_decisions(run, rules, PricingPolicy(), barred=("online",)) == ()
 
 
 @settings(max_examples=60, deadline=None)
