@@ -154,6 +154,14 @@ class _Combining:
                 raise InvalidPromotion(
                     f"{self.fields[rule.id]}.not_with", f"combines with {other!r} and does not"
                 )
+            # Named one by one; `all` and a group may well hold somebody who refuses.
+            for name in rule.source.combines_with:
+                bit = self.ids.get(name, 0)
+                if bit and apart[bit.bit_length() - 1] & own:
+                    raise InvalidPromotion(
+                        f"{self.fields[rule.id]}.combines_with",
+                        f"{name!r} is never on a cart with it, says its `not_with`",
+                    )
             refused = apart[i] | sum(1 << j for j, bits in enumerate(apart) if bits & own)
             wanted = joins[i] | sum(1 << j for j, bits in enumerate(joins) if bits & own)
             if rule.source.group:

@@ -122,6 +122,11 @@ PROMOTIONS = [
         "combines with 'x' and does not",
     ),
     (
+        [{**PERCENT, "combines_with": ["y"]}, {**SPEND, "id": "y", "not_with": ["x"]}],
+        "promotions[0].combines_with",
+        "'y' is never on a cart with it",
+    ),
+    (
         [{**SPEND, "id": "x", "requires": ["y"]}, {**SPEND, "id": "y", "requires": ["x"]}],
         "promotions[0].requires",
         "circle: x -> y -> x",
