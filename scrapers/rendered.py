@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import Page
+from playwright.async_api import Page, Route
 from playwright.async_api import Request as BrowserRequest
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 from scrapy import Request
@@ -151,6 +151,8 @@ class RenderedPages(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # it
 
         page.on("request", follow)
         await page.add_init_script(_NO_PEERS)
+        # The page's own requests have a hook of their own; what is left are windows that it opens.
+        await page.context.route("**", _abort)
         return page
 
     async def _throw_away(self, name: str) -> None:
@@ -218,6 +220,10 @@ class RenderedPages(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # it
 def _still(request: Request) -> str:
     """The event after which a page counts as loaded."""
     return "networkidle" if request.meta.get("wait_for") is None else "domcontentloaded"
+
+
+async def _abort(route: Route) -> None:
+    await route.abort()
 
 
 async def _small_enough(page: Page) -> None:
