@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 import yaml
 
@@ -165,3 +168,11 @@ def test_a_refusal_leads_to_the_field() -> None:
     with pytest.raises(InvalidStrategy) as caught:
         read("guardrails: {minimum_margin: 0.1, maximum_change: 3}")
     assert caught.value.place == ("guardrails", "maximum_change")
+
+
+def test_the_policy_of_rules_comes_back_from_storage_as_it_was() -> None:
+    rules = read(RULES)
+    endings = rules.endings_in({"online": "EUR", "tokyo": "JPY"})
+    policy = replace(rules.policy, endings=endings)
+    stored = json.loads(json.dumps(policy.document()))
+    assert msgspec.convert(stored, PricingPolicy) == policy
