@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -19,9 +19,11 @@ from storage.outbox import enqueue
 from storage.price_books import KEY, entry_at, state_of
 from storage.publish_checks import require_allowed, unlawful
 from storage.rule_packs import RulePacks
-from storage.tables import decision_runs, decisions
+from storage.tables import decision_runs, decisions, outbox
 from storage.tables import price_book_entries as entries
 from storage.tables import price_books as books
+
+_LAW_KEPT: Final = "price_book.law_kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,16 @@ def _keep_lawful(conn: Connection, version: int, *, at: datetime, packs: RulePac
     )
     _cap_tiers(conn, version)
     facts = {"version": version, "count": len(keys), "prices": [dict(row) for row in rows]}
-    enqueue(conn, "price_book.law_kept", str(version), facts, at=at)
+    enqueue(conn, _LAW_KEPT, str(version), facts, at=at)
+
+
+def kept_by_law(conn: Connection, version: int) -> int:
+    """How many prices a rollback left as they were, since the law forbids the older ones by now."""
+    told = sa.select(outbox.c.payload).where(
+        outbox.c.topic == _LAW_KEPT, outbox.c.key == str(version)
+    )
+    payload = conn.scalar(told.limit(1))
+    return 0 if payload is None else int(payload["count"])
 
 
 def _new_live_version(conn: Connection, *, run_id: int | None, at: datetime, note: str) -> int:

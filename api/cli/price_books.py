@@ -19,6 +19,7 @@ from storage.drafts import Draft, list_drafts, read_draft, reject
 from storage.errors import PriceBookNotFound
 from storage.governance_log import read_log
 from storage.price_books import list_price_books, live_version
+from storage.publishing import kept_by_law
 from storage.rule_packs import load_rule_packs
 from storage.watched_figures import add_reading
 
@@ -79,6 +80,8 @@ def diff_command(
             if last is None:
                 raise PriceBookNotFound("no price book was published yet")
             first = older if older is not None else last - 1
+            if first < 1:
+                raise PriceBookNotFound(f"price book {last} is the first: nothing came before it")
             found = diff_books(conn, first, last, limit=limit, offset=offset)
     print_diff(found)
 
@@ -144,7 +147,14 @@ def rollback_command(
             while_frozen=while_frozen,
             packs=load_rule_packs(settings.rule_packs),
         )
+        with reading(engine) as conn:
+            kept = kept_by_law(conn, made)
     out.print(f"price book [bold]{made}[/] is live with the prices of {to}")
+    if kept:
+        out.print(
+            f"[yellow]note:[/] {kept:,} prices stay as they were: the law forbids the older ones "
+            "by now; the alert price_book.law_kept names them"
+        )
 
 
 @app.command("advance")

@@ -20,6 +20,8 @@ from api.jobs.release import roll_back_to
 from api.routes.documents import Amount, Document
 from storage import errors as stored
 from storage.book_diff import BookDiff, diff_books
+from storage.database import reading
+from storage.publishing import kept_by_law
 
 router = APIRouter(prefix="/v1/price-books", tags=["governance"])
 
@@ -113,6 +115,9 @@ class RollbackDocument(Document):
 
     version: int
     restored: int = Field(description="The version whose prices came back")
+    kept_by_law: int = Field(
+        description="Prices that stay as they were: the law forbids the older ones by now"
+    )
 
 
 @router.get(
@@ -166,5 +171,7 @@ def roll_back_one(
         raise PriceBookNotFound(str(error)) from None
     except stored.NotPossibleNow as error:
         raise NotPossibleNow(str(error)) from None
+    with reading(service.engine) as conn:
+        kept = kept_by_law(conn, made)
     service.live.refresh()
-    return RollbackDocument(version=made, restored=version)
+    return RollbackDocument(version=made, restored=version, kept_by_law=kept)

@@ -67,7 +67,7 @@ def test_a_draft_is_proposed_looked_at_approved_served_and_rolled_back(
     back = client.post(
         "/v1/price-books/1/rollback", json={"reason": "too dear"}, headers=as_operator(BEN)
     )
-    assert back.json() == {"version": 3, "restored": 1}
+    assert back.json() == {"version": 3, "restored": 1, "kept_by_law": 0}
     assert price(client) == "4.99"
     assert client.get("/v1/price-books/3/diff?against=2").json()["lowered"] == 4
     assert client.get("/v1/price-book-drafts/1").json()["status"] == "rolled_back"

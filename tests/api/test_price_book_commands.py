@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from api.cli.moments import local_time
 from storage.database import reading, writing
 from storage.law import set_market_rules
 from storage.price_books import load_price_book
-from tests.api.shop import OPENED, PRICES, open_shop
+from tests.api.shop import OPENED, PRICES, open_shop, publish_prices
 from tests.api.test_release import TEA, scaled, store_run
 from tests.databases import url_of
 from tests.end_to_end.command_line import CommandLine
@@ -172,3 +173,18 @@ def test_an_announced_reduction_is_listed_and_ended(shop: CommandLine, engine: E
     assert "reduction 1 of TEA-1 in online from 2099-05-31 22:00" in shop("legal", "list").out
     told = shop("legal", "end-reduction", "1", "--market", "online", "--at", "2099-07-01")
     assert "reduction 1 ends 2099-06-30 22:00 UTC" in told.out
+
+
+def test_a_rollback_says_which_prices_the_law_keeps(shop: CommandLine, engine: Engine) -> None:
+    assert "nothing came before it" in shop("price-books", "diff").err
+    publish_prices(engine, {TEA: 400}, at=OPENED + timedelta(days=1))
+    with writing(engine) as conn:
+        set_market_rules(conn, "online", "US-CA", at=OPENED, by="counsel")
+    span = ("--from", "2026-03-03T00:00Z", "--until", "2099-01-01T00:00Z")
+    assert shop("legal", "emergency", "US-CA", *span).status == 0
+    told = shop("price-books", "rollback", "1", "--reason", "test")
+    assert told.status == 0
+    assert "1 prices stay as they were: the law forbids the older ones" in " ".join(
+        told.out.split()
+    )
+    assert served(engine) == {**PRICES, TEA: 400}

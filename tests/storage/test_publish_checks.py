@@ -30,7 +30,7 @@ from storage.law import (
 from storage.legal_bounds import law_may_bind, stored_legal_bounds
 from storage.outbox import claim_due
 from storage.price_books import live_version, load_price_book
-from storage.publishing import publish, roll_back
+from storage.publishing import kept_by_law, publish, roll_back
 from storage.rule_packs import load_rule_packs
 from tests.storage.samples import NOW, add_cost, add_sale, add_shop, decisions_for
 
@@ -239,6 +239,7 @@ def test_a_rollback_does_not_bring_an_unlawful_price_back_and_an_alert_names_it(
         emergency(conn)
         assert roll_back(conn, 2, at=NOW, note="back") == 5
         assert served(conn) == {"tea-1": 1000, "tea-2": 2600}
+        assert [kept_by_law(conn, version) for version in (4, 5)] == [0, 1]
         alert = told(conn, "price_book.law_kept")
     assert (alert["version"], alert["count"]) == (5, 1)
     assert alert["prices"][0]["sku"] == "tea-1"
