@@ -28,8 +28,8 @@ from models.choice_shares import log_share_slopes
 from models.errors import InvalidPanel, InvalidSpec
 from models.instruments import IVFit, fit_iv
 from models.k_class import k_class, prepared
-from models.model_frame import Terms, codes_of, model_frame, quoted, require_columns
-from models.sandwich import Coefficients, Errors, ErrorSpec
+from models.model_frame import Terms, codes_of, model_frame, quoted, readable, require_columns
+from models.sandwich import Coefficients, Errors, ErrorSpec, errors_of
 
 _DEPENDENT: Final = "log_share_ratio"
 _WITHIN: Final = "log_share_within_nest"
@@ -167,8 +167,10 @@ def fit_logit(
 
     Example: see the module, and docs/price-sensitivity.md.
     """
+    frame = readable(frame)
     columns = [market, share, *([nest] if nest else []), *([product] if product else [])]
     require_columns(frame, [*columns, price, *([outside] if outside else [])])
+    _refuse_unknown(frame, columns, market, product)
     work = _with_utilities(frame.reset_index(drop=True), market, share, nest, outside)
     terms = _terms(formula, price, characteristics, instruments, effects)
     if nest is not None:
@@ -188,7 +190,9 @@ def fit_logit(
         coefficients, used, rest = iv.coefficients, iv.row, iv.residuals
         warnings += iv.why
     else:
-        coefficients, used, rest = _taken_as_given(work, terms, ErrorSpec(Errors(errors), cluster))
+        coefficients, used, rest = _taken_as_given(
+            work, terms, ErrorSpec(errors_of(errors), cluster)
+        )
         warnings.append(
             "prices were taken as given: where they follow demand the price coefficient is too "
             "close to zero; give instruments"
@@ -208,6 +212,21 @@ def fit_logit(
     rows["own_elasticity"] = _own(rows, float(coefficients.estimates[0]), sigma)
     variance = float(rest @ rest) / max(coefficients.freedom, 1.0)
     return LogitFit(coefficients, iv, price_term, rows, tuple(warnings), variance)
+
+
+def _refuse_unknown(
+    frame: pd.DataFrame, columns: Sequence[str], market: str, product: str | None
+) -> None:
+    """Every row has its market, nest and product, once; shares are numbers."""
+    for name in columns:
+        if name != columns[1] and (missing := int(frame[name].isna().sum())):
+            raise InvalidPanel(f"{name!r} is missing in {missing} rows; every share needs one")
+    if not pd.api.types.is_numeric_dtype(frame[columns[1]]):
+        raise InvalidPanel(f"{columns[1]!r} must hold numbers, not {frame[columns[1]].dtype}")
+    if product is not None and (twice := int(frame.duplicated([market, product]).sum())):
+        raise InvalidPanel(
+            f"{twice} rows repeat a ({market}, {product}); add their shares up first"
+        )
 
 
 def _with_utilities(

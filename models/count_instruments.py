@@ -31,7 +31,7 @@ from models.instruments import WEAK, Naive, iv_terms
 from models.iv_tests import FirstStage, Test, first_stage
 from models.k_class import Sample, prepared
 from models.model_frame import model_frame
-from models.sandwich import Coefficients, Errors, ErrorSpec
+from models.sandwich import Coefficients, Errors, ErrorSpec, errors_of
 
 _BY_CHANCE = 0.05
 
@@ -118,7 +118,7 @@ def fit_iv_counts(
 
     Example: see the module, and docs/estimators.md.
     """
-    spec = ErrorSpec(Errors(errors), cluster, lags, order)
+    spec = ErrorSpec(errors_of(errors), cluster, lags, order)
     if spec.kind is Errors.CLASSICAL:
         raise InvalidSpec("counts with instruments take hc1, hac or cluster errors")
     terms = iv_terms(formula, dependent, endogenous, exogenous, instruments, effects)

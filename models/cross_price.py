@@ -178,6 +178,13 @@ def fit_cross(
     needed = [product, *places, period, units, *controls]
     needed += [name for name in (driver, group, cluster) if name is not None]
     require_columns(frame, needed)
+    numbers = [units, *controls, *([driver] if driver else [])]
+    for name in numbers:
+        if not pd.api.types.is_numeric_dtype(frame[name]):
+            raise InvalidPanel(
+                f"{name!r} must hold numbers, not {frame[name].dtype}; make dummies of text with "
+                "pandas.get_dummies"
+            )
     work = frame.assign(_price=own_prices).reset_index(drop=True)
     key = [*places, period]
     if (twice := int(work.duplicated([product, *key]).sum())) > 0:

@@ -24,7 +24,7 @@ from models.demand import ConstantElasticityDemand
 from models.elasticity_level import Anchor
 from models.elasticity_spec import ElasticitySpec, Family, Form, elasticity_spec
 from models.errors import InvalidPanel, InvalidSpec
-from models.model_frame import require_columns
+from models.model_frame import readable, refuse_text, require_columns
 from models.panel import Panel
 from models.sandwich import Coefficients, quantile
 from models.series_regression import Found, estimate, sample_of
@@ -135,9 +135,12 @@ def fit(
     if isinstance(panel, Panel):
         panel = panel.to_frame()
         options = {"by": ("sku", "market"), "time": "period_start", **options}
+    panel = readable(panel)
     asked = elasticity_spec(spec, options)
     require_columns(panel, [*asked.by, *asked.error_spec.columns])
     frame = _with_time_terms(panel, asked)
+    terms = asked.terms()
+    refuse_text(frame, f"{terms.dependent} {terms.endogenous}")
     keys, series = _series_of(frame, asked)
     suspicious = _suspicious_prices(frame, asked, series, len(keys))
     try:

@@ -94,9 +94,13 @@ class ElasticitySpec:
     level: float = 0.95
 
     def __post_init__(self) -> None:
+        # Columns may be numbered rather than named.
         for name in ("controls", "effects", "by"):
             value = getattr(self, name)
-            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+            several = (value,) if isinstance(value, (str, int)) else tuple(value)
+            object.__setattr__(self, name, tuple(map(str, several)))
+        for name in ("units", "price"):
+            object.__setattr__(self, name, str(getattr(self, name)))
         for name, kind in (("form", Form), ("family", Family), ("zeros", Zeros)):
             value = getattr(self, name)
             try:

@@ -32,7 +32,7 @@ from models.k_class import (
     prepared,
 )
 from models.model_frame import Terms, model_frame
-from models.sandwich import Coefficients, Errors, ErrorSpec
+from models.sandwich import Coefficients, Errors, ErrorSpec, errors_of
 
 WEAK: Final = 10.0
 """First-stage F below which instruments count as weak (Staiger and Stock 1997)."""
@@ -158,7 +158,7 @@ def fit_iv(
     except ValueError:
         known = ", ".join(repr(item.value) for item in Method)
         raise InvalidSpec(f"method {method!r} must be one of {known}") from None
-    spec = ErrorSpec(Errors(errors), cluster, lags, order)
+    spec = ErrorSpec(errors_of(errors), cluster, lags, order)
     terms = iv_terms(formula, dependent, endogenous, exogenous, instruments, effects)
     extra = [*spec.columns, *([weights] if weights else [])]
     rows = model_frame(frame, terms, extra)
@@ -208,7 +208,7 @@ def iv_terms(
 ) -> Terms:
     """The terms of an instrumented regression, by formula or by columns as in `fit_iv`."""
     as_list = [
-        [item] if isinstance(item, str) else list(item)
+        [str(item)] if isinstance(item, (str, int)) else [str(name) for name in item]
         for item in (endogenous, exogenous, instruments, effects)
     ]
     if (formula is None) == (dependent is None):
@@ -217,7 +217,7 @@ def iv_terms(
         raise InvalidSpec("give all terms in the formula, or all as columns")
     terms = (
         Terms.parsed(formula)
-        if formula
+        if formula is not None
         else Terms.of_columns(str(dependent), as_list[1], as_list[0], as_list[2], as_list[3])
     )
     if not terms.endogenous or not terms.instruments:

@@ -56,7 +56,8 @@ class Terms:
         Raises:
             InvalidSpec: it does not have the shape described in the module.
         """
-        found = _SHAPE.match(formula.strip())
+        # `np.log(x)` is how statsmodels users write it; formulas here know `log` by itself.
+        found = _SHAPE.match(formula.strip().replace("np.log(", "log("))
         if found is None:
             raise InvalidSpec(
                 f"formula {formula!r} is not of the form 'y ~ x', 'y ~ x | effect + effect' or "
@@ -77,10 +78,10 @@ class Terms:
     def of_columns(
         cls,
         dependent: str,
-        exogenous: Sequence[str] = (),
-        endogenous: Sequence[str] = (),
-        instruments: Sequence[str] = (),
-        effects: Sequence[str] = (),
+        exogenous: Sequence[object] = (),
+        endogenous: Sequence[object] = (),
+        instruments: Sequence[object] = (),
+        effects: Sequence[object] = (),
         *,
         constant: bool = True,
     ) -> Terms:
@@ -91,7 +92,7 @@ class Terms:
             exogenous=" + ".join([start, *map(quoted, exogenous)]),
             endogenous=" + ".join(map(quoted, endogenous)),
             instruments=" + ".join(map(quoted, instruments)),
-            effects=tuple(effects),
+            effects=tuple(map(str, effects)),
         )
 
 
@@ -123,9 +124,33 @@ class ModelFrame:
     dropped: Mapping[str, int]
 
 
-def quoted(column: str) -> str:
-    """A column's name as formulas write it, whatever characters it has."""
-    return column if column.isidentifier() else f"`{column}`"
+def quoted(column: object) -> str:
+    """A column's name as formulas write it, whatever characters it has, or number it is."""
+    name = str(column)
+    return name if name.isidentifier() else f"`{name}`"
+
+
+def readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame as formulas can read it: names of columns are text, numbers are numbers.
+
+    Raises:
+        InvalidPanel: it is no frame, or two columns have the same name as text.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise InvalidPanel(f"a pandas DataFrame is wanted, not {type(frame).__name__}")
+    names = [str(name) for name in frame.columns]
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidPanel(f"the frame has more than one column {twice!r}")
+    changed = frame if list(frame.columns) == names else frame.set_axis(names, axis=1)
+    boxed = [
+        name
+        for name in names
+        if changed[name].dtype == object
+        and pd.api.types.infer_dtype(changed[name], skipna=True)
+        in ("integer", "floating", "mixed-integer-float", "decimal")
+    ]
+    return changed.assign(**{name: pd.to_numeric(changed[name]) for name in boxed})
 
 
 def model_frame(frame: pd.DataFrame, terms: Terms, extra: Sequence[str] = ()) -> ModelFrame:
@@ -140,9 +165,8 @@ def model_frame(frame: pd.DataFrame, terms: Terms, extra: Sequence[str] = ()) ->
         InvalidPanel: a column is missing, or no row is left.
         InvalidSpec: a term can not be evaluated.
     """
-    if frame.columns.has_duplicates:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise InvalidPanel(f"the frame has more than one column {twice!r}")
+    frame = readable(frame)
+    refuse_text(frame, f"{terms.dependent} {terms.endogenous}")
     require_columns(frame, [*terms.effects, *extra])
     plain = frame.reset_index(drop=True)
     exogenous = terms.exogenous
@@ -175,6 +199,17 @@ def model_frame(frame: pd.DataFrame, terms: Terms, extra: Sequence[str] = ()) ->
         row=np.flatnonzero(keep).astype(np.int64),
         dropped=dropped,
     )
+
+
+def refuse_text(frame: pd.DataFrame, terms: str) -> None:
+    """What is explained and what it answers are numbers; text would become a dummy a value."""
+    for quoted_name, plain in re.findall(r"`([^`]+)`|([A-Za-z_]\w*)", terms):
+        name = quoted_name or plain
+        if name in frame.columns and not pd.api.types.is_numeric_dtype(frame[name]):
+            raise InvalidPanel(
+                f"{name!r} must hold numbers, not {frame[name].dtype}; convert it with "
+                "pandas.to_numeric"
+            )
 
 
 def require_columns(frame: pd.DataFrame, names: Sequence[Hashable]) -> None:

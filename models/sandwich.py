@@ -32,6 +32,19 @@ class Errors(StrEnum):
     """Errors shared within groups (Liang and Zeger 1986), with G/(G-1) · (n-1)/(n-k)."""
 
 
+def errors_of(kind: Errors | str) -> Errors:
+    """A kind of standard errors by its name, in any case.
+
+    Raises:
+        InvalidSpec: there is no such kind.
+    """
+    try:
+        return Errors(str(kind).lower())
+    except ValueError:
+        known = ", ".join(repr(item.value) for item in Errors)
+        raise InvalidSpec(f"errors {kind!r} must be one of {known}") from None
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorSpec:
     """What standard errors are asked for.
@@ -50,11 +63,7 @@ class ErrorSpec:
     order: str | None = None
 
     def __post_init__(self) -> None:
-        try:
-            kind = Errors(self.kind)
-        except ValueError:
-            known = ", ".join(repr(item.value) for item in Errors)
-            raise InvalidSpec(f"errors {self.kind!r} must be one of {known}") from None
+        kind = errors_of(self.kind)
         if self.cluster is not None and kind is Errors.HC1:
             kind = Errors.CLUSTER
         if (kind is Errors.CLUSTER) != (self.cluster is not None):

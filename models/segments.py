@@ -138,7 +138,7 @@ def price_segments(lines: pd.DataFrame, *, most_classes: int = 4, bins: int = 8)
     place = np.clip(np.searchsorted(edges, relative, side="right") - 1, 0, len(edges) - 2)
     width = len(edges) - 1
     exposed = _exposure(lines["sku"], day).reindex(relative.index).to_numpy(np.float64)
-    exposure = np.bincount(place, exposed, minlength=width)
+    exposure: FloatArray = np.bincount(place, exposed, minlength=width).astype(np.float64)
     centre = np.bincount(place, exposed * relative, minlength=width) / np.maximum(exposure, 1e-9)
     where = pd.Series(place, index=relative.index, name="bin")
     bought = lines.assign(day=day).join(where, on=["sku", "day"])
