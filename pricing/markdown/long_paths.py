@@ -163,19 +163,21 @@ def _best(
                 choice[week, :, k, j] = np.where(better, at, np.arange(rungs))
         after = before
     row = np.arange(b)
-    k = np.full(b, changes)
-    j = np.full(b, min(rules.since, between))
-    rung = np.zeros(b, dtype=np.int64)
-    value = after[row, k, j, rung]
+    used = np.full(b, changes)
+    since = np.full(b, min(rules.since, between))
+    at_rung = np.zeros(b, dtype=np.int64)
+    value = after[row, used, since, at_rung]
     path = np.empty((b, weeks), dtype=np.int64)
     sold = np.zeros(b)
     for week in range(weeks):
-        chosen = choice[week, row, k, j, rung].astype(np.int64)
-        moved = chosen != rung
-        k, j = k - moved, np.where(moved, min(1, between), np.minimum(j + 1, between))
-        rung = chosen
-        path[:, week] = rung
-        sold += np.where(gains.worth[row, week, rung] > charge, gains.units[row, week, rung], 0.0)
+        chosen = choice[week, row, used, since, at_rung].astype(np.int64)
+        moved = chosen != at_rung
+        used = used - moved
+        since = np.where(moved, min(1, between), np.minimum(since + 1, between))
+        at_rung = chosen
+        path[:, week] = chosen
+        pays = gains.worth[row, week, chosen] > charge
+        sold += np.where(pays, gains.units[row, week, chosen], 0.0)
     shortest = np.where(np.isfinite(value), 1, 0)
     return value, np.where(shortest[:, None] > 0, path, -1), sold
 
@@ -195,10 +197,12 @@ def _best_below(value: FloatArray) -> tuple[FloatArray, IntArray]:
 def _improved(rules: PathRules, block: Block, starts: IntArray) -> IntArray:
     """The best of some paths of one item, each changed a step at a time while that helps."""
     if (starts < 0).all():
-        return starts[0]
+        none: IntArray = starts[0]
+        return none
     starts = starts[(starts >= 0).all(axis=1)]
     value = path_values(tree_of(starts), block)[0]
-    best, worth = starts[int(value.argmax())], float(value.max())
+    best: IntArray = starts[int(value.argmax())]
+    worth = float(value.max())
     for start in np.argsort(-value, kind="stable")[:_STARTS].tolist():
         path, reached = _climbed(rules, block, starts[start], float(value[start]))
         if reached > worth:

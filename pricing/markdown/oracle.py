@@ -258,7 +258,8 @@ class PathOracle:
         count = len(self.scenarios)
         even = len(point.weights) != count
         given: FloatArray = np.full(count, point.weights[0] / count) if even else point.weights
-        return given.tolist()
+        weights: list[float] = given.tolist()
+        return weights
 
     def _block(self, weeks: int, members: IntArray, point: Charges, s: int, weight: float) -> Block:
         """Items in one future, their value weighted and charged."""

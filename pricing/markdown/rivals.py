@@ -149,7 +149,8 @@ def _improved(
         for i in range(len(items)):
             if not can_be_listed(rules[i]):
                 continue
-            touched = by_rival.indices[by_rival.indptr[i] : by_rival.indptr[i + 1]]
+            part = slice(int(by_rival.indptr[i]), int(by_rival.indptr[i + 1]))
+            touched = by_rival.indices[part].astype(np.int64)
             tree = path_tree(rules[i])
             work += tree.size * (1 + len(touched)) * len(futures)
             if work > _MOST_WORK:

@@ -8,6 +8,7 @@ these are draws of our own. The response to a lower price is known beforehand as
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ LIFT = np.array([1.0, 1.31, 1.73, 2.81])
 WEEKS, STOCK, USUAL = 15, 2000.0, 90.0
 
 
-def style(**columns: object) -> ClearanceItems:
+def style(**columns: Any) -> ClearanceItems:  # noqa: ANN401
     return ClearanceItems.of(
         ["STYLE"],
         LADDER[None],
@@ -56,7 +57,10 @@ class Game:
 
     def play(self, choose: Callable[[ClearanceHistory], int]) -> float:
         """Revenue, asking week by week for a rung of the ladder."""
-        stock, rungs, units, out = STOCK, [], [], []
+        stock = STOCK
+        rungs: list[int] = []
+        units: list[float] = []
+        out: list[bool] = []
         for week in range(WEEKS):
             rung = choose(self._history(rungs, units, out))
             assert rung >= (rungs[-1] if rungs else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -132,7 +133,7 @@ def test_new_goods_cannot_be_announced_before_the_window_is_full() -> None:
     assert one_step.max_changes[0] == 0
 
 
-def game(weeks: int = 3, **columns: object) -> ClearanceItems:
+def game(weeks: int = 3, **columns: Any) -> ClearanceItems:  # noqa: ANN401
     return ClearanceItems.of(
         ["A"],
         np.array([[500, 400, 300, 200]]),

@@ -278,6 +278,6 @@ def test_looking_ahead_keeps_joint_limits_and_pins() -> None:
     )
     assert found.plan is not None
     assert found.price[0, 0] == items.ladder[0, 1]
-    assert found.plan.course.given_away.sum() <= limits.budget  # type: ignore[operator]
+    assert found.plan.course.given_away.sum() <= (limits.budget or 0)
     assert (found.plan.course.changed.sum(axis=0) <= 4).all()
     assert found.deviations <= 40
