@@ -31,8 +31,8 @@ from pricing.money import Money
 from pricing.price_points import EndingRule, PriceEnding
 from simulations.bundle_outlook import BundleDoubt
 
-_DRAWN_CELLS = 1_600
-"""Customers simulated in a future, over all segments, where there are many."""
+_DRAWN_CELLS = 100_000
+"""Customers times sets simulated in a future, at most, unless one a segment makes more."""
 _PLANNED_SEGMENTS = 240
 """A plan for more segments takes longer than what their differences are worth."""
 
@@ -158,7 +158,7 @@ class _Reader:
                 size=doubt.size,
                 segment=doubt.segment,
                 customer=doubt.customer,
-                sampled=int(np.clip(_DRAWN_CELLS // k, 1, 8)),
+                sampled=int(np.clip(_DRAWN_CELLS // problem.value.size, 1, 8)),
             ),
             planned=int(np.clip(_PLANNED_SEGMENTS // k, 1, doubt.planned)),
         )

@@ -56,18 +56,22 @@ def search(
         rounds: at most so many, after the first pool.
         stale: stop after so many rounds that bring nothing better.
         better: told of each better outcome that holds all limits.
-        thorough: go on from the climbed starts.
+        thorough: look further than what the starts climb to.
     """
     pool = _Pool(better)
     for start in starts:
         pool.add(start)
+    thorough = thorough and len(climber.candidates) > 0
+    if thorough:
+        # What gains most soonest comes first, for problems so large that time cuts them short.
+        top = climber.singles_only(climber.dearest())
+        pool.add(climber.climb(climber.built(top, rng, _WIDTH), rng))
+        for outcome in by_size(climber, rng):
+            pool.add(climber.climb(_within_count(climber, outcome), rng))
+    for start in starts:
         pool.add(climber.climb(start, rng))
-    if not thorough or not len(climber.candidates):
+    if not thorough:
         return pool.best
-    top = climber.singles_only(climber.dearest())
-    for outcome in by_size(climber, rng):
-        pool.add(climber.climb(_within_count(climber, outcome), rng))
-    pool.add(climber.climb(climber.built(top, rng, _WIDTH), rng))
     idle = 0
     for _ in range(rounds):
         if climber.expired() or idle >= stale:
