@@ -15,7 +15,7 @@ from api.jobs.plan_markdown import MarkdownQuestion
 from api.plans.errors import PlanInputInvalid
 from api.plans.files import parsed, read_document
 from api.plans.markdown_schema import ItemIn, LimitsIn, MarkdownIn
-from models.arrays import FloatArray, IntArray
+from models.arrays import IntArray
 from pricing.catalogue import UNKNOWN
 from pricing.currencies import decimals
 from pricing.markdown import (
@@ -262,8 +262,3 @@ class _Reader:
                 f"{item.sku!r}: {name} has {len(values)} values, the plan {self._given.weeks} weeks"
             )
         return values
-
-
-def unit_costs(question: MarkdownQuestion) -> FloatArray | None:
-    """(n,) unit costs; None where one is not known."""
-    return None if np.isnan(question.cost).any() else question.cost

@@ -135,3 +135,55 @@ def test_a_file_that_is_no_input_is_explained(
     with pytest.raises(SystemExit) as left:
         main(["plan", "markdown", "--input", str(source), "--output", str(tmp_path / "o.xlsx")])
     assert left.value.code == 1
+
+
+def test_a_document_with_everything_is_continued_from_its_history(tmp_path: Path) -> None:
+    document = game(weeks=6, stores={"north": 1, "south": 3}, past_prices=["60"] * 5, max_changes=4)
+    document["items"][1]["past_prices"] = ["60", "60", "48", "60", "60"]
+    document |= {
+        "prior_price": {"days": 30, "progressive": True},
+        "cross": [{"sku": "STYLE", "rival": "OTHER", "elasticity": 0.4}],
+        "pins": [{"sku": "STYLE", "week": 4, "price": "48"}],
+        "history": [
+            {"sku": sku, "week": week, "price": "60.00", "units": 30}
+            for sku in ("STYLE", "OTHER")
+            for week in (1, 2)
+        ],
+    }
+    answer = json.loads(finished(tmp_path, document).read_text("utf-8"))
+    assert answer["first_week"] == 3
+    style, other = answer["items"]
+    assert [week["week"] for week in style["weeks"]] == [3, 4, 5, 6]
+    assert style["weeks"][1]["price"] == "48.00"
+    # 48 was asked three weeks before the plan: announced, OTHER may fall from its week 4 on.
+    assert other["weeks"][0]["price"] == "60.00"
+    stores = style["stores"]
+    assert stores["north"]["units"] + stores["south"]["units"] == 1940
+    assert stores["south"]["units"] > 2 * stores["north"]["units"]
+    assert answer["learned"]["items"][0]["demand_factor"] < 0.6
+    value, bound = (float(answer["certificate"][name]["amount"]) for name in ("value", "bound"))
+    assert value <= bound
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"prior_price": {"days": 30}}, "items.0.past_prices: is missing"),
+        ({"pins": [{"sku": "STYLE", "week": 2, "price": "50"}]}, "pins.0.price: 50 is not on"),
+        ({"pins": [{"sku": "X", "week": 2, "price": "54"}]}, "pins.0: no item is 'X'"),
+        ({"limits": {"deviations": 3}}, "limits.deviations: counts from the plan"),
+        (
+            {"history": [{"sku": "STYLE", "week": 1, "price": "60", "units": 3}]},
+            "history: week 1 of 'OTHER' in 'all' is missing",
+        ),
+        ({"cross": [{"sku": "STYLE", "rival": "STYLE", "elasticity": 1}]}, "no rival of itself"),
+        ({"time_zone": "Mars"}, "time_zone"),
+    ],
+)
+def test_what_goes_with_a_clearance_is_checked_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        run(tmp_path, game() | more)
+    assert left.value.code == 1
+    assert message in capsys.readouterr().err
