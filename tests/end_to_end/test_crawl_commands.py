@@ -117,7 +117,7 @@ def test_the_worker_crawls_what_is_due_and_stops_in_order(tmp_path: Path) -> Non
     worker.succeed("sites", "remove", "rival")
     assert "unknown" in worker("sites", "remove", "rival").err
     assert ask(tmp_path, "SELECT count(*) > 0 FROM offers") == [(1,)], "its offers stay"
-    assert "load" not in worker.succeed("alerts", "list"), "a stop is nobody's fault"
+    assert "crawl.degraded" not in worker.succeed("alerts", "list"), "a stop is nobody's fault"
 
 
 def test_doubts_of_a_crawl_are_decided_on_the_command_line(ours: CommandLine) -> None:
@@ -144,7 +144,9 @@ def test_doubts_of_a_crawl_are_decided_on_the_command_line(ours: CommandLine) ->
     listed = ours.succeed("reviews", "list")
     assert "Heron Desk Lamp Nova" in listed
     number = re.findall(r"│ +(\d+) +│", listed)[0]
-    assert "same: Heron Desk Lamp Nova / Heron Desk Lamp Nova" in ours.succeed("reviews", "answer", number, "--same")
+    assert "same: Heron Desk Lamp Nova / Heron Desk Lamp Nova" in ours.succeed(
+        "reviews", "answer", number, "--same"
+    )
     assert number not in re.findall(r"│ +(\d+) +│", ours.succeed("reviews", "list"))
     assert "Heron Desk Lamp Nova" in ours.succeed("reviews", "list", "--status", "same")
     assert ours("reviews", "answer", number, "--different").status == 1
