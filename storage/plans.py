@@ -158,6 +158,12 @@ def accepted_as(conn: Connection, plan_id: int) -> dict[str, Any] | None:
     return _long(conn, plan_id, table.c.accepted)
 
 
+def any_open(conn: Connection) -> bool:
+    """Whether a plan waits or is being worked on."""
+    query = sa.select(table.c.plan_id).where(table.c.status.in_(("queued", "running"))).limit(1)
+    return conn.scalar(query) is not None
+
+
 def claim_plan(conn: Connection, *, worker: str, at: datetime, most: int) -> int | None:
     """Take the oldest plan that waits, unless `most` are being worked on; its number.
 

@@ -15,8 +15,8 @@ import structlog
 from sqlalchemy.engine import Engine
 
 from api.plans.kinds import plan_kind
-from storage.database import writing
-from storage.plans import claim_plan, interrupt_silent, submit_plan
+from storage.database import reading, writing
+from storage.plans import any_open, claim_plan, interrupt_silent, submit_plan
 
 _log = structlog.get_logger(__name__)
 
@@ -64,17 +64,25 @@ class PlanWorkers:
 
     def tick(self) -> None:
         """Mark what fell silent, and start what waits."""
+        with reading(self._engine) as conn:
+            if not any_open(conn):  # nobody waits for a writer that has nothing to write
+                self._forget_finished()
+                return
         now = datetime.now(UTC)
         with writing(self._engine) as conn:
             for number in interrupt_silent(conn, before=now - SILENCE, at=now):
                 _log.warning("a plan was interrupted", plan=number)
+        self._forget_finished()
+        with self._lock:
+            while not self._stopped and self._start_one():
+                pass
+
+    def _forget_finished(self) -> None:
         with self._lock:
             for child in self._children:
                 if child.poll() is not None and child.stdin is not None:
                     child.stdin.close()
             self._children = [child for child in self._children if child.returncode is None]
-            while not self._stopped and self._start_one():
-                pass
 
     def stop(self) -> None:
         """End the processes; their plans are marked interrupted."""

@@ -11,6 +11,7 @@ from storage.errors import PlanNotFound, PlanNotReady
 from storage.plans import (
     accept_plan,
     accepted_as,
+    any_open,
     beat,
     best_so_far,
     cancel_plan,
@@ -50,6 +51,8 @@ def told(engine: Engine, number: int, worker: str, best: dict[str, int] | None =
 def test_a_plan_goes_from_the_queue_to_its_end_and_is_accepted_once(engine: Engine) -> None:
     (number,) = queued(engine)
     assert claimed(engine, "w1") == number
+    with reading(engine) as conn:
+        assert any_open(conn)
     assert told(engine, number, "w1", {"value": 7})
     assert told(engine, number, "w1")
     with writing(engine) as conn:
@@ -69,6 +72,7 @@ def test_a_plan_goes_from_the_queue_to_its_end_and_is_accepted_once(engine: Engi
         assert plan_document(conn, number) == {"number": 0}
         assert plan_result(conn, number) == {"price": "1.00"}
         assert accepted_as(conn, number) == {"promotions": ["spring"]}
+        assert not any_open(conn)
 
 
 def test_the_oldest_is_taken_first_and_never_more_than_allowed(engine: Engine) -> None:
