@@ -84,9 +84,7 @@ def read_sales(
     product_rows = names.index.get_indexer(pd.Index(product))
     with np.errstate(divide="ignore", invalid="ignore"):
         paid = np.where(units > 0, revenue / units, regular) / scale
-    cost = (
-        values_on(conn, costs.c.valid_from, COST_MINOR, product, place, day, chosen) / scale
-    )
+    cost = values_on(conn, costs.c.valid_from, COST_MINOR, product, place, day, chosen) / scale
     # `names` is sorted by SKU, so its rows sort as SKUs do, and numbers sort faster than text.
     market_rank = np.argsort(np.argsort(market_names))[market_rows] if market_names else market_rows
     order = np.lexsort((day, market_rank, product_rows))
