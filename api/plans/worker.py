@@ -12,8 +12,9 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import IO, Any, Final
 
@@ -26,11 +27,13 @@ from models.errors import ModelError
 from pricing.errors import InfeasibleLimits, PricingError
 from simulations.errors import SimulationError
 from storage.database import open_engine, reading, writing
-from storage.errors import StorageError
+from storage.errors import DatabaseUnavailable, StorageError
 from storage.plans import beat, end_plan, plan_document, read_plan
 
 _EXPECTED: Final = (ApiError, ModelError, PricingError, SimulationError, StorageError)
 _PULSE_SECONDS: Final = 1.0
+_PATIENCE_SECONDS: Final = 600.0
+"""How long a result waits for a database that is away: it may have taken hours to find."""
 _POLITE: Final = 5
 """How much the work stands behind the requests that the same computer answers."""
 
@@ -77,11 +80,16 @@ class Pulse:
         with self._lock:
             best, self._best = self._best, None
         step, done, total = self._step
-        with writing(self._engine) as conn:
-            return beat(
-                conn, self._plan_id, worker=self._worker, at=datetime.now(UTC),
-                step=step, done=done, total=total, best=best,
-            )  # fmt: skip
+        try:
+            with writing(self._engine) as conn:
+                return beat(
+                    conn, self._plan_id, worker=self._worker, at=datetime.now(UTC),
+                    step=step, done=done, total=total, best=best,
+                )  # fmt: skip
+        except (StorageError, SQLAlchemyError):
+            with self._lock:  # told the next time, unless there is a better one by then
+                self._best = best if self._best is None else self._best
+            raise
 
     def interrupted(self) -> None:
         """Whoever started the work is gone."""
@@ -122,12 +130,28 @@ def work(engine: Engine, plan_id: int, worker: str, pulse: Pulse) -> None:
         error = {"message": "a defect of the service; its log has the trace", "kind": "defect"}
         traceback.print_exc()
     pulse.stop()
-    pulse.once()
-    with writing(engine) as conn:
-        end_plan(
-            conn, plan_id, worker=worker, at=datetime.now(UTC),
-            status="finished" if error is None else "failed", result=result, error=error,
-        )  # fmt: skip
+
+    def end() -> None:
+        pulse.once()
+        with writing(engine) as conn:
+            end_plan(
+                conn, plan_id, worker=worker, at=datetime.now(UTC),
+                status="finished" if error is None else "failed", result=result, error=error,
+            )  # fmt: skip
+
+    _patiently(end)
+
+
+def _patiently(store: Callable[[], None]) -> None:
+    """Store again and again while the database is away; what was found is not thrown away."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return store()
+        except DatabaseUnavailable:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_PULSE_SECONDS)
 
 
 def refused(error: Exception) -> dict[str, Any]:

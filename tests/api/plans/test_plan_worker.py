@@ -1,0 +1,60 @@
+"""The process that makes a plan, where the database is away for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.engine import Connection
+
+from api.jobs.progress import Progress
+from api.plans import worker
+from api.plans.kinds import Accepted, BestSoFar, PlanKind
+from storage.database import reading, writing
+from storage.errors import DatabaseUnavailable
+from storage.plans import best_so_far, claim_plan, plan_result, read_plan, submit_plan
+
+
+@pytest.fixture
+def claimed(engine: Engine) -> int:
+    """A plan that the worker `w` has taken."""
+    now = datetime.now(UTC)
+    with writing(engine) as conn:
+        number = submit_plan(conn, "markdown", {}, at=now, by="ada")
+        assert claim_plan(conn, worker="w", at=now, most=1) == number
+    return number
+
+
+def test_a_result_outlives_a_database_that_is_away_for_a_while(
+    engine: Engine, claimed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = [True, True, False, True, False, False]
+
+    @contextmanager
+    def sometimes(engine: Engine) -> Iterator[Connection]:
+        if away.pop(0):
+            raise DatabaseUnavailable("locked")
+        with writing(engine) as conn:
+            yield conn
+
+    def run(document: Mapping[str, Any], progress: Progress, best: BestSoFar) -> dict[str, Any]:
+        progress("plan", 1, 1)
+        best({"value": 7})
+        return dict(document) | {"value": 8}
+
+    kind = PlanKind("markdown", check=lambda _: None, run=run, accept=lambda *_: Accepted())
+    monkeypatch.setattr(worker, "plan_kind", lambda _: kind)
+    monkeypatch.setattr(worker, "writing", sometimes)
+    monkeypatch.setattr(worker, "_PULSE_SECONDS", 0.01)
+    pulse = worker.Pulse(engine, claimed, "w", leave=lambda: None)
+    pulse.stop = lambda: None  # type: ignore[method-assign]  (its thread never began)
+    worker.work(engine, claimed, "w", pulse)
+    with reading(engine) as conn:
+        assert read_plan(conn, claimed).status == "finished"
+        assert best_so_far(conn, claimed) == {"value": 7}
+        assert plan_result(conn, claimed) == {"value": 8}
+    assert away == []
