@@ -207,7 +207,8 @@ def settle(conn: Connection, group_id: str, *, now: datetime) -> bool:
         found = settle_group(
             order.promotions, group.promotion, order.evaluation, size, floors_of(order.cart)
         )
-        price = found.price
+        if price is None:  # one of the first; later members may have joined on other terms
+            price = found.price
         _give_back(conn, group, member, found, market.currency, now)
         settled.append(
             {

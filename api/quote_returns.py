@@ -15,7 +15,7 @@ from pricing.money import Money
 from pricing.promotions.cart import Cart
 from pricing.promotions.errors import InvalidReturn
 from pricing.promotions.promotion import Record
-from pricing.promotions.refund import Policy, at_group_price, refund
+from pricing.promotions.refund import Policy, at_group_price, refund, settle_group
 from storage.errors import ReturnRefused
 from storage.promotion_groups import group_of
 from storage.promotion_returns import StoredReturn, add_return, returns_of
@@ -175,17 +175,23 @@ def _settled(conn: Connection, quote_id: str, order: Order) -> Order:
         ReturnRefused: the group is still open: nobody knows yet what was paid.
     """
     group = group_of(conn, quote_id)
-    if group is None or group.status == "failed":
+    if group is None:
         return order
-    if group.price_minor is None:
+    if group.status == "open":
         raise ReturnRefused(
             f"quote {quote_id} is in group {group.group_id}, open until "
             f"{utc_text(group.deadline)}; cancel it to leave"
         )
-    sizes = {**order.cart.group_sizes, group.promotion: group.size}
+    # Members may have joined on different terms: each was settled on his own.
+    name, floors = group.promotion, floors_of(order.cart)
+    found = settle_group(order.promotions, name, order.evaluation, group.size, floors)
+    if found.price is None:
+        return order
+    # Who paid the price of a larger group keeps it.
+    size = max(group.size, order.cart.group_sizes.get(name, 0))
     return Order(
-        msgspec.structs.replace(order.cart, group_sizes=sizes),
-        at_group_price(order.evaluation, group.promotion, group.price_minor, floors_of(order.cart)),
+        msgspec.structs.replace(order.cart, group_sizes={**order.cart.group_sizes, name: size}),
+        at_group_price(order.evaluation, name, found.price, floors),
         order.promotions,
         order.used,
         order.groups,

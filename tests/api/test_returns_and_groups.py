@@ -16,8 +16,9 @@ from api.jobs.promotion_watch import settle_due_groups
 from api.server import serving
 from storage.database import writing
 from storage.outbox import claim_due
-from tests.api.conftest import quick_settings
-from tests.api.promotions import open_promotion, used
+from storage.promotions import revise_promotion
+from tests.api.conftest import eventually, quick_settings
+from tests.api.promotions import open_promotion, terms_of, used
 from tests.api.shop import open_shop, publish_prices
 from tests.databases import postgres_engine, sqlite_engine
 
@@ -212,6 +213,56 @@ def test_a_group_that_is_reached_gets_the_price_of_its_size(
     assert back(connect, ann, "r", {"TEA-1": 1}).json()["refund"]["amount"] == "3.50"
     last = back(connect, ann, "s", {"TEA-1": 1}).json()
     assert (last["refund"]["amount"], last["refunded_in_all"]["amount"]) == ("3.50", "8.00")
+
+
+def test_each_member_is_settled_and_refunded_on_the_terms_that_he_joined_on(
+    connect: httpx.Client, anywhere: Engine
+) -> None:
+    ann = joined(connect, "new", "ann")
+    group_id = ann["groups"]["together"]
+    joined(connect, group_id, "bob")
+    dearer = {**TOGETHER, "tiers": [{"size": 5, "price": "3"}]}
+    with writing(anywhere) as conn:
+        revise_promotion(conn, terms_of(dearer), actor="ann", at=datetime.now(UTC))
+    cart = {
+        "market": "online",
+        "lines": [{"sku": "TEA-1", "id": "TEA-1"}],
+        "groups": {"together": group_id},
+        "customer": {"id": "cleo"},
+    }
+
+    def asked() -> str:
+        total: str = connect.post("/v1/quotes", json=cart).json()["cart"]["total"]["amount"]
+        return total
+
+    assert eventually(lambda: asked() == "3.00"), "the service has read the new terms"
+    cleo = joined(connect, group_id, "cleo")
+    assert settle_due_groups(anywhere, LATER) == 1
+    # Three are enough for those who were told so, at 3.50; cleo was told that it takes five.
+    assert (group(connect, ann)["status"], group(connect, ann)["price"]["amount"]) == (
+        "reached",
+        "3.50",
+    )
+    last = back(connect, ann, "a", {"TEA-1": 1}).json()
+    assert (last["refund"]["amount"], last["refunded_in_all"]["amount"]) == ("3.50", "4.00")
+    (entry,) = connect.get(f"/v1/quotes/{cleo['id']}/returns").json()["returns"]
+    assert (entry["kind"], entry["refund"]["amount"]) == ("group_failed", "3.00")
+    assert back(connect, cleo, "c", {"TEA-1": 1}).status_code == 422
+
+
+def test_who_paid_the_price_of_a_larger_group_keeps_it_and_gets_it_back(
+    connect: httpx.Client, anywhere: Engine
+) -> None:
+    ann = joined(connect, "new", "ann")
+    group_id = ann["groups"]["together"]
+    joined(connect, group_id, "bob")
+    cleo = joined(connect, group_id, "cleo", units=2)
+    assert cleo["cart"]["total"]["amount"] == "7.00"
+    assert connect.post(f"/v1/quotes/{ann['id']}/cancel").status_code == 200
+    assert settle_due_groups(anywhere, LATER) == 1
+    assert group(connect, cleo)["price"]["amount"] == "4.00"
+    assert connect.get(f"/v1/quotes/{cleo['id']}/returns").json()["returns"] == []
+    assert back(connect, cleo, "c", {"TEA-1": 1}).json()["refund"]["amount"] == "3.50"
 
 
 def test_a_group_that_is_not_reached_gives_everything_back(
