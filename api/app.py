@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.alerts.delivery import deliver_due
+from api.decision_process import RunProcesses
 from api.dependencies import Service
 from api.docs_page import add_docs_page
 from api.errors import ProblemDocument
@@ -114,6 +115,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         board=PromotionBoard(engine),
         signing_key=chosen.signing_key or secrets.token_bytes(32),
         crawls=crawl_desk(engine, chosen),
+        runs=RunProcesses(),
         till=threading.Lock() if engine.dialect.name == "sqlite" else nullcontext(),
     )
     for router in (
@@ -165,6 +167,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        service.runs.stop()
         for worker in workers:
             if not await anyio.to_thread.run_sync(worker.stop, _STOP_WAIT):
                 _log.warning("background work was left unfinished", wait=str(_STOP_WAIT))

@@ -7,9 +7,12 @@ prices, and no solver can take it down.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,31 +64,78 @@ class RunFailed(Exception):
     """The process ended without an answer."""
 
 
-def decide_apart(request: RunRequest, *, patience: timedelta) -> int:
-    """Make a run in a child process; returns its number.
+class RunProcesses:
+    """The processes of this service that make decision runs; none outlives it."""
 
-    Raises:
-        RunRefused: what was asked cannot be decided; says why.
-        RunFailed: the process died, or took longer than `patience`.
-    """
-    try:
-        child = subprocess.run(
-            [sys.executable, "-m", "api.decision_process"],
-            input=json.dumps(asdict(request)),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=patience.total_seconds(),
-        )
-    except subprocess.TimeoutExpired:
-        raise RunFailed(f"the run took longer than {patience} and was ended") from None
-    lines = child.stdout.splitlines()
-    if child.returncode != 0 or not lines:
-        raise RunFailed(f"the process of the run ended with status {child.returncode}")
-    answer = json.loads(lines[-1])
-    if "run" not in answer:
-        raise RunRefused(answer["refused"], answer["field"])
-    return int(answer["run"])
+    def __init__(self) -> None:
+        self._children: set[subprocess.Popen[str]] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def decide(self, request: RunRequest, *, patience: timedelta) -> int:
+        """Make a run in a child process; returns its number.
+
+        Raises:
+            RunRefused: what was asked cannot be decided; says why.
+            RunFailed: the process died or was stopped, or took longer than `patience`.
+        """
+        child = self._start()
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            child.kill()
+
+        timer = threading.Timer(patience.total_seconds(), give_up)
+        timer.daemon = True
+        timer.start()
+        lines: list[str] = []
+        try:
+            # The input stays open: its end tells the child that nobody waits any more. Where it
+            # has ended before it was asked, its status says why.
+            with suppress(BrokenPipeError), child:
+                lines = _asked(child, request).splitlines()
+        finally:
+            timer.cancel()
+            with self._lock:
+                self._children.discard(child)
+        if late.is_set():
+            raise RunFailed(f"the run took longer than {patience} and was ended")
+        if child.returncode != 0 or not lines:
+            raise RunFailed(f"the process of the run ended with status {child.returncode}")
+        answer = json.loads(lines[-1])
+        if "run" not in answer:
+            raise RunRefused(answer["refused"], answer["field"])
+        return int(answer["run"])
+
+    def stop(self) -> None:
+        """End the processes: what is not stored yet is not stored, and no more are started."""
+        with self._lock:
+            self._stopped = True
+            for child in self._children:
+                child.kill()
+
+    def _start(self) -> subprocess.Popen[str]:
+        with self._lock:
+            if self._stopped:
+                raise RunFailed("the service is being stopped")
+            child = subprocess.Popen(
+                [sys.executable, "-m", "api.decision_process"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,  # what goes wrong stands in the log of the service
+                text=True,
+            )
+            self._children.add(child)
+            return child
+
+
+def _asked(child: subprocess.Popen[str], request: RunRequest) -> str:
+    """What a child says, up to its end."""
+    if child.stdin is None or child.stdout is None:
+        return ""
+    child.stdin.write(json.dumps(asdict(request)) + "\n")
+    child.stdin.flush()
+    return child.stdout.read()
 
 
 def answer_to(request: RunRequest) -> dict[str, Any]:
@@ -114,8 +164,17 @@ def answer_to(request: RunRequest) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answer the request on standard input with one line of JSON."""
-    print(json.dumps(answer_to(RunRequest(**json.load(sys.stdin)))))  # noqa: T201
+    """Answer the request on standard input, one line of JSON, with another."""
+    request = RunRequest(**json.loads(sys.stdin.readline()))
+
+    def watch_starter() -> None:
+        sys.stdin.read()
+        os._exit(1)  # whoever asked is gone; the database undoes what is not committed
+
+    threading.Thread(target=watch_starter, name="starter", daemon=True).start()
+    print(json.dumps(answer_to(request)), flush=True)  # noqa: T201
+    # The thread that waits for the input's end would hold up an orderly exit.
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 from sqlalchemy import Connection, Engine
 
+from api.decision_process import RunProcesses
 from api.errors import NotAnOperator
 from api.jobs.crawls import CrawlDesk
 from api.promotion_board import PromotionBoard
@@ -30,6 +31,7 @@ class Service:
         board: the promotions in memory.
         signing_key: signs quotes.
         crawls: begins crawls and sees them through.
+        runs: makes decision runs in processes of their own.
         till: held while quotes are stored and settled, where the database has one writer at a
             time anyway: waiting here is fair, waiting in SQLite is not.
     """
@@ -41,6 +43,7 @@ class Service:
     board: PromotionBoard
     signing_key: bytes
     crawls: CrawlDesk
+    runs: RunProcesses
     till: AbstractContextManager[object]
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path
 from pydantic import Field
 
 from api.bodies import RawFile, decoded
-from api.decision_process import RunFailed, RunRefused, RunRequest, decide_apart
+from api.decision_process import RunFailed, RunRefused, RunRequest
 from api.dependencies import Operator, Reading, Running, Service
 from api.errors import (
     BodyTooLarge,
@@ -148,7 +148,7 @@ def post_run(service: Running, actor: Operator, raw: RawFile) -> DecisionRunDocu
     )
     with _alone(service, actor):
         try:
-            run_id = decide_apart(request, patience=_PATIENCE)
+            run_id = service.runs.decide(request, patience=_PATIENCE)
         except RunRefused as error:
             raise invalid_field(f"body.{error.field}".rstrip("."), str(error)) from None
         except RunFailed as error:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 
 import httpx
 import pytest
 from sqlalchemy import Engine
 
+from api.decision_process import RunFailed, RunProcesses, RunRequest
 from api.server import serving
 from storage.catalogue import read_catalogue
 from storage.database import writing
 from storage.fits import save_fit
 from storage.leases import take_lease
-from tests.api.conftest import quick_settings
+from tests.api.conftest import eventually, quick_settings
+from tests.databases import url_of
 from tests.storage.samples import NOW, add_cost, add_sale, add_shop, curves_for
 
 AT = "2026-03-02T12:00:00Z"
@@ -76,3 +83,40 @@ def test_what_cannot_be_decided_is_refused_by_place(client: httpx.Client, engine
         take_lease(conn, "decision run", at=now, lasts=timedelta(minutes=5))
     answer = client.post("/v1/decision-runs", json={"at": AT})
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/not-possible-now")
+
+
+@pytest.fixture
+def endless(engine: Engine) -> Iterator[RunRequest]:
+    """A run that is not stored while the test goes on: another writer has the database."""
+    add_shop(engine)
+    with writing(engine):
+        yield RunRequest(url_of(engine), {}, 3600.0, at=AT)
+
+
+def test_a_run_ends_with_the_service(endless: RunRequest) -> None:
+    processes, failures = RunProcesses(), []
+
+    def ask() -> None:
+        try:
+            processes.decide(endless, patience=timedelta(minutes=5))
+        except RunFailed as failure:
+            failures.append(failure)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    assert eventually(lambda: len(processes._children) == 1, 60.0)
+    processes.stop()
+    asking.join(60.0)
+    assert len(failures) == 1
+    with pytest.raises(RunFailed, match="is being stopped"):
+        processes.decide(endless, patience=timedelta(minutes=5))
+
+
+def test_a_run_that_nobody_waits_for_ends(endless: RunRequest) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "api.decision_process"], stdin=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin is not None
+        child.stdin.write(json.dumps(asdict(endless)) + "\n")
+        child.stdin.close()
+        assert child.wait(60.0) == 1
