@@ -148,12 +148,12 @@ def _continued(
 
     Each product's demand is scaled by a mean of 1 and of sold / expected, weighted by how much
     either is to be trusted: 1 has the variance `own_scale`², the ratio that of counting so many
-    units and of each week's noise.
+    units and of each week's noise. Weeks that an earlier plan learned from count no second time.
     """
     given = parsed(document, PromotionsIn)
-    expected = _expected(document, result)
-    past = expected[expected["week"] <= weeks].groupby("sku")["units"].sum()
-    seen = sold[sold["week"] <= weeks].groupby("sku")["units"].sum()
+    expected, learned = _expected(document, result), given.learned_weeks
+    past = expected[expected["week"].between(learned + 1, weeks)].groupby("sku")["units"].sum()
+    seen = sold[sold["week"].between(learned + 1, weeks)].groupby("sku")["units"].sum()
     spread, noise = max(given.doubt.own_scale, 1e-3), given.doubt.noise
     table = _table(document, result)
     products = []
@@ -162,7 +162,7 @@ def _continued(
         if product.sku not in seen.index or planned <= 0:
             products.append(dict(raw))
             continue
-        doubt = 1.0 / planned + noise**2 / max(weeks, 1)
+        doubt = 1.0 / planned + noise**2 / max(weeks - learned, 1)
         trust = spread**2 / (spread**2 + doubt)
         factor = (1.0 - trust) + trust * float(seen[product.sku]) / planned
         base = product.base if isinstance(product.base, list) else [product.base] * given.weeks
@@ -173,7 +173,9 @@ def _continued(
         for week in range(1, weeks + 1):
             pins[sku, week] = planned_weeks[week - 1]
     entries = [{"sku": s, "week": w, "mechanic": m} for (s, w), m in sorted(pins.items())]
-    continued = {**document, "products": products, "pins": entries}
+    continued = {
+        **document, "products": products, "pins": entries, "learned_weeks": max(weeks, learned),
+    }  # fmt: skip
     _check(continued)
     return continued
 

@@ -170,6 +170,9 @@ class PromotionsIn(Strict):
     prior_price: PriorPriceIn | None = None
     last_year: list[WeekIn] = Field(default_factory=list)
     pins: list[WeekIn] = Field(default_factory=list)
+    learned_weeks: int = Field(
+        default=0, ge=0, le=53, description="weeks whose sales `base` has taken in already"
+    )
     doubt: CalendarDoubtIn = CalendarDoubtIn()
     search: SearchIn = SearchIn()
 

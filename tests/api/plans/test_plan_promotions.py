@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from api.cli.commands import main
 from api.plans.promotions_input import read_question
+from api.plans.promotions_kind import KIND
 from pricing.promotion_demand import follow_calendar
 from pricing.promotions.file_format import parse_promotions
 from simulations.calendar_outlook import CalendarDoubt, calendar_outlook
@@ -236,3 +238,23 @@ def test_a_promotion_in_one_channel_reaches_only_its_share() -> None:
     assert problem.discount[0, 1] == pytest.approx(promoted / sold * 0.3 * 499)
     # Brand and shop share the flyer's discount.
     assert problem.promotion_margin[0, 0] == pytest.approx(0.9 * net - 210)
+
+
+def test_a_week_is_learned_from_once_however_often_a_calendar_is_continued() -> None:
+    document = quarter()
+    assert KIND.continued is not None
+
+    def expected(document: dict[str, Any]) -> dict[str, Any]:
+        base = {p["sku"]: p["base"] for p in document["products"]}
+        units = {s: b if isinstance(b, list) else [b] * 8 for s, b in base.items()}
+        return {"calendar": [], "weekly_units": units}
+
+    sold = pd.DataFrame({"sku": "COFFEE", "week": [1, 2], "units": [40.0, 40.0]})
+    once = KIND.continued(document, expected(document), sold, 2)
+    base = once["products"][1]["base"]
+    assert base[:2] == [80, 80]
+    assert 40 < base[2] < 60
+    as_expected = pd.DataFrame({"sku": "COFFEE", "week": [3], "units": [base[2]]})
+    twice = KIND.continued(once, expected(once), pd.concat([sold, as_expected]), 3)
+    assert twice["products"][1]["base"] == pytest.approx(base)
+    assert (once["learned_weeks"], twice["learned_weeks"]) == (2, 3)
