@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from scrapers.plausibility import confirms, implausible
 from scrapers.sites import Site
+from storage.errors import AlreadyDecided
 from storage.offers import ObservedOffer, StoredOffer, latest_offers
 from storage.outbox import enqueue
 from storage.quarantine import (
@@ -19,6 +20,7 @@ from storage.quarantine import (
     dropped_by_people,
     held_offers,
     hold,
+    keep_from_others,
     settle,
 )
 
@@ -77,8 +79,12 @@ class Doubts:
         for offer in batch:
             reason = self._reason(offer, before)
             earlier = of_page.get(offer.url)
-            if reason and earlier is not None and confirms(offer, earlier.offer):
-                self._release(conn, earlier, offer)
+            if (
+                reason
+                and earlier is not None
+                and confirms(offer, earlier.offer)
+                and self._release(conn, earlier, offer)
+            ):
                 reason = ""
             if reason:
                 doubted.append((offer, reason))
@@ -137,7 +143,8 @@ class Doubts:
             if proof is None:
                 continue
             old = latest_offers(conn, held.site, urls=[held.url]).get(held.url)
-            self._release(conn, held, proof)
+            if not self._release(conn, held, proof):
+                continue
             if old is not None and mine:
                 released.append((old.offer, held.offer))
             elif old is not None:
@@ -145,9 +152,14 @@ class Doubts:
         return released
 
     @staticmethod
-    def _release(conn: Connection, held: HeldOffer, proof: ObservedOffer) -> None:
+    def _release(conn: Connection, held: HeldOffer, proof: ObservedOffer) -> bool:
+        """Let a held price go; False where somebody else has settled it meanwhile."""
         by = f"another route: {proof.source} of {proof.url}"
-        settle(conn, held.quarantine_id, release=True, by=by, at=proof.observed_at)
+        try:
+            done = settle(conn, held.quarantine_id, release=True, by=by, at=proof.observed_at)
+        except AlreadyDecided:
+            return False
+        return done.decided_by == by
 
 
 def settle_held(
@@ -166,6 +178,7 @@ def settle_held(
         HeldOfferNotFound: no offer in quarantine has this number.
         AlreadyDecided: it was settled otherwise.
     """
+    keep_from_others(conn, quarantine_id)
     waiting = {held.quarantine_id: held for held in held_offers(conn)}
     held = waiting.get(quarantine_id)
     old = None

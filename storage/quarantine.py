@@ -119,6 +119,17 @@ def held_offers(
     return tuple(_held_offer(row) for row in conn.execute(query.limit(limit)))
 
 
+def keep_from_others(conn: Connection, quarantine_id: int) -> None:
+    """Nobody else settles this offer before the end of the transaction.
+
+    Raises:
+        NotWriting: the transaction was opened to read.
+    """
+    require_writer(conn)
+    query = sa.select(table.c.quarantine_id).where(table.c.quarantine_id == quarantine_id)
+    conn.execute(query.with_for_update())
+
+
 def settle(
     conn: Connection, quarantine_id: int, *, release: bool, by: str, at: datetime
 ) -> HeldOffer:
@@ -128,7 +139,7 @@ def settle(
         HeldOfferNotFound: no offer in quarantine has this number.
         AlreadyDecided: it was settled otherwise.
     """
-    require_writer(conn)
+    keep_from_others(conn, quarantine_id)
     row = conn.execute(_held().where(table.c.quarantine_id == quarantine_id)).one_or_none()
     if row is None:
         raise HeldOfferNotFound(f"no offer in quarantine has the number {quarantine_id}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from threading import Thread
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from pricing.money import Money
 from scrapers.doubts import settle_held
@@ -18,7 +20,7 @@ from scrapers.outcomes import Ledger, Observation, Outcome
 from scrapers.reported import Reported, store_reported
 from storage.competitor_tables import crawl_pages, site_pages
 from storage.database import reading, writing
-from storage.quarantine import held_offers
+from storage.quarantine import HeldOffer, held_offers, settle
 from storage.sites import save_site, start_crawl
 from tests.scrapers.conftest import KETTLE, TOASTER
 from tests.scrapers.test_offer_store import SITE, START, crawl, seen, stored, told
@@ -106,6 +108,47 @@ def test_a_person_who_lets_a_price_go_is_believed_and_the_change_is_told(doubtfu
     assert [each["new"] for each in told(doubtful)] == [{"amount": "4.00", "currency": "EUR"}]
     crawl(doubtful, seen("a", "4.00", "Kettle", gtin=KETTLE.gtin, at=START + 3 * DAY))
     assert (len(told(doubtful)), held(doubtful)) == (1, [])
+
+
+def test_two_who_let_a_price_go_at_once_have_it_stored_and_told_once(doubtful: Engine) -> None:
+    with reading(doubtful) as conn:
+        (each,) = held_offers(conn)
+
+    def let_go() -> None:
+        with writing(doubtful) as conn:
+            settle_held(conn, each.quarantine_id, release=True, by="bob", at=START + 2 * DAY)
+
+    second = Thread(target=let_go)
+    with writing(doubtful) as conn:
+        settle_held(conn, each.quarantine_id, release=True, by="ada", at=START + 2 * DAY)
+        second.start()
+        second.join(0.5)  # it waits for us; where it does not, it is done by now
+    second.join()
+    assert len(told(doubtful)) == 1
+    assert held(doubtful, "released") == [("4.00 EUR", "ada")]
+
+
+def test_a_price_that_a_person_settles_while_a_crawl_looks_at_it_does_not_end_the_crawl(
+    doubtful: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if doubtful.dialect.name == "sqlite":
+        pytest.skip("a writer of SQLite is alone")
+
+    def then_dropped(
+        conn: Connection, *, site: str | None = None, urls: Collection[str] | None = None
+    ) -> tuple[HeldOffer, ...]:
+        found = held_offers(conn, site=site, urls=urls)
+        with writing(doubtful) as other:
+            for each in found:
+                settle(other, each.quarantine_id, release=False, by="ada", at=START + 2 * DAY)
+        return found
+
+    monkeypatch.setattr("scrapers.doubts.held_offers", then_dropped)
+    ledger = crawl(doubtful, seen("sale", "4.00", "Kettle, now less", gtin=KETTLE.gtin,
+                                  at=START + 2 * DAY))  # fmt: skip
+    assert (ledger.changes, told(doubtful)) == (0, [])
+    assert held(doubtful, "dropped") == [("4.00 EUR", "ada")]
+    assert stored(doubtful)["sale"].offer.price == Money(400, "EUR")
 
 
 def test_a_price_that_a_person_dropped_is_not_asked_about_again(doubtful: Engine) -> None:
