@@ -48,7 +48,7 @@ _COMMANDS: Final = {
     "explain": ("explain", "Show the newest decision on a price, and why."),
     "legal": ("legal", "Ask what the law allows, and say under which law a market sells."),
     "what-if": ("what_if", "Simulate a category under other prices."),
-    "plan": ("planning", "Plan clearances, promotions and bundles, with a proof of how good a plan is."),
+    "plan": ("planning", "Plan clearances, promotions, bundles; with a proof of how good."),
     "promo": ("promo", "Try promotions on a cart; make and bring in coupon codes."),
     "serve": ("serve", "Serve live prices over HTTP and deliver alerts."),
     "alerts": ("alerts", "See and send what waits in the outbox."),
