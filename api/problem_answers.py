@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from fastapi.exceptions import RequestValidationError
@@ -24,6 +24,8 @@ from api.request_log import request_id_of
 from storage.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fastapi import FastAPI, Request
 
 _log = structlog.get_logger(__name__)
@@ -87,11 +89,19 @@ def _told_as_http(error: HTTPException) -> Problem:
 async def _answer_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  (narrows the type)
     faults = [
-        {"field": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
+        {"field": ".".join(str(part) for part in fault["loc"]), "message": _told(fault, request)}
         for fault in error.errors()
     ]
     detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
     return _answer(request, InvalidRequest(detail, errors=faults))
+
+
+def _told(fault: Mapping[str, Any], request: Request) -> str:
+    """What is wrong; of a body that was sent as something else than JSON, that it was."""
+    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if isinstance(fault.get("input"), bytes) and not sent.endswith(("/json", "+json")):
+        return "is not said to be JSON; send it with the header Content-Type: application/json"
+    return str(fault["msg"])
 
 
 async def _answer_database_away(request: Request, error: Exception) -> Response:

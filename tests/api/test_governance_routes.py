@@ -162,6 +162,16 @@ def test_what_cannot_be_done_is_a_problem(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_a_body_that_nobody_called_json_is_told_what_is_missing(client: httpx.Client) -> None:
+    said = {"content-type": "application/x-www-form-urlencoded"}  # as curl -d says
+    answer = client.post("/v1/freezes", content='{"reason": "x"}', headers=as_operator(ANNA) | said)
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == (
+        "body: is not said to be JSON; send it with the header Content-Type: application/json"
+    )
+    assert client.get("/v1/freezes").json() == {"freezes": []}
+
+
 def test_a_schedule_is_in_local_time_and_knows_when_clocks_change(
     client: httpx.Client, shop: Engine
 ) -> None:
