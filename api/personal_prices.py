@@ -60,13 +60,14 @@ def personal_prices(
         line = lines[result.id]
         public = line.regular or line.price
         for run in result.units:
-            used = {
-                name
+            audiences = [
+                promotions[promotion].terms.promotion.for_
                 for promotion, _ in run.discounts
                 if promotion in promotions
-                for name in customer_inputs(promotions[promotion].terms.promotion.for_)
-            }
-            if not used and (cart.tier == PUBLIC or line.price == public):
+            ]
+            used = {name for audience in audiences for name in customer_inputs(audience)}
+            of_members = line.price != public or any(audience.tiers for audience in audiences)
+            if not used and (cart.tier == PUBLIC or not of_members):
                 continue
             inputs = (*_OF_EVERY_PRICE, *(["quantity"] if run.discounts else []), *sorted(used))
             verdict = check_personal_price(

@@ -128,6 +128,25 @@ class TestWhereTheLawWantsANotice:
         assert entry["findings"] == ["personal_input"]
         assert logged(client, "TEA-1") == []
 
+    def test_a_promotion_for_members_makes_a_price_a_personal_one(
+        self, client: httpx.Client, members: Engine
+    ) -> None:
+        open_promotion(
+            members,
+            {
+                "id": "golden",
+                "type": "percent_off",
+                "percent": "20",
+                "products": {"skus": ["TEA-2"]},
+                "for": {"tiers": ["gold"]},
+            },
+        )
+        body = cart("TEA-2", tier="gold")
+        assert eventually(lambda: quote(client, body)["cart"]["total"]["amount"] == "10.00")
+        assert quote(client, body)["cart"]["notice"] == TEXT
+        assert logged(client, "TEA-2")[0]["promotions"] == ["golden"]
+        assert quote(client, cart("TEA-2"))["cart"]["notice"] == ""
+
 
 def test_where_the_law_says_nothing_there_is_no_notice_but_still_a_log(
     client: httpx.Client, members: Engine, tmp_path: Path
