@@ -15,9 +15,9 @@ from scrapers.crawl_lease import LEASE
 from scrapers.errors import CrawlFailed, CrawlRunning
 from scrapers.health import CRAWL_DEGRADED, Vitals, findings
 from scrapers.outcomes import CrawlProgress, CrawlReport, Outcome, PageFailure
-from scrapers.sites import Site, site_fields
+from scrapers.sites import Site, site_fields, site_from
 from storage.database import open_engine, require_migrated, writing
-from storage.errors import LeaseHeld
+from storage.errors import LeaseHeld, UnknownSite
 from storage.leases import Lease, find_lease, give_back, take_lease
 from storage.outbox import enqueue
 from storage.sites import (
@@ -26,6 +26,7 @@ from storage.sites import (
     finish_crawl,
     resume_crawl,
     save_site,
+    site_definitions,
     start_crawl,
 )
 
@@ -75,6 +76,25 @@ def run_crawl(
     return run.finish(database_url, limit=limit, since=since, browser=browser, progress=progress)
 
 
+def _as_stored(conn: Connection, name: str) -> Site:
+    definition = site_definitions(conn).get(name)
+    if definition is None:
+        raise UnknownSite(f"site {name!r} was forgotten meanwhile")
+    return site_from(definition, f"site {name!r} of the database")
+
+
+def _store(conn: Connection, site: Site) -> None:
+    save_site(
+        conn,
+        site.name,
+        start_url=site.start_url,
+        kind=site.kind.value,
+        market=site.market,
+        currency=site.currency,
+        definition=site_fields(site),
+    )
+
+
 class CrawlRun:
     """A crawl that this process has begun: nobody else crawls the site until it has ended.
 
@@ -95,11 +115,29 @@ class CrawlRun:
         self._child = CrawlChild()
 
     @classmethod
-    def begin(cls, engine: Engine, site: Site, *, at: datetime, resume: bool = True) -> Self:
+    def begin(
+        cls,
+        engine: Engine,
+        site: Site,
+        *,
+        at: datetime,
+        resume: bool = True,
+        stored: bool = False,
+    ) -> Self:
         """Write down that this process crawls the site, and go on with a crawl that was cut off.
+
+        Args:
+            engine: the database.
+            site: the shop.
+            at: now, UTC.
+            resume: go on with a crawl that was cut off, instead of beginning anew.
+            stored: crawl the site as the database describes it by now, which is left as it is;
+                without, what is given here is stored.
 
         Raises:
             CrawlRunning: another process is crawling this site.
+            InvalidSites: what is stored of it can not be read.
+            UnknownSite: it was to be stored already, and is not (any more).
             StorageError: the database can not be used, or the site's market is unknown.
         """
         with writing(engine) as conn:
@@ -108,15 +146,10 @@ class CrawlRun:
             except LeaseHeld:
                 held = find_lease(conn, lease_name(site.name))
                 raise CrawlRunning(_running(site.name, held)) from None
-            save_site(
-                conn,
-                site.name,
-                start_url=site.start_url,
-                kind=site.kind.value,
-                market=site.market,
-                currency=site.currency,
-                definition=site_fields(site),
-            )
+            if stored:
+                site = _as_stored(conn, site.name)
+            else:
+                _store(conn, site)
             last = next(iter(crawls_of(conn, site.name, limit=1, visits=True)), None)
             if last is not None and resume and was_cut_off(last) and at - last.started_at < RESUMED:
                 resumed = int(last.report.get("resumed", 0)) + 1

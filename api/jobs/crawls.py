@@ -13,11 +13,11 @@ from sqlalchemy.engine import Engine
 
 from api.settings import Settings
 from scrapers.crawl import CrawlRun
-from scrapers.errors import CrawlFailed, CrawlRunning, ScraperError
+from scrapers.errors import CrawlFailed, CrawlRunning, InvalidSites, ScraperError
 from scrapers.sites import Site
 from scrapers.timetable import stored_sites, timetable
 from storage.database import reading, writing
-from storage.errors import LeaseHeld, StorageError
+from storage.errors import LeaseHeld, StorageError, UnknownSite
 from storage.leases import Lease, give_back, renew_lease, take_lease
 
 _log = structlog.get_logger(__name__)
@@ -101,7 +101,7 @@ class CrawlDesk:
         """Begin a crawl and return its number; it goes on beside the caller.
 
         Args:
-            site: the shop.
+            site: the shop; it is crawled as the database describes it at this moment.
             limit: as in `run_crawl`.
             since: as there.
             resume: as there.
@@ -109,7 +109,9 @@ class CrawlDesk:
         Raises:
             CrawlRunning: somebody is crawling the site.
             TooManyCrawls: this process makes as many as it can, or is about to stop.
-            StorageError: the database can not be used, or the site's market is unknown.
+            InvalidSites: what is stored of the site can not be read.
+            UnknownSite: it was forgotten meanwhile.
+            StorageError: the database can not be used.
         """
         with self._lock:
             if self._stopping:
@@ -118,7 +120,9 @@ class CrawlDesk:
                 raise CrawlRunning(f"site {site.name!r} is being crawled by this process")
             if len(self._runs) >= MOST:
                 raise TooManyCrawls(f"{MOST} crawls are under way here; ask again later")
-            run = CrawlRun.begin(self._engine, site, at=self._clock(), resume=resume)
+            at = self._clock()
+            # It may have been described anew, or forgotten, since the caller read it.
+            run = CrawlRun.begin(self._engine, site, at=at, resume=resume, stored=True)
             thread = threading.Thread(
                 target=self._see_through, args=(run, limit, since), name=f"crawl {site.name}"
             )
@@ -140,7 +144,7 @@ class CrawlDesk:
                 continue
             try:
                 self.start(plan.site)
-            except (CrawlRunning, TooManyCrawls):
+            except (CrawlRunning, TooManyCrawls, UnknownSite, InvalidSites):
                 continue  # somebody was quicker
             begun.append(plan.site.name)
         return tuple(begun)

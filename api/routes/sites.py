@@ -362,6 +362,8 @@ def start_crawl(
         )
     except (CrawlRunning, TooManyCrawls) as error:
         raise NotPossibleNow(str(error)) from None
+    except UnknownSite as error:
+        raise UnknownResource(str(error)) from None
     response.headers["Location"] = f"/v1/sites/{name}/crawls/{number}"
     with reading(service.engine) as conn:
         return CrawlDocument.of(find_crawl(conn, name, number), _lease(conn, name))
@@ -388,7 +390,9 @@ def list_crawls(
     summary="How far a crawl is, or how it ended",
     responses=problem_responses(*_READS, UnknownResource),
 )
-def read_crawl(name: Name, crawl_id: int, conn: Reading) -> CrawlDocument:
+def read_crawl(
+    name: Name, crawl_id: Annotated[int, InPath(ge=1, le=2**62)], conn: Reading
+) -> CrawlDocument:
     """While it runs, its numbers are some seconds old."""
     try:
         return CrawlDocument.of(find_crawl(conn, name, crawl_id), _lease(conn, name))

@@ -13,10 +13,12 @@ from sqlalchemy import Engine
 
 from api.jobs.crawls import SCHEDULE, CrawlDesk, TooManyCrawls
 from pricing.catalogue import Market
+from scrapers.crawl import CrawlRun
 from scrapers.errors import CrawlRunning
 from scrapers.sites import Site, SiteKind, site_fields
 from scrapers.timetable import MOST_RESUMED, due_at, state_of, stored_sites, timetable
 from storage.database import reading, writing
+from storage.errors import UnknownSite
 from storage.lease_tables import leases
 from storage.leases import Lease, find_lease
 from storage.markets import add_markets
@@ -93,6 +95,25 @@ def test_two_desks_never_crawl_one_site_at_once(database: Engine) -> None:
     assert plan.last is not None
     assert state_of(plan.last, plan.lease) == "cut_off"
     assert plan.is_due(datetime.now(UTC)), "it goes on at once"
+
+
+def test_what_a_site_became_since_the_timetable_was_read_is_kept(database: Engine) -> None:
+    keep(database, SITE)
+    changed = replace(SITE, delay=9.0, schedule="daily at 03:00")
+    keep(database, changed)  # somebody described it anew
+    run = CrawlRun.begin(database, SITE, at=NOW, stored=True)
+    assert run.site == changed
+    with reading(database) as conn:
+        assert stored_sites(conn) == {"rival": changed}
+    CrawlRun.begin(database, replace(SITE, name="other"), at=NOW)
+    with writing(database) as conn:
+        remove_site(conn, "rival")
+        conn.execute(leases.delete())
+    with pytest.raises(UnknownSite, match="'rival' was forgotten"):
+        CrawlDesk(database, url_of(database)).start(SITE)
+    with reading(database) as conn:
+        assert set(stored_sites(conn)) == {"other"}
+        assert find_lease(conn, "site rival") is None
 
 
 def test_a_timetable_knows_the_market_and_leaves_out_what_others_reported(

@@ -59,6 +59,7 @@ def test_a_site_is_added_read_changed_and_forgotten(operator: httpx.Client) -> N
     assert (changed.json()["delay"], changed.json()["due_at"]) == (2.0, None)
     (listed,) = operator.get("/v1/sites").json()["sites"]
     assert (listed["name"], listed["last_crawl"]) == ("rival", None)
+    assert operator.get(f"/v1/sites/rival/crawls/{10**30}").status_code == 422
     assert operator.delete("/v1/sites/rival").status_code == 204
     for gone in (
         operator.get("/v1/sites/rival"),
