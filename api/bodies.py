@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, TypeVar
 
@@ -15,6 +16,8 @@ from api.promotion_errors import invalid_field
 MAX_BODY: Final = 1 << 20
 MAX_FILE: Final = 64 << 20
 _MOST_KEY: Final = 200
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""U+0000 in JSON, where it is always escaped; not an escaped backslash before `u0000`."""
 
 _T = TypeVar("_T")
 _REF: Final = "#/components/schemas/{name}"
@@ -53,6 +56,8 @@ def decoded(raw: bytes, record: type[_T]) -> _T:
     Raises:
         InvalidRequest: naming the field.
     """
+    if b"\\u0000" in raw and _NUL.search(raw):
+        raise invalid_field("body", "holds the character U+0000, which no database keeps")
     try:
         return msgspec.json.decode(raw, type=record)
     except msgspec.ValidationError as error:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from api.errors import CannotWrite
 from api.plans.errors import PlanInputInvalid
@@ -19,11 +20,23 @@ from pricing.money import Money
 MOST_BYTES: Final = 512 * 1024 * 1024
 """A larger input is refused before it fills the memory."""
 
+MOST_NUMBER: Final = 10**15
+"""Largest amount in major units, or whole number, of a document."""
+
 
 class Strict(BaseModel):
     """A part of a plan document; refuses fields that it does not know."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _numbers_fit(self) -> Self:
+        """Whole numbers of 64 bits are what planners reckon with."""
+        for name, value in self:
+            for number in _exact_numbers(value):
+                if abs(number) > MOST_NUMBER:
+                    raise ValueError(f"{name}: {number} is beyond {MOST_NUMBER:,}")
+        return self
 
 
 class SearchIn(Strict):
@@ -101,6 +114,15 @@ def write_json(document: Mapping[str, Any], path: Path) -> None:
 def money(minor: float, currency: str) -> dict[str, str]:
     """An amount as it goes on the wire."""
     return Money(round(minor), currency).wire()
+
+
+def _exact_numbers(value: object) -> Iterator[int | Decimal]:
+    if isinstance(value, int | Decimal):
+        yield value
+    elif isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            if isinstance(item, int | Decimal):
+                yield item
 
 
 def _explained(error: ValidationError) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from scipy import sparse
@@ -30,6 +30,8 @@ from pricing.markdown.prior_price import announced, prior_by_week
 from pricing.money import Money
 
 Key = tuple[str, str]
+_MOST_RUNGS: Final = 20_000_000
+"""Items times the prices of the longest ladder: more would fill the memory of the service."""
 
 
 def read_markdown_document(path: Path, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,6 +105,11 @@ class _Reader:
         given = self._given
         items = given.items
         rungs = max(len(item.ladder) for item in items)
+        if len(items) * rungs > _MOST_RUNGS:
+            raise PlanInputInvalid(
+                f"items: {len(items):,} of them with up to {rungs:,} prices each are too many; "
+                "plan fewer at once, or give shorter ladders"
+            )
         ladder = np.full((len(items), rungs), UNKNOWN, dtype=np.int64)
         response = np.ones((len(items), rungs))
         for row, item in enumerate(items):

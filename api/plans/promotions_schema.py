@@ -79,7 +79,9 @@ class ProductIn(Strict):
     base: Annotated[float | list[float], BeforeValidator(_list_if_many)]
     lift: Annotated[dict[str, float], BeforeValidator(_table)] = Field(default_factory=dict)
     elasticity: float | None = Field(default=None, le=0)
-    pull: Annotated[list[float], BeforeValidator(_list)] = Field(default_factory=list)
+    pull: Annotated[list[float], BeforeValidator(_list)] = Field(
+        default_factory=list, max_length=53
+    )
     funding: Annotated[dict[str, Share], BeforeValidator(_table)] = Field(default_factory=dict)
     mechanics: Annotated[list[str] | None, BeforeValidator(_list)] = None
     blocked_weeks: Annotated[list[int], BeforeValidator(_list)] = Field(default_factory=list)

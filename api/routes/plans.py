@@ -57,6 +57,7 @@ from storage.plans import (
 router = APIRouter(prefix="/v1/plans", tags=["plans"])
 
 Number = Annotated[int, Path(ge=1, le=2**62)]
+_NAME: Final = "^[a-z]{1,40}$"
 _ALWAYS: Final = (InvalidRequest, DatabaseAway, UnexpectedFailure)
 _CHANGES: Final = (NotAnOperator, PlanMissing, PlanStepRefused, BodyTooLarge, *_ALWAYS)
 _EXAMPLE: Final[dict[str, Any]] = {
@@ -120,9 +121,13 @@ def post_plan(service: Running, actor: Operator, raw: RawFile) -> Response:
 )
 def get_plans(
     conn: Reading,
-    kind: Annotated[str | None, Query(description="Only those of this kind")] = None,
-    status: Annotated[str | None, Query(description="Only those of this status")] = None,
-    before: Annotated[int | None, Query(ge=1, description="Only older ones than this")] = None,
+    kind: Annotated[str | None, Query(pattern=_NAME, description="Only those of this kind")] = None,
+    status: Annotated[
+        str | None, Query(pattern=_NAME, description="Only those of this status")
+    ] = None,
+    before: Annotated[
+        int | None, Query(ge=1, le=2**62, description="Only older ones than this")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> Response:
     """Where each stands, without its long parts."""

@@ -213,6 +213,29 @@ def test_a_stopped_service_leaves_a_plan_interrupted_with_its_best(shop: Engine)
         ({"kind": "markdown", "document": clearance(weeks=0)}, "body.document.weeks"),
         ({"kind": "promotions", "document": {"currency": "EUR"}}, "body.document.starts_on"),
         ({"kind": "markdown"}, "body"),
+        ({"kind": "markdown", "document": clearance(), "note": "\0"}, "body"),
+        (
+            {"kind": "markdown", "document": clearance(limits={"budget": "1e30"})},
+            "body.document.limits",
+        ),
+        (
+            {
+                "kind": "markdown",
+                "document": clearance(
+                    items=[
+                        {
+                            "sku": str(k),
+                            "ladder": ["1"] * (20_000 if k == 0 else 1),
+                            "demand": 1,
+                            "elasticity": -2,
+                            "stock": 1,
+                        }
+                        for k in range(1_100)
+                    ]
+                ),
+            },
+            "body.document.items",
+        ),
     ],
 )
 def test_what_cannot_be_planned_is_refused_at_once_naming_the_field(
@@ -223,6 +246,22 @@ def test_what_cannot_be_planned_is_refused_at_once_naming_the_field(
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == field
     assert plans.get("/v1/plans").json()["plans"] == []
+
+
+@pytest.mark.parametrize("query", ["kind=%00", "status=%00", "before=9223372036854775808"])
+def test_a_list_that_no_database_can_give_is_refused(client: httpx.Client, query: str) -> None:
+    answer = client.get(f"/v1/plans?{query}")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == f"query.{query.partition('=')[0]}"
+
+
+def test_an_escaped_backslash_before_a_number_is_no_forbidden_character(
+    plans: httpx.Client,
+) -> None:
+    answer = plans.post(
+        "/v1/plans", json={"kind": "markdown", "document": clearance(), "note": "a \\u0000 b"}
+    )
+    assert answer.json()["note"] == "a \\u0000 b"
 
 
 def test_waiting_plans_are_listed_and_cancelled_at_once(shop: Engine, tmp_path: Path) -> None:
