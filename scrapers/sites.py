@@ -268,6 +268,11 @@ def load_sites(path: Path) -> dict[str, Site]:
     """
     try:
         content = yaml.safe_load(path.read_text("utf-8-sig"))
+    except FileNotFoundError:
+        raise InvalidSites(
+            f"{path} is not there; `pricewright sites add URL` writes one, and `pricewright sites "
+            "list --stored` shows the sites of the database"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidSites(f"{path}: can not be read: {error}") from None
     except yaml.YAMLError as error:

@@ -28,8 +28,11 @@ _INTERRUPTED: Final = 130
 
 _COMMANDS: Final = {
     "demo": ("demo", "Show everything once, on an embedded database of its own."),
-    "import": ("imports", "Bring in products, sales, stock, costs or markets from a file."),
-    "sites": ("sites", "List competitor shops; add one by its address."),
+    "import": (
+        "imports",
+        "Bring in products, sales, costs, stock, price limits or markets from a file.",
+    ),
+    "sites": ("sites", "Add competitor shops, list them, bring them into the database."),
     "crawl": ("crawling", "Collect competitor prices."),
     "worker": ("worker", "Crawl sites when their schedules say so, until stopped."),
     "reviews": ("reviews", "Decide matches in doubt and prices held back."),
@@ -49,7 +52,7 @@ _COMMANDS: Final = {
     "legal": ("legal", "Ask what the law allows, and say under which law a market sells."),
     "what-if": ("what_if", "Simulate a category under other prices."),
     "plan": ("planning", "Plan clearances, promotions, bundles; with a proof of how good."),
-    "promo": ("promo", "Try promotions on a cart; make and bring in coupon codes."),
+    "promo": ("promo", "Write promotions, try them on a cart, let them run; coupon codes."),
     "serve": ("serve", "Serve live prices over HTTP and deliver alerts."),
     "alerts": ("alerts", "See and send what waits in the outbox."),
     "migrate": ("migrate", "Bring the database up to date."),

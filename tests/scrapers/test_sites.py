@@ -130,7 +130,7 @@ def test_a_name_given_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidSites, match="can not be read"):
+    with pytest.raises(InvalidSites, match=r"none\.yaml is not there; `pricewright sites add URL`"):
         load_sites(tmp_path / "none.yaml")
     with pytest.raises(InvalidSites, match="can not be read"):
         load_sites(tmp_path)
