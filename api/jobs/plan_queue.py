@@ -8,15 +8,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import structlog
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.plans.kinds import plan_kind
 from storage.database import reading, writing
-from storage.plans import any_open, claim_plan, interrupt_silent, submit_plan
+from storage.errors import StorageError
+from storage.plans import any_open, claim_plan, end_plan, interrupt_silent, submit_plan
 
 _log = structlog.get_logger(__name__)
 
@@ -47,6 +51,21 @@ def ask_for_plan(
         return submit_plan(conn, kind, document, at=now, by=by, note=note, parent=parent)
 
 
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A process, the plan that it works on, and under which name."""
+
+    process: subprocess.Popen[str]
+    plan: int
+    worker: str
+
+    def let_go(self) -> None:
+        """End its input."""
+        if self.process.stdin is not None:
+            with suppress(BrokenPipeError):
+                self.process.stdin.close()
+
+
 class PlanWorkers:
     """The processes of this service that work on plans.
 
@@ -58,7 +77,7 @@ class PlanWorkers:
 
     def __init__(self, engine: Engine, database_url: str, most: int) -> None:
         self._engine, self._url, self._most = engine, database_url, most
-        self._children: list[subprocess.Popen[str]] = []
+        self._children: list[_Child] = []
         self._lock = threading.Lock()
         self._stopped = False
 
@@ -80,24 +99,37 @@ class PlanWorkers:
     def _forget_finished(self) -> None:
         with self._lock:
             for child in self._children:
-                if child.poll() is not None and child.stdin is not None:
-                    child.stdin.close()
-            self._children = [child for child in self._children if child.returncode is None]
+                if child.process.poll() is not None:
+                    child.let_go()
+            self._children = [c for c in self._children if c.process.returncode is None]
 
     def stop(self) -> None:
         """End the processes; their plans are marked interrupted."""
         with self._lock:
             self._stopped = True
             for child in self._children:
-                if child.stdin is not None:
-                    child.stdin.close()  # they take this as the word to leave
+                child.let_go()  # they take this as the word to leave
             for child in self._children:
                 try:
-                    child.wait(_LEAVE_SECONDS)
+                    child.process.wait(_LEAVE_SECONDS)
                 except subprocess.TimeoutExpired:
-                    child.kill()
-                    child.wait()
+                    child.process.kill()
+                    child.process.wait()
+                    self._interrupted(child)
             self._children = []
+
+    def _interrupted(self, child: _Child) -> None:
+        """Say of a plan that its process could not say so itself."""
+        message = "the service stopped while this was being planned; ask again"
+        try:
+            with writing(self._engine) as conn:
+                end_plan(
+                    conn, child.plan, worker=child.worker, at=datetime.now(UTC),
+                    status="interrupted", error={"message": message},
+                )  # fmt: skip
+        except (StorageError, SQLAlchemyError) as error:
+            # Whichever service is next finds it silent.
+            _log.warning("a plan was left as it is", plan=child.plan, why=str(error))
 
     def _start_one(self) -> bool:
         worker = secrets.token_hex(8)
@@ -108,7 +140,7 @@ class PlanWorkers:
         child = subprocess.Popen(
             [sys.executable, "-m", "api.plans.worker"], stdin=subprocess.PIPE, text=True
         )
-        self._children.append(child)
+        self._children.append(_Child(child, number, worker))
         request = {"database_url": self._url, "plan": number, "worker": worker}
         if child.stdin is not None:
             # Not on the command line: the URL may hold a password.

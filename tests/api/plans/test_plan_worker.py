@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,12 +13,15 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
+from api.jobs import plan_queue
+from api.jobs.plan_queue import PlanWorkers
 from api.jobs.progress import Progress
 from api.plans import worker
 from api.plans.kinds import Accepted, BestSoFar, PlanKind
 from storage.database import reading, writing
 from storage.errors import DatabaseUnavailable
 from storage.plans import best_so_far, claim_plan, plan_result, read_plan, submit_plan
+from tests.databases import url_of
 
 
 @pytest.fixture
@@ -58,3 +63,27 @@ def test_a_result_outlives_a_database_that_is_away_for_a_while(
         assert best_so_far(conn, claimed) == {"value": 7}
         assert plan_result(conn, claimed) == {"value": 8}
     assert away == []
+
+
+def test_the_plan_of_a_process_that_had_to_be_killed_is_interrupted(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(engine) as conn:
+        number = submit_plan(conn, "markdown", {}, at=datetime.now(UTC), by="ada")
+    started = subprocess.Popen
+
+    def deaf(_command: list[str], **how: Any) -> subprocess.Popen[str]:  # noqa: ANN401
+        return started([sys.executable, "-c", "import time; time.sleep(600)"], **how)
+
+    monkeypatch.setattr(plan_queue.subprocess, "Popen", deaf)
+    monkeypatch.setattr(plan_queue, "_LEAVE_SECONDS", 0.2)
+    workers = PlanWorkers(engine, url_of(engine), most=1)
+    workers.tick()
+    with reading(engine) as conn:
+        assert read_plan(conn, number).status == "running"
+    workers.stop()
+    with reading(engine) as conn:
+        found = read_plan(conn, number)
+    assert found.status == "interrupted"
+    assert found.error is not None
+    assert "ask again" in found.error["message"]
