@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from api.errors import (
@@ -38,6 +38,7 @@ def install_problem_answers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     for gone in (DatabaseUnavailable, OperationalError, InterfaceError):
         app.add_exception_handler(gone, _answer_database_away)
+    app.add_exception_handler(DataError, _answer_unkept)
 
 
 def _answer(request: Request, problem: Problem, status: int | None = None) -> Response:
@@ -102,6 +103,15 @@ def _told(fault: Mapping[str, Any], request: Request) -> str:
     if isinstance(fault.get("input"), bytes) and not sent.endswith(("/json", "+json")):
         return "is not said to be JSON; send it with the header Content-Type: application/json"
     return str(fault["msg"])
+
+
+async def _answer_unkept(request: Request, error: Exception) -> Response:
+    """The character U+0000 in a path, a query or a body: PostgreSQL keeps none, in text or JSON."""
+    assert isinstance(error, DataError)  # noqa: S101  (narrows the type)
+    told = str(error.orig)
+    if "NUL (0x00)" not in told and "\\u0000" not in told:
+        raise error  # a defect of ours
+    return _answer(request, InvalidRequest("the character U+0000 can not be kept; leave it out"))
 
 
 async def _answer_database_away(request: Request, error: Exception) -> Response:

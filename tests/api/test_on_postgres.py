@@ -53,7 +53,7 @@ def server_gone(engine: Engine) -> Iterator[None]:
 def test_every_route_answers_from_postgres(shop: Engine) -> None:
     now = datetime.now(UTC)
     observe_offer(shop, "TEA-1", Money(449, "EUR"), at=now, site="north")
-    with serving(quick_settings(shop)) as url, httpx.Client(base_url=url) as client:
+    with serving(quick_settings(shop)) as url, httpx.Client(base_url=url, timeout=60) as client:
         price = client.get("/v1/prices/TEA-1?market=online").json()
         assert price["price"] == {"amount": "4.99", "currency": "EUR"}
         assert price["published_at"] == "2026-03-01T12:00:00Z"
@@ -69,8 +69,26 @@ def test_every_route_answers_from_postgres(shop: Engine) -> None:
         assert client.get("/readyz").status_code == 200
 
 
+def test_a_character_that_postgres_does_not_keep_is_refused(shop: Engine) -> None:
+    settings = quick_settings(shop, operators=f"ada:{'a' * 20}", crawl_schedule=False)
+    bearer = {"Authorization": f"Bearer {'a' * 20}"}
+    with (
+        serving(settings) as url,
+        httpx.Client(base_url=url, headers=bearer, timeout=60) as client,
+    ):
+        site = {"name": "rival", "start_url": "https://shop.example.com/", "market": "online",
+                "currency": "EUR", "notes": "a\x00b"}  # fmt: skip
+        for answer in (
+            client.get("/v1/quotes/a%00b"),
+            client.get("/v1/market-analysis?market=online&category=a%00b"),
+            client.post("/v1/sites", json=site),
+        ):
+            assert answer.status_code == 422
+            assert "U+0000" in answer.json()["detail"]
+
+
 def test_while_postgres_is_gone_prices_are_served_stale_and_the_rest_says_so(shop: Engine) -> None:
-    with serving(quick_settings(shop)) as url, httpx.Client(base_url=url) as client:
+    with serving(quick_settings(shop)) as url, httpx.Client(base_url=url, timeout=60) as client:
         path = "/v1/prices/TEA-1?market=online"
         with server_gone(shop):
             assert eventually(lambda: bool(client.get(path).json()["stale"]))
