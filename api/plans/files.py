@@ -34,7 +34,7 @@ class Strict(BaseModel):
         """Whole numbers of 64 bits are what planners reckon with."""
         for name, value in self:
             for number in _exact_numbers(value):
-                if abs(number) > MOST_NUMBER:
+                if not -MOST_NUMBER <= number <= MOST_NUMBER:
                     raise ValueError(f"{name}: {number} is beyond {MOST_NUMBER:,}")
         return self
 

@@ -64,7 +64,7 @@ def shop(engine: Engine) -> Engine:
 @pytest.fixture
 def client(shop: Engine, settings: Settings) -> Iterator[httpx.Client]:
     """A client of the service that serves the small shop."""
-    with serving(settings) as url, httpx.Client(base_url=url) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
         yield client
 
 
@@ -77,7 +77,7 @@ def quick_settings(engine: Engine, **given: object) -> Settings:
     )
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> bool:
+def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Wait until it holds; False when it does not in time."""
     end = time.monotonic() + seconds
     while not holds():

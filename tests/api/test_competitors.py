@@ -22,7 +22,7 @@ NOW = datetime.now(UTC)
 def operator(shop: Engine) -> Iterator[httpx.Client]:
     settings = quick_settings(shop, operators="ada:a-token-of-ada-long-enough-1234")
     bearer = {"Authorization": "Bearer a-token-of-ada-long-enough-1234"}
-    with serving(settings) as url, httpx.Client(base_url=url, headers=bearer) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, headers=bearer, timeout=60) as client:
         yield client
 
 

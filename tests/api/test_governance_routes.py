@@ -24,7 +24,7 @@ ANNA, BEN = ("a" * 20, "b" * 20)
 @pytest.fixture
 def client(shop: Engine) -> Iterator[httpx.Client]:
     settings = quick_settings(shop, operators=f"anna:{ANNA},ben:{BEN}", four_eyes=True)
-    with serving(settings) as url, httpx.Client(base_url=url) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
         yield client
 
 
@@ -131,7 +131,7 @@ def test_nobody_else_changes_anything(
 
 
 def test_while_no_operator_is_set_nobody_may(shop: Engine) -> None:
-    with serving(quick_settings(shop)) as url, httpx.Client(base_url=url) as client:
+    with serving(quick_settings(shop)) as url, httpx.Client(base_url=url, timeout=60) as client:
         answer = client.post("/v1/freezes", json={"reason": "x"}, headers=as_operator(ANNA))
     assert answer.status_code == 401
 

@@ -38,7 +38,7 @@ def bananas(engine: Engine) -> Engine:
 
 @pytest.fixture
 def client(bananas: Engine, settings: Settings) -> Iterator[httpx.Client]:
-    with serving(settings) as url, httpx.Client(base_url=url) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
         yield client
 
 

@@ -74,7 +74,7 @@ def test_in_an_emergency_prices_stop_at_the_cap_and_say_by_which_article(
     after = served(dear)
     assert all(before[sku] < after[sku] <= before[sku] * 1.1 for sku in PRICES)
     assert alerts(dear) == []
-    with serving(settings) as url, httpx.Client(base_url=url) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
         binds = [item for item in reasons(client, "pot") if item["code"] == "limit_binds"]
     assert (binds[0]["limit"], binds[0]["article"]) == ("law", CAP)
     with reading(dear) as conn:

@@ -34,7 +34,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def client(recorded: Engine) -> Iterator[httpx.Client]:
     """A client of the service on this record; nothing here writes."""
-    with serving(quick_settings(recorded)) as url, httpx.Client(base_url=url) as client:
+    with serving(quick_settings(recorded)) as url, httpx.Client(base_url=url, timeout=60) as client:
         yield client
 
 

@@ -57,7 +57,7 @@ def client(members: Engine, settings: Settings, tmp_path: Path) -> Iterator[http
     folder.mkdir()
     (folder / "zz.yaml").write_text(FORBIDS)
     chosen = settings.model_copy(update={"rule_packs": folder})
-    with serving(chosen) as url, httpx.Client(base_url=url) as client:
+    with serving(chosen) as url, httpx.Client(base_url=url, timeout=60) as client:
         yield client
 
 

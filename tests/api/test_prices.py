@@ -47,7 +47,7 @@ def test_a_sku_with_a_slash_a_blank_and_an_umlaut_is_found(client: httpx.Client)
 def test_the_only_market_need_not_be_named(engine: Engine, settings: Settings) -> None:
     open_shop(engine, {("TEA-1", "online"): 499}, markets=(EURO_SHOP,))
     with serving(settings) as url:
-        answer = httpx.get(f"{url}/v1/prices/TEA-1")
+        answer = httpx.get(f"{url}/v1/prices/TEA-1", timeout=60)
     assert answer.json()["market"] == "online"
 
 
@@ -77,9 +77,9 @@ def test_head_gives_the_headers_of_get(client: httpx.Client) -> None:
 def test_a_member_price_is_not_for_shared_caches(shop: Engine, settings: Settings) -> None:
     publish_prices(shop, {("TEA-1", "online"): 449}, tier="gold")
     with serving(settings) as url:
-        member = httpx.get(f"{url}/v1/prices/TEA-1?market=online&tier=gold")
-        public = httpx.get(f"{url}/v1/prices/TEA-1?market=online")
-        other = httpx.get(f"{url}/v1/prices/TEA-2?market=online&tier=gold")
+        member = httpx.get(f"{url}/v1/prices/TEA-1?market=online&tier=gold", timeout=60)
+        public = httpx.get(f"{url}/v1/prices/TEA-1?market=online", timeout=60)
+        other = httpx.get(f"{url}/v1/prices/TEA-2?market=online&tier=gold", timeout=60)
     assert member.json()["price"]["amount"] == "4.49"
     assert member.headers["cache-control"].startswith("private")
     assert public.json()["price"]["amount"] == "4.99"
@@ -194,7 +194,7 @@ def test_a_published_book_is_served_soon_after(client: httpx.Client, shop: Engin
 def test_without_a_price_book_the_answer_is_503_until_one_is_published(
     engine: Engine, settings: Settings
 ) -> None:
-    with serving(settings) as url, httpx.Client(base_url=url) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
         answer = client.get("/v1/prices/TEA-1")
         assert (answer.status_code, answer.json()["type"]) == (503, "/problems/no-price-book")
         assert "pricewright publish" in answer.json()["detail"]
@@ -270,6 +270,6 @@ def test_readers_see_whole_books_while_others_are_published(
 
 def test_a_cache_time_of_the_settings_is_told(shop: Engine) -> None:
     with serving(quick_settings(shop, price_max_age_seconds=60)) as url:
-        answer = httpx.get(f"{url}/v1/prices/TEA-1?market=online")
+        answer = httpx.get(f"{url}/v1/prices/TEA-1?market=online", timeout=60)
     assert answer.headers["cache-control"] == "public, max-age=60"
     assert answer.json()["published_at"] == OPENED.isoformat().replace("+00:00", "Z")

@@ -44,7 +44,10 @@ def client(shop: Engine) -> Iterator[httpx.Client]:
         operators=f"ann:{TOKEN}",
     )
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    with serving(settings) as url, httpx.Client(base_url=url, headers=headers) as client:
+    with (
+        serving(settings) as url,
+        httpx.Client(base_url=url, headers=headers, timeout=60) as client,
+    ):
         yield client
 
 

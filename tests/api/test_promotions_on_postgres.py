@@ -37,7 +37,10 @@ def test_the_life_of_a_promotion_is_the_same_on_postgres(shop: Engine) -> None:
     set_limits(shop, "TEA-1", minimum_minor=470)
     settings = quick_settings(shop, operators=f"ann:{TOKEN}")
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    with serving(settings) as url, httpx.Client(base_url=url, headers=headers) as client:
+    with (
+        serving(settings) as url,
+        httpx.Client(base_url=url, headers=headers, timeout=60) as client,
+    ):
         made = client.post("/v1/promotions", json=TERMS)
         assert (made.status_code, made.json()["phase"]) == (201, "draft")
         assert [c["kind"] for c in made.json()["conflicts"]] == ["below_minimum"]

@@ -50,7 +50,7 @@ def connect(anywhere: Engine) -> Iterator[httpx.Client]:
     """A client of a service over it that starts when it is first asked."""
     for promotion in (STEP, MUG, TOGETHER):
         open_promotion(anywhere, promotion)
-    with serving(quick_settings(anywhere)) as url, httpx.Client(base_url=url) as client:
+    with serving(quick_settings(anywhere)) as url, httpx.Client(base_url=url, timeout=60) as client:
         yield client
 
 
@@ -160,7 +160,7 @@ def test_what_cannot_come_back_is_refused_by_name(connect: httpx.Client) -> None
 def test_a_market_may_give_back_the_shares_that_were_paid(anywhere: Engine) -> None:
     open_promotion(anywhere, STEP)
     settings = quick_settings(anywhere, return_policies={"online": "pro_rata"})
-    with serving(settings) as url, httpx.Client(base_url=url) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
         order = ordered(client, {"TEA-1": 2, "TEA-2": 1})
         answer = back(client, order, "k", {"TEA-2": 1}).json()
     paid = next(line for line in order["cart"]["lines"] if line["id"] == "TEA-2")["after"]

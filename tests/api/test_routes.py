@@ -103,9 +103,9 @@ def test_a_service_with_prices_and_a_database_is_ready(client: httpx.Client) -> 
 
 def test_a_service_without_a_price_book_is_alive_but_not_ready(settings: Settings) -> None:
     with serving(settings) as url:
-        assert httpx.get(f"{url}/healthz").status_code == 200
-        ready = httpx.get(f"{url}/readyz")
-        live = httpx.get(f"{url}/v1/price-books/live")
+        assert httpx.get(f"{url}/healthz", timeout=60).status_code == 200
+        ready = httpx.get(f"{url}/readyz", timeout=60)
+        live = httpx.get(f"{url}/v1/price-books/live", timeout=60)
     assert (ready.status_code, ready.json()["type"]) == (503, "/problems/not-ready")
     assert "pricewright publish" in ready.json()["detail"]
     assert ready.json()["checks"]["price_book"]["ok"] is False
@@ -180,7 +180,7 @@ def test_a_defect_is_answered_without_its_details(
         raise RuntimeError("the secret is 42")
 
     with serving(settings, app) as url:
-        answer = httpx.get(f"{url}/broken")
+        answer = httpx.get(f"{url}/broken", timeout=60)
     assert (answer.status_code, answer.json()["type"]) == (500, "/problems/unexpected-failure")
     assert "secret" not in answer.text
     assert answer.headers["x-request-id"] == answer.json()["request_id"]

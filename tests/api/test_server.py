@@ -73,7 +73,7 @@ def free_port() -> int:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/readyz").status_code == 200
+        return httpx.get(f"{url}/readyz", timeout=60).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -84,9 +84,11 @@ def test_a_process_serves_and_stops_on_sigterm(shop: Engine, workers: str) -> No
     url = f"http://127.0.0.1:{port}"
     with process(shop, PRICEWRIGHT_PORT=str(port), PRICEWRIGHT_WORKERS=workers) as (running, lines):
         assert eventually(lambda: answers(url), START_SECONDS)
-        price = httpx.get(f"{url}/v1/prices/TEA-1?market=online")
+        price = httpx.get(f"{url}/v1/prices/TEA-1?market=online", timeout=60)
         assert price.json()["price"]["amount"] == "4.99"
-        missing = httpx.get(f"{url}/v1/price-books/99", headers={"x-request-id": "trace-1"})
+        missing = httpx.get(
+            f"{url}/v1/price-books/99", headers={"x-request-id": "trace-1"}, timeout=60
+        )
         assert missing.status_code == 404
         assert eventually(lambda: any("trace-1" in line for line in lines))
         running.send_signal(signal.SIGTERM)

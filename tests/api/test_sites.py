@@ -29,7 +29,7 @@ SITE = {
 @pytest.fixture
 def operator(shop: Engine) -> Iterator[httpx.Client]:
     settings = quick_settings(shop, operators=f"ada:{TOKEN}", crawl_schedule=False)
-    with serving(settings) as url, httpx.Client(base_url=url, headers=BEARER) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
         yield client
 
 
@@ -173,12 +173,12 @@ def test_the_schedule_crawls_what_is_due_and_a_stopped_service_leaves_a_crawl_to
         with writing(shop) as conn:
             save_site(conn, "rival", start_url=site.start_url, kind="storefront", market="online",
                       currency="EUR", definition=site_fields(site))  # fmt: skip
-        with serving(settings) as url, httpx.Client(base_url=url) as client:
+        with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
             assert eventually(lambda: len(rival.requests) > 5, 60.0)
         asked = len(rival.requests)
     with (
         serving(quick_settings(shop, crawl_schedule=False)) as url,
-        httpx.Client(base_url=url) as client,
+        httpx.Client(base_url=url, timeout=60) as client,
     ):
         last = client.get("/v1/sites/rival").json()
     assert 5 < asked < 190

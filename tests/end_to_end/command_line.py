@@ -122,7 +122,7 @@ class CommandLine:
             text=True,
         )
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 _wait(client, process)
                 yield client
         finally:

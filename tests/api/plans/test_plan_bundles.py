@@ -189,7 +189,7 @@ def test_a_plan_that_is_accepted_becomes_drafts_and_dated_prices() -> None:
 
 def test_a_plan_is_made_again_around_single_prices_set_by_hand() -> None:
     kind = plan_kind("bundles")
-    document = kitchen(funding={}, search={"draws": 10, "time_limit": 5})
+    document = kitchen(funding={}, search={"draws": 10, "time_limit": 60})
     result = kind.run(document, lambda *_: None, lambda seen: None)
     assert kind.amend is not None
     pins = {"pins": [{"sku": "pan", "price": "37.50"}], "keep_skus": ["lid"]}
@@ -209,14 +209,17 @@ def test_over_http_a_plan_is_made_and_accepted(shop: Engine) -> None:
     document = kitchen(market=None, funding={}, search={"draws": 10, "time_limit": 2})
     settings = quick_settings(shop, operators="ada:an operator's token", plan_poll_seconds=0.1)
     headers = {"Authorization": "Bearer an operator's token"}
-    with serving(settings) as url, httpx.Client(base_url=url, headers=headers) as client:
+    with (
+        serving(settings) as url,
+        httpx.Client(base_url=url, headers=headers, timeout=60) as client,
+    ):
 
         def ended(number: int) -> dict[str, Any]:
             def over() -> bool:
                 status = client.get(f"/v1/plans/{number}").json()["status"]
                 return status not in ("queued", "running")
 
-            assert eventually(over, 60.0)
+            assert eventually(over, 120.0)
             found: dict[str, Any] = client.get(f"/v1/plans/{number}").json()
             assert found["status"] == "finished", found["error"]
             return found

@@ -62,7 +62,10 @@ def calendar() -> dict[str, Any]:
 def plans(shop: Engine) -> Iterator[httpx.Client]:
     """A client of a service whose operator may ask for plans."""
     settings = quick_settings(shop, operators=f"ada:{TOKEN}", plan_poll_seconds=0.1)
-    with serving(settings) as url, httpx.Client(base_url=url, headers=OPERATOR) as client:
+    with (
+        serving(settings) as url,
+        httpx.Client(base_url=url, headers=OPERATOR, timeout=60) as client,
+    ):
         yield client
 
 
@@ -78,7 +81,7 @@ def ended(client: httpx.Client, number: int) -> dict[str, Any]:
     def over() -> bool:
         return client.get(f"/v1/plans/{number}").json()["status"] not in ("queued", "running")
 
-    assert eventually(over, 60.0)
+    assert eventually(over, 120.0)
     found: dict[str, Any] = client.get(f"/v1/plans/{number}").json()
     return found
 
@@ -193,12 +196,18 @@ def test_a_plan_in_the_making_shows_its_best_and_stops_when_cancelled(
 
 def test_a_stopped_service_leaves_a_plan_interrupted_with_its_best(shop: Engine) -> None:
     settings = quick_settings(shop, operators=f"ada:{TOKEN}", plan_poll_seconds=0.1)
-    with serving(settings) as url, httpx.Client(base_url=url, headers=OPERATOR) as client:
+    with (
+        serving(settings) as url,
+        httpx.Client(base_url=url, headers=OPERATOR, timeout=60) as client,
+    ):
         number = asked(client, "markdown", clearance(search={"draws": 100_000}))
         assert eventually(
             lambda: client.get(f"/v1/plans/{number}").json()["best"] is not None, 60.0
         )
-    with serving(settings) as url, httpx.Client(base_url=url, headers=OPERATOR) as client:
+    with (
+        serving(settings) as url,
+        httpx.Client(base_url=url, headers=OPERATOR, timeout=60) as client,
+    ):
         found = client.get(f"/v1/plans/{number}").json()
         assert found["status"] == "interrupted"
         assert found["best"] is not None
@@ -267,7 +276,10 @@ def test_an_escaped_backslash_before_a_number_is_no_forbidden_character(
 def test_waiting_plans_are_listed_and_cancelled_at_once(shop: Engine, tmp_path: Path) -> None:
     del tmp_path
     settings = quick_settings(shop, operators=f"ada:{TOKEN}", plan_processes=0)
-    with serving(settings) as url, httpx.Client(base_url=url, headers=OPERATOR) as client:
+    with (
+        serving(settings) as url,
+        httpx.Client(base_url=url, headers=OPERATOR, timeout=60) as client,
+    ):
         one, two = (asked(client, "markdown", clearance()) for _ in range(2))
         assert client.post(f"/v1/plans/{one}/cancel").json()["status"] == "cancelled"
         waiting = client.get("/v1/plans", params={"status": "queued"}).json()["plans"]

@@ -56,7 +56,7 @@ def test_a_result_outlives_a_database_that_is_away_for_a_while(
     monkeypatch.setattr(worker, "writing", sometimes)
     monkeypatch.setattr(worker, "_PULSE_SECONDS", 0.01)
     pulse = worker.Pulse(engine, claimed, "w", leave=lambda: None)
-    pulse.stop = lambda: None  # type: ignore[method-assign]  (its thread never began)
+    monkeypatch.setattr(pulse, "stop", lambda: None)  # its thread never began
     worker.work(engine, claimed, "w", pulse)
     with reading(engine) as conn:
         assert read_plan(conn, claimed).status == "finished"
@@ -75,7 +75,7 @@ def test_the_plan_of_a_process_that_had_to_be_killed_is_interrupted(
     def deaf(_command: list[str], **how: Any) -> subprocess.Popen[str]:  # noqa: ANN401
         return started([sys.executable, "-c", "import time; time.sleep(600)"], **how)
 
-    monkeypatch.setattr(plan_queue.subprocess, "Popen", deaf)
+    monkeypatch.setattr(subprocess, "Popen", deaf)
     monkeypatch.setattr(plan_queue, "_LEAVE_SECONDS", 0.2)
     workers = PlanWorkers(engine, url_of(engine), most=1)
     workers.tick()
