@@ -103,4 +103,4 @@ def test_a_shop_that_takes_too_long_is_left_in_time(monkeypatch: pytest.MonkeyPa
     with ScriptedServer({"/page.csv": later}) as shop:
         site = site_at(f"{shop.url}/page.csv")
         with pytest.raises(CrawlFailed, match=r"stopped before its end.*no time was left"):
-            detect_site(site, patience=timedelta(seconds=4))
+            detect_site(site, patience=timedelta(seconds=10))
