@@ -60,11 +60,11 @@ def evaluate_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a cart comes to, what applied, what almost did, and why the others did not."""
-    cart_data = parsed(cart)
+    cart_data, promotions_data = parsed(cart), parsed(promotions)
     run = dry_run(
         cart_data,
-        parsed(promotions),
-        at=_moment(cart_data, at),
+        promotions_data,
+        at=_moment(cart_data, promotions_data, at),
         mode=None if mode is None else mode.value,
     )
     if as_json:
@@ -163,18 +163,22 @@ def _refuse_existing(to: Path | None) -> None:
         raise CannotWrite(f"cannot write into {to.parent}; make the folder first")
 
 
-def _moment(cart: object, at: str | None) -> datetime | None:
-    """The moment asked for, on the cart's clock; now if nobody says when."""
-    said = cart if isinstance(cart, dict) else {}
+def _moment(cart: object, promotions: object, at: str | None) -> datetime | None:
+    """The moment asked for, on the cart's clock, else the promotions'; now if nobody says when."""
     if at is None:
-        return None if said.get("at") else utc_now()
+        return None if _said(cart, "at") else utc_now()
     try:
         moment = datetime.fromisoformat(at)
     except ValueError:
         raise typer.BadParameter(f"{at!r} is no time; write it like 2026-11-11T20:00") from None
     if moment.tzinfo is not None:
         return moment
+    zone = _said(cart, "time_zone") or _said(promotions, "time_zone") or "UTC"
     try:
-        return moment.replace(tzinfo=ZoneInfo(str(said.get("time_zone", "UTC"))))
+        return moment.replace(tzinfo=ZoneInfo(str(zone)))
     except (ZoneInfoNotFoundError, ValueError):
-        return moment.replace(tzinfo=ZoneInfo("UTC"))  # the cart is refused for its time zone
+        return moment.replace(tzinfo=ZoneInfo("UTC"))  # the file is refused for its time zone
+
+
+def _said(document: object, name: str) -> object:
+    return document.get(name) if isinstance(document, dict) else None

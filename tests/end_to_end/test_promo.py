@@ -76,6 +76,18 @@ def test_the_moment_and_the_mode_can_be_chosen(files: Path, pricewright: Command
     assert total("--at", "2026-11-11T21:00", "--mode", "priority") == "priority 35.90"
 
 
+def test_a_moment_without_a_zone_is_on_the_clock_of_the_cart_else_of_the_promotions(
+    files: Path, pricewright: CommandLine
+) -> None:
+    cart = {key: value for key, value in CART.items() if key != "time_zone"}
+    whole = {**cart, "at": "2026-11-11T12:00:00+01:00"}
+    (files / "cart.json").write_text(json.dumps(whole), encoding="utf-8")
+    asked = ("promo", "evaluate", "cart.json", "--promotions", "p.yaml", "--at", "2026-11-11T21:30")
+    assert "evening -5.00" in pricewright.succeed(*asked)  # 20:30 in UTC, which is before it ends
+    (files / "cart.json").write_text(json.dumps({**whole, "time_zone": "UTC"}), encoding="utf-8")
+    assert "evening -5.00" not in pricewright.succeed(*asked)  # 22:30 in Berlin
+
+
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
