@@ -51,7 +51,12 @@ def register(app: typer.Typer) -> None:
 
 
 def add_command(
-    file: Annotated[Path, typer.Argument(help="Promotions, JSON or YAML, as for evaluate.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Promotions as for evaluate, or one with its terms as over HTTP; JSON or YAML."
+        ),
+    ],
     revise: Annotated[
         bool, typer.Option("--revise", help="Add a version where the id is there already.")
     ] = False,
