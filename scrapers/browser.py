@@ -44,7 +44,8 @@ def find_browser(named: str = "") -> str:
     """
     if find_spec("scrapy_playwright") is None:
         raise CrawlFailed(
-            "rendered pages need an extra that is missing: pip install 'pricewright[rendered]'"
+            "rendered pages need an extra that is missing: run pip install -e '.[rendered]' in the "
+            "folder of Pricewright"
         )
     if named:
         found = shutil.which(named)
