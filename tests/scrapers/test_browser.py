@@ -40,7 +40,7 @@ def test_a_missing_extra_or_browser_is_told_with_the_fix(
     assert find_browser() == str(program)
     assert find_browser(str(program)) == str(program)
     monkeypatch.setattr(browser, "find_spec", lambda _: None)
-    with pytest.raises(CrawlFailed, match=r"pip install 'pricewright\[rendered\]'"):
+    with pytest.raises(CrawlFailed, match=r"pip install -e '\.\[rendered\]'"):
         find_browser()
 
 
