@@ -22,7 +22,11 @@ from unittest.mock import patch
 import httpx
 
 from api.cli import main
+from api.cli.terminal import err as console_err
+from api.cli.terminal import out as console_out
 
+_COLUMNS: Final = 200
+"""As wide as no table is, so that none is folded."""
 _PATIENCE: Final = 180.0
 
 
@@ -74,6 +78,8 @@ class CommandLine:
 
     def __call__(self, *arguments: str | Path) -> Answer:
         """Run one command to its end, in this process."""
+        # A console that was made before this takes no notice of COLUMNS any more.
+        console_out.width = console_err.width = _COLUMNS
         out, err = StringIO(), StringIO()
         status = 0
         with (
@@ -136,7 +142,12 @@ class CommandLine:
 
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("PRICEWRIGHT_", "COV_"))}
-        return {**kept, "DATABASE_URL": self.database_url, "COLUMNS": "200", **self.environment}
+        return {
+            **kept,
+            "DATABASE_URL": self.database_url,
+            "COLUMNS": str(_COLUMNS),
+            **self.environment,
+        }
 
 
 def _wait(client: httpx.Client, process: subprocess.Popen[str]) -> None:
