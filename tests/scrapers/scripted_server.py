@@ -18,6 +18,8 @@ class Reply:
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    after: float = 0.0
+    """Seconds until it is sent."""
 
 
 def html(text: str, status: int = 200) -> Reply:
@@ -90,6 +92,7 @@ def _handler(script: ScriptedServer) -> type[BaseHTTPRequestHandler]:
             # A browser writes the names of headers in lower case.
             asked = {name.title(): value for name, value in self.headers.items()}
             reply = script.reply(self.path, asked)
+            time.sleep(reply.after)
             self.send_response(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)

@@ -106,7 +106,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
             "/to-metadata": redirect("http://169.254.169.254/latest/meta-data/"),
             "/forbidden-part": fetching("/private/api", "8.00"),
             "/to-forbidden": redirect("/private/page"),
-            "/never-still": scripted("setInterval(() => fetch('/tick'), 300);"),
+            "/never-still": scripted("fetch('/held');"),
             "/wobbly": [html("oops", 500), fetching("/api/price", "0.02")],
             "/blocked": html("who are you?", 403),
             "/gone": html("gone", 410),
@@ -121,7 +121,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
             "/private/window": html("a window"),
             "/private/page": fetching("/api/price", "0.03"),
             "/hop": redirect(secret),
-            "/tick": Reply(b"."),
+            # Longer than a page may take: ticks of a clock would leave gaps on a busy machine.
+            "/held": Reply(b".", after=30.0),
             **pages,
         }
         urls = tuple(f"{shop.url}{path}" for path in pages)
