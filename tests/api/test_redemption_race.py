@@ -29,6 +29,7 @@ from storage.promotion_tables import quotes, redemptions
 from tests.api.promotions import cart, open_promotion, used
 from tests.api.shop import open_shop
 from tests.databases import postgres_engine, sqlite_engine, url_of
+from tests.run_guard import ends_with_this_run, may_outlive_this_run
 
 USES = 1_000
 SHOPPERS = 64
@@ -79,6 +80,7 @@ class ServiceProcess:
                 stdout=log,
                 stderr=log,
             )
+        ends_with_this_run(self._process.pid)
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -97,6 +99,7 @@ class ServiceProcess:
         assert self._process is not None
         self._process.send_signal(how)
         self._process.wait(timeout=60)
+        may_outlive_this_run(self._process.pid)
 
 
 @contextmanager

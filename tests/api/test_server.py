@@ -24,6 +24,7 @@ from storage.database import open_engine
 from storage.errors import NotMigrated
 from tests.api.conftest import eventually, quick_settings
 from tests.databases import url_of
+from tests.run_guard import guarded
 
 PROGRAM = (
     "from api.server import serve; from api.settings import load_settings; serve(load_settings())"
@@ -57,7 +58,8 @@ def process(
         reader = threading.Thread(target=lambda: lines.extend(iter(stream.readline, "")))
         reader.start()
         try:
-            yield running, lines
+            with guarded(running):
+                yield running, lines
         finally:
             with suppress(ProcessLookupError):  # the workers too, where the test has failed
                 os.killpg(running.pid, signal.SIGKILL)

@@ -24,6 +24,7 @@ import httpx
 from api.cli import main
 from api.cli.terminal import err as console_err
 from api.cli.terminal import out as console_out
+from tests.run_guard import guarded
 
 _COLUMNS: Final = 200
 """As wide as no table is, so that none is folded."""
@@ -105,7 +106,7 @@ class CommandLine:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        with process:
+        with process, guarded(process):
             try:
                 yield Running(process)
             finally:
@@ -128,7 +129,10 @@ class CommandLine:
             text=True,
         )
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            with (
+                guarded(process),
+                httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+            ):
                 _wait(client, process)
                 yield client
         finally:
