@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from tests import benchmarks
+from tests.benchmarks.figure import yardstick
 
 _NOT_BENCHMARKS = {"__main__", "figure"}
 
@@ -31,9 +32,11 @@ def main(names: list[str]) -> int:
 
 
 def run_here(name: str) -> None:
-    """Print the figures of one benchmark."""
+    """Print the figures of one benchmark, between two looks at how fast the machine is."""
+    print(yardstick().line(), flush=True)
     for figure in importlib.import_module(f"tests.benchmarks.{name}").figures():
         print(figure.line(), flush=True)
+    print(yardstick().line(), flush=True)  # another process may have come in between
 
 
 if __name__ == "__main__":

@@ -22,11 +22,6 @@ _SHOPS = {10: 300, 40: 100}
 
 def figures() -> Iterator[Figure]:
     """Processor milliseconds a cart in both modes; share proven; django-oscar on the same carts."""
-    yield Figure(
-        "promotions, yardstick: 200,000 additions in a dictionary", _yardstick(), "ms",
-        "the same on a quiet machine of 2 cores", 20.0,
-        "multiply the figures below by 20 over this to compare them with those of a quiet machine",
-    )  # fmt: skip
     for size, carts in _SHOPS.items():
         for dense in (False, True):
             yield from _ours(size, carts, dense=dense)
@@ -109,15 +104,6 @@ def _oscar(size: int, carts: int) -> Iterator[Figure]:
             _quantile(theirs, 0.5),
             note,
         )
-
-
-def _yardstick() -> float:
-    def work() -> None:
-        sums: dict[int, int] = {}
-        for i in range(200_000):
-            sums[i & 1023] = sums.get(i & 1023, 0) + i
-
-    return _milliseconds(work, repeats=9)
 
 
 def _compiled(cart: Cart, promotions: list[AnyPromotion]) -> tuple[Cart, PromotionSet]:
