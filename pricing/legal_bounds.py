@@ -163,11 +163,12 @@ def legal_bounds(
     category: Labels | None = None,
     cost: IntArray | None = None,
     charged: PriceHistory | None = None,
+    listed: PriceHistory | None = None,
 ) -> LegalBounds:
     """The lawful prices of n keys in one market at a time.
 
     Args:
-        applied: the prices that were in force, one key a row; public tier.
+        applied: the prices that everybody was asked, one key a row; public tier.
         pack: the jurisdiction's rules of the day.
         zone: the market's time zone.
         at: when the price in question begins to apply, aware.
@@ -177,6 +178,8 @@ def legal_bounds(
         category: (n,) categories, which an emergency may be limited to; None where all are covered.
         cost: (n,) unit cost in minor units, for goods without an earlier price.
         charged: the transactions, where the rule counts these; `applied` where None.
+        listed: the list prices alone, where promotions made `applied` differ from them; a list
+            price that may not rise is compared with these.
 
     Raises:
         InvalidPriceHistory: a column of another length.
@@ -209,7 +212,8 @@ def legal_bounds(
             perishable=some.perishable,
             steps_since=some.steps_since,
         )
-        lower, upper = bind(some, prior, rule, history, at)
+        before = history if listed is None or counted is not applied else listed.take(some.key)
+        lower, upper = bind(some, prior, rule, before, at)
         bounds = _put_repeated(bounds, some.key, lower, upper, _provision(pack, rule))
     return bounds
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -26,6 +26,9 @@ from storage.tables import price_books as books
 from storage.tables import sales
 
 _DAY = 86_400
+
+OF_BOOK: Final = "price book "
+"""How the source of a row begins that comes from a price book."""
 
 
 def applied_prices(
@@ -61,7 +64,7 @@ def applied_prices(
     versions, place = np.unique(version, return_inverse=True)
     moments = _published(conn, versions)
     since_of = moments[place]
-    source = np.array([f"price book {value}" for value in versions.tolist()], dtype=np.str_)[place]
+    source = np.array([f"{OF_BOOK}{value}" for value in versions.tolist()], dtype=np.str_)[place]
 
     sold, day, units, revenue, regular = _sales(conn, number, chosen, unless_in=base)
     asked = _asked(units, revenue, regular)

@@ -17,8 +17,9 @@ from pricing.catalogue import UNKNOWN, Catalogue, Market
 from pricing.emergency_cap import in_force
 from pricing.law import Emergency, Finding, PriorBasis, RulePack
 from pricing.legal_bounds import Announcements, LegalBounds, legal_bounds
-from pricing.price_history import NEVER, PriceHistory, instant
-from storage.charged_prices import aligned, applied_prices, transactions
+from pricing.price_history import NEVER, instant
+from storage.asked_prices import AskedPrices, asked_prices
+from storage.charged_prices import aligned, transactions
 from storage.law import MarketRules, list_emergencies, list_market_rules
 from storage.law_tables import announced_reductions as reductions
 from storage.markets import list_markets, market_id
@@ -132,9 +133,9 @@ def _of_emergencies(
         return np.empty(0, np.int64), LegalBounds.none(0)
     rows = rows[_covered(catalogue, rows, declared)]
     first = min(emergency.declared_at for emergency in declared)
-    history = _applied(conn, place, catalogue.sku[rows], first, rule.days)
+    history = _asked(conn, place, catalogue.sku[rows], first, rule.days, until=at)
     return rows, legal_bounds(
-        history,
+        history.asked,
         place.pack,
         place.zone,
         at=at,
@@ -192,18 +193,20 @@ def _of_announcements(
         ),
     )
     first = min([row.steps_since or row.starts_at for row in told])
-    history = _applied(conn, place, catalogue.sku[some], first, rule.days)
+    until = max([at, *(row.starts_at for row in told)])
+    history = _asked(conn, place, catalogue.sku[some], first, rule.days, until=until)
     charged = None
     if rule.basis is PriorBasis.TRANSACTED:
         names, sold = transactions(conn, place.market.code, skus=catalogue.sku[some].tolist())
         charged = aligned(names, sold, catalogue.sku[some])
     return some, legal_bounds(
-        history,
+        history.asked,
         place.pack,
         place.zone,
         at=at,
         announcements=announcements,
         charged=charged,
+        listed=history.listed,
     )
 
 
@@ -227,15 +230,15 @@ def _announced(conn: Connection, market: str, at: datetime) -> list[sa.Row[tuple
     return [*standing.values(), *(row for row in rows if row.starts_at > at)]
 
 
-def _applied(
-    conn: Connection, place: _Place, skus: StrArray, start: datetime, days: int
-) -> PriceHistory:
-    """The prices of these products from before a window that ends at `start`, in their order."""
+def _asked(
+    conn: Connection, place: _Place, skus: StrArray, start: datetime, days: int, *, until: datetime
+) -> AskedPrices:
+    """What was asked for these products from before a window that ends at `start`, in order."""
     chosen = skus.tolist() if len(skus) <= _BY_NAME else None
     # Two days more than the window: it begins at a local midnight.
     since = start - timedelta(days=days + 2)
-    names, history = applied_prices(conn, place.market.code, skus=chosen, since=since)
-    return aligned(names, history, skus)
+    found = asked_prices(conn, place.market.code, skus=chosen, since=since, until=until)
+    return found.of(skus)
 
 
 def _or_unknown(minor: int | None) -> int:

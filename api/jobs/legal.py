@@ -15,7 +15,7 @@ from pricing.catalogue import UNKNOWN, Market
 from pricing.emergency_cap import check_emergency_price, in_force
 from pricing.law import Evidence, PriorBasis, RulePack, Verdict
 from pricing.money import Money
-from pricing.price_history import NEVER, PriceHistory, instant
+from pricing.price_history import NEVER, PriceHistory, instant, moment_of
 from pricing.reference_price import (
     Announcement,
     PriorStatus,
@@ -24,9 +24,11 @@ from pricing.reference_price import (
     prior_prices,
     whole_percent,
 )
-from storage.charged_prices import applied_prices, transactions
+from storage.asked_prices import asked_prices
+from storage.charged_prices import transactions
 from storage.law import (
     MarketRules,
+    StoredEmergency,
     StoredReduction,
     list_emergencies,
     list_market_rules,
@@ -46,7 +48,7 @@ class Ground:
         rules: under which law it sells.
         pack: the rules of the day.
         category: the product's category.
-        applied: the prices that were in force; one key.
+        applied: the prices that everybody was asked, promotions taken off; one key.
         charged: the prices that the prior-price rule counts; one key.
         perishable: the goods spoil or expire soon.
         reduction: the announced reduction in force at the time asked about.
@@ -97,8 +99,23 @@ class ReferencePrice:
     pack: RulePack
 
 
-def ground_of(conn: Connection, packs: RulePacks, sku: str, market: str, at: datetime) -> Ground:
+def ground_of(
+    conn: Connection,
+    packs: RulePacks,
+    sku: str,
+    market: str,
+    at: datetime,
+    steps_since: datetime | None = None,
+) -> Ground:
     """All that is stored of a product's prices and of the law they are under.
+
+    Args:
+        conn: an open transaction.
+        packs: the rules.
+        sku: the product.
+        market: the market.
+        at: the time asked about; what is planned until then counts, too.
+        steps_since: when the first step of a reduction began that is asked about.
 
     Raises:
         UnknownProduct, UnknownMarket: no such product or market.
@@ -116,7 +133,20 @@ def ground_of(conn: Connection, packs: RulePacks, sku: str, market: str, at: dat
             f"`pricewright legal market {market} --jurisdiction CODE`"
         )
     pack = packs.at(rules.jurisdiction, at.astimezone(ZoneInfo(place.time_zone)).date())
-    _, applied = applied_prices(conn, market, skus=[sku])
+    told = (
+        [] if reduction is None else [reduction.announced.starts, reduction.announced.steps_since]
+    )
+    starts = [moment for moment in (at, steps_since, *told) if moment is not None]
+    starts += [stored.emergency.declared_at for stored in _declared(conn, rules, pack, at)]
+    days = max([rule.days for rule in (pack.prior_price, pack.emergency_cap) if rule], default=0)
+    applied = asked_prices(
+        conn,
+        market,
+        skus=[sku],
+        until=at + timedelta(seconds=1),
+        # Two days more than the window: it begins at a local midnight.
+        promotions_since=min(starts) - timedelta(days=days + 2),
+    ).asked
     charged = applied
     if pack.prior_price is not None and pack.prior_price.basis is PriorBasis.TRANSACTED:
         _, charged = transactions(conn, market, skus=[sku])
@@ -134,12 +164,28 @@ def ground_of(conn: Connection, packs: RulePacks, sku: str, market: str, at: dat
 
 
 def reference_price(
-    conn: Connection, packs: RulePacks, sku: str, market: str, at: datetime
+    conn: Connection,
+    packs: RulePacks,
+    sku: str,
+    market: str,
+    at: datetime,
+    *,
+    reduced_to: int | None = None,
 ) -> ReferencePrice:
     """The reference price of a product at a time, with its evidence.
 
     While an announced reduction is in force the window ends where that one started; otherwise it
     ends at the time asked about.
+
+    Args:
+        conn: an open transaction.
+        packs: the rules.
+        sku: the product.
+        market: the market.
+        at: the time asked about.
+        reduced_to: the price of a reduction that is asked about, minor units. If everybody is asked
+            that price already, the window ends where that began: a reduction is not measured from
+            itself.
 
     Raises:
         UnknownProduct, UnknownMarket: no such product or market.
@@ -149,8 +195,10 @@ def reference_price(
     ground = ground_of(conn, packs, sku, market, at)
     zone = ZoneInfo(ground.market.time_zone)
     announced = ground.reduction.announced if ground.reduction else None
-    starts = at if announced is None else announced.starts
     current = _price_at(ground.applied, at)
+    starts = at if announced is None else announced.starts
+    if announced is None and reduced_to is not None:
+        starts = _asked_since(ground.applied, reduced_to, at)
     question = Announcement(
         starts=starts,
         price=max(current, 1),
@@ -199,7 +247,7 @@ def judge_announcement(
         NoRulesForMarket: nobody said under which law the market sells.
         InvalidRulePack: there are no rules for the jurisdiction at that time.
     """
-    ground = ground_of(conn, packs, sku, market, announced.starts)
+    ground = ground_of(conn, packs, sku, market, announced.starts, announced.steps_since)
     told = replace(announced, perishable=announced.perishable or ground.perishable)
     zone = ZoneInfo(ground.market.time_zone)
     verdict = check_reduction(told, ground.charged, zone, ground.pack)
@@ -215,9 +263,6 @@ def markets_without_rules(conn: Connection) -> Collection[str]:
 
 def _emergency(conn: Connection, ground: Ground, price: int, at: datetime) -> Verdict | None:
     """The strictest verdict of the emergencies in force."""
-    rule = ground.pack.emergency_cap
-    if rule is None:
-        return None
     verdicts = [
         check_emergency_price(
             price,
@@ -228,12 +273,32 @@ def _emergency(conn: Connection, ground: Ground, price: int, at: datetime) -> Ve
             at=at,
             category=ground.category,
         )
-        for stored in list_emergencies(conn, ground.rules.jurisdiction)
-        if in_force(stored.emergency, rule, at)
+        for stored in _declared(conn, ground.rules, ground.pack, at)
     ]
     return min(
         verdicts, key=lambda verdict: verdict.facts.get("cap", np.iinfo(np.int64).max), default=None
     )
+
+
+def _declared(
+    conn: Connection, rules: MarketRules, pack: RulePack, at: datetime
+) -> list[StoredEmergency]:
+    """The emergencies in force."""
+    rule = pack.emergency_cap
+    if rule is None:
+        return []
+    declared = list_emergencies(conn, rules.jurisdiction)
+    return [stored for stored in declared if in_force(stored.emergency, rule, at)]
+
+
+def _asked_since(history: PriceHistory, price: int, at: datetime) -> datetime:
+    """Since when a price is asked without interruption; `at` where another one is by then."""
+    since = at
+    for row in np.flatnonzero(history.since < instant(at))[::-1].tolist():
+        if history.price[row] != price:
+            break
+        since = moment_of(history.since[row])
+    return since
 
 
 def _price_at(history: PriceHistory, at: datetime) -> int:

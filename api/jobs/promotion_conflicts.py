@@ -160,11 +160,12 @@ def _no_reduction(
         return
     found = []
     for trial in shelf.least_reduced(terms, at):
+        unit = trial.paid // trial.quantity
         try:
-            reference = reference_price(conn, packs, trial.name, market.code, at)
+            reference = reference_price(conn, packs, trial.name, market.code, at, reduced_to=unit)
         except (NoRulesForMarket, InvalidRulePack):
             return
-        prior, unit = reference.prior, trial.paid // trial.quantity
+        prior = reference.prior
         if prior is not None and unit >= prior.minor:
             found.append((prior.minor - unit, trial.name, unit, prior))
     if found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
@@ -59,6 +60,37 @@ class Window:
         if follows is None:
             return "expired", over, ALWAYS_UNTIL
         return "outside_hours", over, min(following, self.end)
+
+    def spans(self, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """The spans [from, to) in which it runs and that meet [since, until), cut to that.
+
+        In order, without overlap; where recurrences touch, a span for each of them. `phase` says
+        the same of every moment, but looks through the recurrences anew each time.
+        """
+        first, last = max(since, self.start), min(until, self.end)
+        if first >= last:
+            return
+        if self.rule is None:
+            yield first, last
+            return
+        local = first.astimezone(self.zone).replace(tzinfo=None)
+        began = self.rule.before(local, inc=True)
+        for follows in self.rule.xafter(local):
+            if began is not None:
+                yield from self._recurrence(began, self._utc(follows), first, last)
+            began = follows
+            if self._utc(began) >= last:
+                return
+        if began is not None:
+            yield from self._recurrence(began, last, first, last)
+
+    def _recurrence(
+        self, began: datetime, following: datetime, first: datetime, last: datetime
+    ) -> Iterator[tuple[datetime, datetime]]:
+        starts = max(self._utc(began), first)
+        ends = min(self._utc(began + self.lasts), following, last)
+        if starts < ends:
+            yield starts, ends
 
     def _utc(self, local: datetime) -> datetime:
         return local.replace(tzinfo=self.zone).astimezone(UTC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -169,6 +170,33 @@ def test_a_phase_holds_over_the_whole_span_it_names(minutes: int, rule: str, hou
     for other in (since, at + (until - at) / 2, until - timedelta(seconds=1)):
         if other.year not in (1, 9999):
             assert window.phase(other)[0] == phase
+
+
+@given(
+    minutes=st.integers(0, 60 * 24 * 40),
+    span=st.integers(1, 60 * 24 * 20),
+    rule=st.sampled_from(
+        ["", "FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,TH;COUNT=4", "FREQ=HOURLY;INTERVAL=5"]
+    ),
+    hours=st.integers(1, 30),
+    part=st.floats(0, 1),
+)
+def test_the_spans_of_a_window_are_the_moments_at_which_it_runs(
+    minutes: int, span: int, rule: str, hours: int, part: float
+) -> None:
+    repeat = {"repeat": rule, "lasts": f"PT{hours}H"} if rule else {}
+    when = When(from_="2026-03-20T20:00", until="2026-04-20", time_zone="Europe/Berlin", **repeat)
+    window = compile_window(when, "UTC", "when")
+    since = datetime(2026, 3, 15, tzinfo=UTC) + timedelta(minutes=minutes)
+    until = since + timedelta(minutes=span)
+    spans = list(window.spans(since, until))
+    assert all(since <= starts < ends <= until for starts, ends in spans)
+    assert all(earlier[1] <= later[0] for earlier, later in pairwise(spans))
+    moments = [since + timedelta(minutes=int(span * part)), *(starts for starts, _ in spans)]
+    moments += [ends for _, ends in spans if ends < until]
+    for at in moments:
+        inside = any(starts <= at < ends for starts, ends in spans)
+        assert inside == (window.phase(at)[0] == "live")
 
 
 def test_a_set_knows_what_runs_whatever_moment_was_asked_for_before() -> None:
