@@ -20,6 +20,7 @@ from storage.errors import DecisionNotFound, PriceBookNotFound
 from storage.keys import market_codes_of, skus_of
 from storage.markets import list_markets, market_ids
 from storage.price_books import KEY, entry_at, live_version
+from storage.proposals import changes_what_is_asked
 from storage.tables import decisions
 from storage.tables import price_book_entries as entries
 from storage.tables import price_books as books
@@ -153,11 +154,12 @@ def diff_draft(conn: Connection, draft: Draft, *, limit: int = 20, offset: int =
         .where(decisions.c.run_id == draft.run_id, decisions.c.price_minor.is_not(None))
         .subquery("proposed")
     )
-    changes = sa.select(
-        *key.c,
-        entry_at(key, live or 0, entries.c.price_minor).label("before"),
-        key.c.price_minor.label("after"),
-    ).subquery("changes")
+    asked = entry_at(key, live or 0, entries.c.price_minor)
+    changes = (
+        sa.select(*key.c, asked.label("before"), key.c.price_minor.label("after"))
+        .where(changes_what_is_asked(key, asked, live or 0))
+        .subquery("changes")
+    )
     return _summed(
         conn, changes, changes, changes, live, f"draft {draft.draft_id}", (limit, offset)
     )

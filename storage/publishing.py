@@ -17,6 +17,7 @@ from storage.freezes import frozen_markets, require_unfrozen
 from storage.governance_tables import draft_parts
 from storage.outbox import enqueue
 from storage.price_books import KEY, entry_at, state_of
+from storage.proposals import changes_what_is_asked
 from storage.publish_checks import require_allowed, unlawful
 from storage.rule_packs import RulePacks
 from storage.tables import decision_runs, decisions, outbox
@@ -45,9 +46,10 @@ def publish(
 ) -> int:
     """Make the prices of a decision run live; returns the new version.
 
-    Only what differs from the live book is written. Prices that the run says nothing about stay,
-    and so do those of frozen markets. Publishing the run that is live already changes nothing and
-    returns its version. A tier price above the public one is lowered to it, always.
+    Only what differs from the live book is written. Prices that the run says nothing about, or left
+    as it found them, stay, and so do those of frozen markets. Publishing the run that is live
+    already changes nothing and returns its version. A tier price above the public one is lowered to
+    it, always.
 
     Every price that would change is checked once more, by the law and by its cost of now.
 
@@ -99,7 +101,7 @@ def _changes(
     changed = sa.select(*(decisions.c[name] for name in KEY), decisions.c.price_minor).where(
         decisions.c.run_id == run_id,
         decisions.c.price_minor.is_not(None),
-        decisions.c.price_minor.is_distinct_from(now),
+        changes_what_is_asked(decisions, now, live),
     )
     frozen = frozen_markets(conn)
     if frozen:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from pricing.catalogue import UNKNOWN, Labels
 from pricing.change_budget import BudgetReport, ChangeBudget, ProposedPrices, measure
-from pricing.decisions import Decisions
+from pricing.decisions import Action, Decisions
 from pricing.price_book import PUBLIC, PriceBook
 from pricing.staged_release import Band, StagePlan, broken_at, stage_of
 from storage.database import reading, writing
@@ -270,7 +270,10 @@ def keep_releases(engine: Engine, *, now: datetime, packs: RulePacks | None = No
 
 
 def proposed_prices(run: Decisions, live: PriceBook | None) -> ProposedPrices:
-    """The prices of a run against those that are served; before the first book, its own inputs."""
+    """The prices of a run against those that are served; before the first book, its own inputs.
+
+    What the run left as it found it stays as it is served, whatever it found.
+    """
     catalogue = run.catalogue
     old = np.array(catalogue.price)
     if live is not None:
@@ -281,9 +284,10 @@ def proposed_prices(run: Decisions, live: PriceBook | None) -> ProposedPrices:
             there = rows >= 0
             old[here[there]] = live.price[rows[there]]
     currencies = [market.currency for market in catalogue.markets]
+    stays = (run.action != Action.CHANGE) & (run.price == catalogue.price) & (old != UNKNOWN)
     return ProposedPrices(
         old=old,
-        new=run.price,
+        new=np.where(stays, old, run.price),
         revenue=run.revenue_before,
         elasticity=run.elasticity,
         elasticity_std_error=run.elasticity_std_error,
