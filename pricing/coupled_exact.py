@@ -14,6 +14,7 @@ from ortools.sat.python import cp_model
 
 from models.arrays import IntArray
 from pricing.coupled_problem import CoupledProblem
+from pricing.cp_sat import new_solver, solve
 
 EXACT_CELLS: Final = 3_000
 """Most candidates over all rows that are given to the exact solver."""
@@ -69,18 +70,11 @@ def solve_exactly(
             if x is not None and hint is not None:
                 model.add_hint(x, bool(hint[i] == j))
 
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = time_limit
-    solver.parameters.num_workers = 1
-    solver.parameters.random_seed = 0
-    solver.parameters.catch_sigint_signal = False
-    # Presolve of OR-Tools 9.15 cuts off the optimum of about one in 300 such models: see the test
-    # that compares 500 of them with brute force.
-    solver.parameters.cp_model_presolve = False
+    solver = new_solver(seconds=time_limit, presolve=False)
     solver.parameters.absolute_gap_limit = allowed / unit * _SHIFT_STEPS
-    status = solver.solve(model)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return Exact(None, complete=status == cp_model.INFEASIBLE)
+    found = solve(solver, model)
+    if not found.answered:
+        return Exact(None, complete=found.complete)
     column = np.array(
         [
             next(j for j, x in enumerate(row) if x is not None and solver.boolean_value(x))
@@ -90,7 +84,7 @@ def solve_exactly(
     )
     if not problem.within(column):
         return Exact(None, complete=False)
-    return Exact(column, complete=status == cp_model.OPTIMAL)
+    return Exact(column, complete=found.complete)
 
 
 def _weigh(

@@ -16,6 +16,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from models.arrays import BoolArray, FloatArray, IntArray
+from pricing.cp_sat import Verdict, new_solver, solve
 from pricing.errors import InfeasibleLimits, InvalidLimits
 from pricing.joint_limits import JointLimit
 from pricing.lagrangian import lagrangian_dual
@@ -130,7 +131,7 @@ def _solve(
     objective, proven = -np.inf, False
     while not proven and (left := time_limit - seconds) > 0:
         rows = np.sort(doubtful_first[:size])
-        status, column, took = _solve_core(
+        verdict, column, took = _solve_core(
             value, limits, rows, settled, left, workers, enough=dual.bound - allowed
         )
         seconds += took
@@ -138,7 +139,7 @@ def _solve(
             best, objective = column, worth
         if dual.bound - objective <= allowed:
             break
-        complete = status in (cp_model.OPTIMAL, cp_model.INFEASIBLE)
+        complete = verdict in (Verdict.OPTIMAL, Verdict.INFEASIBLE)
         doubtful = int((loss <= dual.bound - objective + slack).sum())
         proven = complete and (size >= n or (best is not None and doubtful <= size))
         if not complete:
@@ -165,8 +166,8 @@ def _solve_core(
     time_limit: float,
     workers: int,
     enough: float,
-) -> tuple[int, IntArray | None, float]:
-    """CP-SAT over the core rows, every other row at its settled column: status, answer, seconds."""
+) -> tuple[Verdict, IntArray | None, float]:
+    """CP-SAT over the core rows, the others at their settled columns: verdict, answer, seconds."""
     n, part = len(value), value[core]
     in_steps = [limit.in_steps()[0] for limit in limits]
     usages = [limit.of(core, n) for limit in in_steps]
@@ -198,23 +199,18 @@ def _solve_core(
     steps = np.rint(gain / step).astype(np.int64)
     model.maximize(cp_model.LinearExpr.weighted_sum(chosen, steps.tolist()))
 
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = time_limit
-    solver.parameters.num_workers = workers
-    solver.parameters.random_seed = 0
-    # Left on, it replaces Python's handler for good: Ctrl-C would then kill the caller outright.
-    solver.parameters.catch_sigint_signal = False
     aside = float(_picked(value, start).sum())
-    status = solver.solve(model, _StopWhenEnough((enough - aside) / step))
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return int(status), None, solver.wall_time
+    stop = _StopWhenEnough((enough - aside) / step)
+    found = solve(new_solver(seconds=time_limit, workers=workers), model, stop)
+    if not found.answered:
+        return found.verdict, None, found.seconds
     answer = start
-    taken = np.array([solver.boolean_value(variable) for variable in chosen], dtype=np.bool_)
+    taken = np.array([found.solver.boolean_value(one) for one in chosen], dtype=np.bool_)
     answer[core[rows[taken]]] = columns[taken]
     if not all(limit.holds(answer) for limit in limits):
         # Steps said yes and the real numbers say no: rounding beyond what is allowed.
-        return int(cp_model.UNKNOWN), None, solver.wall_time
-    return int(status), answer, solver.wall_time
+        return Verdict.UNKNOWN, None, found.seconds
+    return found.verdict, answer, found.seconds
 
 
 class _StopWhenEnough(cp_model.CpSolverSolutionCallback):

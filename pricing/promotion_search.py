@@ -10,6 +10,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from models.arrays import FloatArray, IntArray
+from pricing.cp_sat import new_solver, solve
 from pricing.errors import InfeasibleLimits
 from pricing.markdown.columns import Columns
 from pricing.markdown.core import select
@@ -198,22 +199,17 @@ class CalendarSearch:
                 worth.append(float(both))
         step = max(float(np.abs(worth).max()), 1e-12) / _STEPS
         model.maximize(cp_model.LinearExpr.weighted_sum(terms, [round(w / step) for w in worth]))
-        solver = cp_model.CpSolver()
-        solver.parameters.max_time_in_seconds = time_limit
-        solver.parameters.num_workers = 1
-        solver.parameters.catch_sigint_signal = False
-        status = solver.solve(model)
-        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        solver = new_solver(seconds=time_limit)
+        found = solve(solver, model)
+        if not found.answered:
             raise InfeasibleLimits(
                 "no calendar was found within the limits; raise the time limit",
                 sorted(set(self.rows.names)),
             )
         taken = np.array([solver.boolean_value(variable) for variable in chosen])
         best: IntArray = sequences[taken]
-        bound = (
-            self.profit(best) if status == cp_model.OPTIMAL else solver.best_objective_bound * step
-        )
-        return bound, best, solver.wall_time
+        bound = self.profit(best) if found.complete else solver.best_objective_bound * step
+        return bound, best, found.seconds
 
     def _answer(self, actions: IntArray, i: int) -> IntArray:
         """Best sequence of product i, given the others and what they leave of the limits."""

@@ -13,6 +13,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from models.arrays import BoolArray, FloatArray, IntArray
+from pricing.cp_sat import new_solver, solve
 
 _STEPS: Final = 10**7
 """Integer steps between the least and the greatest score of a group."""
@@ -65,13 +66,10 @@ class RelationWeb:
         steps = np.where(alive, np.rint(loss / unit), missing).astype(np.int64)
         flat = [x for member in self._chosen for x in member]
         self._model.minimize(cp_model.LinearExpr.weighted_sum(flat, steps.ravel().tolist()))
-        solver = cp_model.CpSolver()
+        solver = new_solver()
         solver.parameters.max_deterministic_time = _EFFORT
-        solver.parameters.num_workers = 1
-        solver.parameters.random_seed = 0
-        solver.parameters.catch_sigint_signal = False
-        status = solver.solve(self._model)
-        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        found = solve(solver, self._model)
+        if not found.answered:
             return np.argmax(score, axis=1), -np.inf
         column = np.array(
             [[solver.boolean_value(x) for x in member].index(True) for member in self._chosen],
@@ -79,7 +77,7 @@ class RelationWeb:
         )
         if not alive[np.arange(len(column)), column].all():
             return column, -np.inf
-        if status == cp_model.OPTIMAL:
+        if found.complete:
             # Nothing else is better by more than the rounding of the steps.
             worth = float(score[np.arange(len(column)), column].sum())
             return column, worth + unit * len(column)

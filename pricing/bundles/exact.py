@@ -19,6 +19,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from models.arrays import BoolArray, IntArray
+from pricing import cp_sat
 from pricing.bundles.bound import least_prices, most_from
 from pricing.bundles.market import NOT_OFFERED, Market, Outcome
 from pricing.bundles.problem import SHARES
@@ -55,8 +56,6 @@ def solve(
     seconds: float,
     hint: Outcome | None = None,
     workers: int = 1,
-    presolve: bool = True,
-    seed: int = 0,
     feasible_only: bool = False,
     gap: float = 0.0,
 ) -> Solved:
@@ -67,36 +66,25 @@ def solve(
         seconds: wall time allowed.
         hint: prices to begin with.
         workers: threads; one makes the answer the same each time, if time does not run out.
-        presolve: whether the solver may rewrite the programme first.
-        seed: of the solver.
         feasible_only: stop at the first answer that holds all limits.
         gap: share of the profit at which to stop; `optimal` then means within it.
     """
     programme = _Programme(market, hint)
     if not feasible_only:
         programme.maximise()
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = max(seconds, 0.1)
-    solver.parameters.num_workers = workers
-    solver.parameters.random_seed = seed
-    solver.parameters.catch_sigint_signal = False
-    solver.parameters.cp_model_presolve = presolve
+    solver = cp_sat.new_solver(seconds=max(seconds, 0.1), workers=workers)
     solver.parameters.relative_gap_limit = gap
     solver.parameters.symmetry_level = 0
     # Without funding, probing every pick by itself finds nothing, and the linear relaxation says no
     # more than what every segment pays at most; with it both tie the funding to the prices.
     solver.parameters.cp_model_probing_level = 2 if market.funded else 0
     solver.parameters.linearization_level = 2 if market.funded else 0
-    status = solver.solve(programme.model)
-    if status == cp_model.INFEASIBLE:
+    found = cp_sat.solve(solver, programme.model)
+    if found.verdict is cp_sat.Verdict.INFEASIBLE:
         return Solved("infeasible", None, None)
-    bound = None
-    if not feasible_only and status in (cp_model.OPTIMAL, cp_model.FEASIBLE, cp_model.UNKNOWN):
-        bound = round(solver.best_objective_bound) * programme.unit
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return Solved("unknown", None, bound if status == cp_model.UNKNOWN else None)
-    outcome = programme.outcome(solver)
-    return Solved("optimal" if status == cp_model.OPTIMAL else "feasible", outcome, bound)
+    bound = None if feasible_only else round(solver.best_objective_bound) * programme.unit
+    outcome = programme.outcome(solver) if found.answered else None
+    return Solved(found.verdict.value, outcome, bound)
 
 
 class _Programme:

@@ -260,11 +260,7 @@ def _possible(problem: BundleProblem, expired: Callable[[], bool], effort: Effor
             return True
     if not programmable:
         return None
-    first = exact.solve(market, seconds=10.0, workers=effort.workers, feasible_only=True)
-    if first.status != "infeasible":
-        return True if first.outcome is not None and not first.outcome.excess else None
-    # An INFEASIBLE is believed when said twice, the second time without rewriting the programme.
-    second = exact.solve(
-        market, seconds=20.0, workers=1, presolve=False, seed=1, feasible_only=True
-    )
-    return False if second.status == "infeasible" else None
+    solved = exact.solve(market, seconds=30.0, workers=effort.workers, feasible_only=True)
+    if solved.status == "infeasible":
+        return False
+    return True if solved.outcome is not None and not solved.outcome.excess else None

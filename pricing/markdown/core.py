@@ -17,6 +17,7 @@ from ortools.sat.python import cp_model
 from scipy import sparse
 
 from models.arrays import BoolArray, FloatArray, IntArray
+from pricing.cp_sat import new_solver, solve
 from pricing.markdown.columns import Columns
 from pricing.markdown.dual import best_columns, charged
 from pricing.markdown.oracle import Charges
@@ -130,20 +131,15 @@ def _solve(
     for variable, hint in zip(chosen, hints.tolist(), strict=True):
         model.add_hint(variable, hint)
     _maximise(model, chosen, columns.value[:, open_], base, risk)
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = max(time_limit, 0.01)
-    solver.parameters.num_workers = workers
-    solver.parameters.random_seed = 0
-    solver.parameters.catch_sigint_signal = False
     stop = _Stop(good, columns, open_, fixed, risk, chosen, watch)
-    status = solver.solve(model, stop)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return Selection(None, -np.inf, status == cp_model.INFEASIBLE, solver.wall_time)
-    taken = open_[np.array([solver.boolean_value(v) for v in chosen], dtype=np.bool_)]
+    found = solve(new_solver(seconds=time_limit, workers=workers), model, stop)
+    if not found.answered:
+        return Selection(None, -np.inf, found.complete, found.seconds)
+    taken = open_[np.array([found.solver.boolean_value(v) for v in chosen], dtype=np.bool_)]
     answer = np.sort(np.concatenate([fixed, taken]))
     worth = risk.worth(columns.value[:, answer].sum(axis=1))
-    complete = status == cp_model.OPTIMAL or worth >= good
-    return Selection(answer, worth, complete, solver.wall_time)
+    complete = found.complete or worth >= good
+    return Selection(answer, worth, complete, found.seconds)
 
 
 def _add_limits(

@@ -1,0 +1,51 @@
+"""What `decide` answers under joint limits is the best of all sets of prices, and is told truly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pricing.errors import InfeasibleLimits
+from tests.pricing.small_shops import SmallShop, joint_shop
+
+
+def judge(build: Callable[[np.random.Generator], SmallShop], seeds: range) -> dict[str, int]:
+    """Try every answer of each shop; how many were infeasible, and how many bitten by a limit."""
+    seen = {"infeasible": 0, "bitten": 0}
+    for seed in seeds:
+        shop = build(np.random.default_rng(seed))
+        prices = shop.every()
+        worth, kept = shop.worth(prices), shop.kept(prices)
+        if not kept.any():
+            seen["infeasible"] += 1
+            with pytest.raises(InfeasibleLimits, match=r"no set of prices|relax"):
+                shop.decide()
+            continue
+        best = float(worth[kept].max())
+        seen["bitten"] += float(worth.max()) > best + 1e-9
+        found = shop.decide()
+        size = max(abs(best), 1.0)
+        said = f"seed {seed}: {found.solve}, best {best} at {prices[kept][worth[kept].argmax()]}"
+        assert shop.kept(found.price[None], slack=1e-8).all(), said
+        assert found.solve.objective == pytest.approx(
+            float(shop.worth(found.price[None])[0]), abs=1e-8 * size
+        ), said
+        assert found.solve.objective <= best + 1e-8 * size, said
+        assert found.solve.bound >= best - 1e-9 * size, said
+        assert found.solve.status in ("optimal", "within_gap"), said
+        allowed = 1e-9 if found.solve.status == "optimal" else shop.policy.gap
+        assert best - found.solve.objective <= (allowed + 1e-8) * size, said
+    return seen
+
+
+def test_under_limits_in_money_and_units_the_answer_is_the_best_of_all() -> None:
+    seen = judge(joint_shop, range(300))
+    assert min(seen.values()) > 15
+
+
+@pytest.mark.slow
+def test_under_limits_in_money_and_units_the_answer_is_the_best_of_all_of_thousands() -> None:
+    seen = judge(joint_shop, range(1_000, 4_000))
+    assert min(seen.values()) > 150
