@@ -18,6 +18,7 @@ from pricing.coupled_bound import Bound, proves_empty, tighten
 from pricing.coupled_exact import EXACT_CELLS, solve_exactly
 from pricing.coupled_problem import CoupledProblem
 from pricing.coupled_search import climb
+from pricing.cp_sat import Verdict
 from pricing.cross_effects import CrossEffects
 from pricing.joint_limits import JointLimit
 from pricing.list_price import SolveReport, hopeless, no_answer
@@ -73,7 +74,7 @@ def choose_coupled(
         tuple(limits),
     )
     if alone := hopeless(np.where(valid, 0.0, -np.inf), problem.least_limits):
-        raise no_answer(alone, proven=True, time_limit=time_limit)
+        raise no_answer(alone, proven=True)
 
     best: IntArray | None = None
     worth, bound = -np.inf, Bound(np.inf, np.zeros(len(limits)))
@@ -92,21 +93,18 @@ def choose_coupled(
         if close or not improved or watch.seconds > time_limit:
             break
     if best is None and proves_empty(problem, anchor, watch):
-        raise no_answer(limits, proven=True, time_limit=time_limit)
-    proven = False
-    short = best is None or bound.value - worth > max(gap * abs(bound.value), _TOLERANCE)
+        raise no_answer(limits, proven=True)
+    short = best is None or bound.value - worth > max(gap, _TOLERANCE) * abs(bound.value)
     left = time_limit - watch.seconds
     if short and left > 0 and valid.sum() <= EXACT_CELLS:
-        answer = solve_exactly(problem, best, left, gap * abs(bound.value))
+        answer = solve_exactly(problem, best, bound.value, left, gap)
+        if answer.verdict is Verdict.INFEASIBLE:
+            raise no_answer(limits, proven=True)
         if answer.column is not None and (value := problem.value(answer.column)) > worth:
             best, worth = answer.column, value
-        proven = answer.complete
-        if best is None and proven:
-            raise no_answer(limits, proven=True, time_limit=time_limit)
+        bound = Bound(min(bound.value, answer.bound), bound.charges)
     if best is None:
-        raise no_answer(limits, proven=False, time_limit=time_limit)
-    if proven:
-        bound = Bound(min(bound.value, worth + gap * abs(bound.value)), bound.charges)
+        raise no_answer(limits, proven=False, seconds=watch.seconds, time_limit=time_limit)
     return best, _report(worth, bound.value, gap, watch.seconds)
 
 

@@ -14,6 +14,12 @@ from typing import Final
 
 from ortools.sat.python import cp_model
 
+from pricing.errors import SolverFault
+
+MOST_STEPS: Final = 2**60
+"""What the terms of one linear expression may add up to in steps, each at its greatest: CP-SAT
+refuses 2**62, and a right-hand side and some rounding come on top."""
+
 _LEAST_SECONDS: Final = 0.01
 
 
@@ -92,6 +98,9 @@ def solve(
         solver: from `new_solver`.
         model: what is asked.
         watch: told of each better answer.
+
+    Raises:
+        SolverFault: the programme is not one: a defect of whoever wrote it.
     """
     first = _verdict(solver, model, watch)
     seconds = solver.wall_time
@@ -111,5 +120,9 @@ def _verdict(
 ) -> Verdict:
     status = solver.solve(model, watch)
     if status == cp_model.MODEL_INVALID:
-        return Verdict.UNKNOWN
+        reason = (model.validate().strip() or "no reason given").splitlines()[0]
+        raise SolverFault(
+            f"the solver refuses the integer programme: {reason}; this is a defect of pricewright, "
+            "not of the limits: please report it"
+        )
     return Verdict(solver.status_name(status).lower())

@@ -8,6 +8,7 @@
     ├── InvalidLimits           a guardrail or an objective set outside its safe range
     ├── InvalidStrategy         a strategy or a rules file that cannot be meant
     ├── InfeasibleLimits        joint limits that no set of prices can satisfy together
+    ├── SolverFault             an integer programme that the solver refuses: a defect
     ├── InvalidPriceHistory     price rows that do not describe one price at each moment
     ├── InvalidRulePack         a rule of law that is incomplete, or names no article
     └── PriceNotFound           no price for this (sku, market, tier) in this price book
@@ -61,11 +62,18 @@ class InfeasibleLimits(PricingError):
 
     Attributes:
         conflicting: the names of limits that cannot hold together.
+        proven: True where no answer exists; False where the search ended before it found one, and
+            more time may help.
     """
 
-    def __init__(self, message: str, conflicting: Sequence[str]) -> None:
+    def __init__(self, message: str, conflicting: Sequence[str], *, proven: bool = True) -> None:
         super().__init__(message)
         self.conflicting = tuple(conflicting)
+        self.proven = proven
+
+
+class SolverFault(PricingError, RuntimeError):
+    """The solver was asked what is no integer programme: a defect of this product; report it."""
 
 
 class InvalidPriceHistory(PricingError, ValueError):

@@ -16,15 +16,15 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from models.arrays import BoolArray, FloatArray, IntArray
-from pricing.cp_sat import Verdict, new_solver, solve
+from pricing.cp_sat import MOST_STEPS, Verdict, new_solver, solve
 from pricing.errors import InfeasibleLimits, InvalidLimits
 from pricing.joint_limits import JointLimit
 from pricing.lagrangian import lagrangian_dual
 from pricing.portions import in_portions
 
-_WORTH_STEPS: Final = 10**9
-"""Integer steps between nothing and the largest gain: fine enough to rank any two prices, small
-enough that a million such gains add up inside CP-SAT's 63 bits."""
+_WORTH_STEPS: Final = 2**40
+"""Integer steps between nothing and the largest gain, where all gains together leave room for them:
+rounding then stays below what counts as a difference in value."""
 
 _TOLERANCE: Final = 1e-9
 """Share of the bound below which a difference in value is rounding."""
@@ -115,7 +115,7 @@ def _solve(
     fixing). Once every row that is not clear is in the core, the core's optimum is proven.
     """
     if alone := hopeless(masked, limits):
-        raise no_answer(alone, proven=True, time_limit=time_limit)
+        raise no_answer(alone, proven=True)
     value = np.concatenate(
         in_portions(lambda rows: _undominated(masked, rows, valid, limits), len(masked))
     )
@@ -131,15 +131,16 @@ def _solve(
     objective, proven = -np.inf, False
     while not proven and (left := time_limit - seconds) > 0:
         rows = np.sort(doubtful_first[:size])
-        verdict, column, took = _solve_core(
+        found = _solve_core(
             value, limits, rows, settled, left, workers, enough=dual.bound - allowed
         )
-        seconds += took
+        seconds += found.seconds
+        column = found.column
         if column is not None and (worth := float(_picked(value, column).sum())) > objective:
             best, objective = column, worth
         if dual.bound - objective <= allowed:
             break
-        complete = verdict in (Verdict.OPTIMAL, Verdict.INFEASIBLE)
+        complete = found.verdict in (Verdict.OPTIMAL, Verdict.INFEASIBLE)
         doubtful = int((loss <= dual.bound - objective + slack).sum())
         proven = complete and (size >= n or (best is not None and doubtful <= size))
         if not complete:
@@ -147,15 +148,34 @@ def _solve(
         size = max(doubtful, 4 * size) if best is not None else 8 * size
 
     if best is None:
-        raise no_answer(limits, proven=proven, time_limit=time_limit)
-    bound = min(objective + allowed, dual.bound) if proven else dual.bound
+        raise no_answer(limits, proven=proven, seconds=seconds, time_limit=time_limit)
+    bound = dual.bound
+    if proven:
+        bound = min(objective + allowed + found.rounding, bound)
     bound = max(objective, bound)
     gap = (bound - objective) / max(abs(bound), 1e-9)
     if gap <= _TOLERANCE:
-        found = "optimal"
+        status = "optimal"
     else:
-        found = "within_gap" if bound - objective <= allowed + slack else "feasible"
-    return best, SolveReport(found, "cp_sat", objective, bound, gap, seconds)
+        status = "within_gap" if bound - objective <= allowed + slack else "feasible"
+    return best, SolveReport(status, "cp_sat", objective, bound, gap, seconds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Core:
+    """What the solver says of a core.
+
+    Attributes:
+        verdict: what its search came to.
+        column: (n,) its answer; None for none.
+        seconds: wall time.
+        rounding: no other answer is worth more than this above it by whole steps.
+    """
+
+    verdict: Verdict
+    column: IntArray | None
+    seconds: float
+    rounding: float
 
 
 def _solve_core(
@@ -166,8 +186,8 @@ def _solve_core(
     time_limit: float,
     workers: int,
     enough: float,
-) -> tuple[Verdict, IntArray | None, float]:
-    """CP-SAT over the core rows, the others at their settled columns: verdict, answer, seconds."""
+) -> _Core:
+    """CP-SAT over the core rows, every other row at its settled column."""
     n, part = len(value), value[core]
     in_steps = [limit.in_steps()[0] for limit in limits]
     usages = [limit.of(core, n) for limit in in_steps]
@@ -181,7 +201,7 @@ def _solve_core(
     alive[np.arange(len(core)), fallback] = False
     rows, columns = np.nonzero(alive)
     gain = part[rows, columns] - part[rows, fallback[rows]]
-    step = max(float(np.abs(gain).max(initial=0.0)), 1e-12) / _WORTH_STEPS
+    step = _worth_step(gain)
 
     model = cp_model.CpModel()
     chosen = [model.new_bool_var("") for _ in range(len(rows))]
@@ -203,14 +223,22 @@ def _solve_core(
     stop = _StopWhenEnough((enough - aside) / step)
     found = solve(new_solver(seconds=time_limit, workers=workers), model, stop)
     if not found.answered:
-        return found.verdict, None, found.seconds
+        return _Core(found.verdict, None, found.seconds, 0.0)
     answer = start
     taken = np.array([found.solver.boolean_value(one) for one in chosen], dtype=np.bool_)
     answer[core[rows[taken]]] = columns[taken]
     if not all(limit.holds(answer) for limit in limits):
         # Steps said yes and the real numbers say no: rounding beyond what is allowed.
-        return Verdict.UNKNOWN, None, found.seconds
-    return found.verdict, answer, found.seconds
+        return _Core(Verdict.UNKNOWN, None, found.seconds, 0.0)
+    # Half a step a row, of the answer and of any other one.
+    return _Core(found.verdict, answer, found.seconds, step * len(core))
+
+
+def _worth_step(gain: FloatArray) -> float:
+    """The size of a step of the objective: as fine as the gains together allow."""
+    size = np.abs(gain)
+    largest, total = float(size.max(initial=0.0)), float(size.sum())
+    return max(largest / _WORTH_STEPS, total / MOST_STEPS, 1e-300)
 
 
 class _StopWhenEnough(cp_model.CpSolverSolutionCallback):
@@ -238,8 +266,21 @@ def hopeless(masked: FloatArray, limits: Sequence[JointLimit]) -> list[JointLimi
     return broken
 
 
-def no_answer(limits: Sequence[JointLimit], *, proven: bool, time_limit: float) -> InfeasibleLimits:
-    """The error that says which joint limits no prices were found for, or none can exist for."""
+def no_answer(
+    limits: Sequence[JointLimit],
+    *,
+    proven: bool,
+    seconds: float = 0.0,
+    time_limit: float = np.inf,
+) -> InfeasibleLimits:
+    """The error that says which joint limits no prices were found for, or none can exist for.
+
+    Args:
+        limits: those in question.
+        proven: whether it is certain that no prices keep them.
+        seconds: how long was searched, where it is not.
+        time_limit: seconds that were allowed.
+    """
     names = [limit.name for limit in limits]
     if proven:
         return InfeasibleLimits(
@@ -247,11 +288,17 @@ def no_answer(limits: Sequence[JointLimit], *, proven: bool, time_limit: float) 
             "relax one of them",
             names,
         )
-    return InfeasibleLimits(
-        f"no set of prices within {', '.join(names)} was found in {time_limit:g} s; "
-        "raise the time limit or relax one of them",
-        names,
-    )
+    if seconds >= time_limit:
+        message = (
+            f"no set of prices within {', '.join(names)} was found in {time_limit:g} s, nor proven "
+            "not to exist; raise the time limit or relax one of them"
+        )
+    else:
+        message = (
+            f"the search found no set of prices within {', '.join(names)} and could not prove that "
+            f"there is none ({seconds:.1f} s of {time_limit:g} s); relax one of them"
+        )
+    return InfeasibleLimits(message, names, proven=False)
 
 
 def _undominated(

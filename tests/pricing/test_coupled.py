@@ -6,6 +6,8 @@ from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import sparse
 
 from models.arrays import FloatArray, IntArray
@@ -128,6 +130,42 @@ def test_the_answer_equals_brute_force_on_500_tiny_tied_problems() -> None:
     assert infeasible > 50
     assert tied > 150
     assert limited > 150
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([1e-9, 1.0, 1e6, 1e15]),
+    st.sampled_from([1e-6, 1.0, 1e12]),
+    st.sampled_from([4, 40, 80]),
+)
+def test_limits_and_worth_of_any_size_fit_the_exact_solver(
+    seed: int, usage: float, worth: float, k: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    valid, ratio = np.ones((2, k), dtype=np.bool_), rng.uniform(-0.2, 0.2, (2, k))
+    moving = rng.normal(5, 4, (2, k)) * worth
+    money = rng.uniform(0, 1, (2, k)) * usage
+    limit = JointLimit("money", money, float(rng.uniform(0.1, 0.9)) * usage, moves_with_demand=True)
+    effects = np.array([[0.0, rng.uniform(-0.5, 0.5)], [rng.uniform(-0.5, 0.5), 0.0]])
+    cross = CrossEffects(sparse.csr_array(effects))
+    shift = effects[0, 1] * ratio[1][None, :], effects[1, 0] * ratio[0][:, None]
+    used = money[0][:, None] * (1.0 + shift[0]) + money[1][None, :] * (1.0 + shift[1])
+    total = moving[0][:, None] * (1.0 + shift[0]) + moving[1][None, :] * (1.0 + shift[1])
+    kept = used <= limit.at_most + limit.tolerance
+    if not kept.any():
+        with pytest.raises(InfeasibleLimits) as caught:
+            choose_coupled(moving, None, ratio, valid, cross=cross, limits=[limit])
+        assert caught.value.proven
+        return
+    best = float(total[kept].max())
+    column, report = choose_coupled(
+        moving, None, ratio, valid, cross=cross, limits=[limit], gap=1e-6
+    )
+    assert kept[column[0], column[1]]
+    assert report.bound >= best - 1e-12 * abs(best)
+    assert best - report.objective <= 1.1e-6 * abs(report.bound)
+    assert report.status in ("optimal", "within_gap")
 
 
 def test_the_bound_is_never_below_the_best_answer_whatever_the_multipliers() -> None:

@@ -7,11 +7,13 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pytest
 from ortools.sat.python import cp_model
 
 import pricing
 from models.arrays import IntArray
-from pricing.cp_sat import Verdict, new_solver, solve
+from pricing.cp_sat import MOST_STEPS, Verdict, new_solver, solve
+from pricing.errors import SolverFault
 
 # Revenue, units and changes of two products with six prices each; `_FITS` says which go together.
 _LIMITS: list[tuple[list[list[int]], int]] = [
@@ -138,3 +140,11 @@ def test_time_that_ends_too_soon_is_unknown_not_infeasible() -> None:
     solver.parameters.max_deterministic_time = 1e-6
     found = solve(solver, model)
     assert (found.verdict, found.answered, found.complete) == (Verdict.UNKNOWN, False, False)
+
+
+def test_a_programme_that_does_not_fit_is_a_defect_and_no_answer_about_limits() -> None:
+    fits = _programme([[1, 2]], [([[MOST_STEPS, MOST_STEPS]], MOST_STEPS)])
+    assert solve(new_solver(), fits).verdict is Verdict.OPTIMAL
+    huge = _programme([[1, 2]], [([[4 * MOST_STEPS - 1, MOST_STEPS]], 0)])
+    with pytest.raises(SolverFault, match=r"overflow.*defect of pricewright"):
+        solve(new_solver(), huge)
