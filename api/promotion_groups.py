@@ -262,6 +262,8 @@ def _give_back(
         gifts_withheld=none,
         refunded_in_all=amount,
         left={},
+        owed=none,
+        set_off=none,
     )
     entry = StoredReturn(
         at=now,

@@ -33,8 +33,8 @@ class ReturnRequest(Record, frozen=True, kw_only=True):
     """What comes back.
 
     Attributes:
-        lines: units by line of the quote.
-        gifts: units of gifts that come back with them, by promotion.
+        lines: units by line of the quote; none if only a gift comes back.
+        gifts: units of gifts that come back, by promotion.
         reference: the shop's own name of the return.
     """
 
@@ -59,6 +59,9 @@ class ReturnDocument(msgspec.Struct, frozen=True):
         gifts_withheld: value of those that stay with the customer, so far.
         refunded_in_all: this and all that went back before.
         left: units of each line that stay with the customer.
+        owed: what the customer owes after it, such as a threshold that earlier refunds did not know
+            to be lost; the next refund is less by it. Null in answers older than this field.
+        set_off: what he owed before and this return has paid off.
     """
 
     quote: str
@@ -75,6 +78,8 @@ class ReturnDocument(msgspec.Struct, frozen=True):
     gifts_withheld: MoneyDocument
     refunded_in_all: MoneyDocument
     left: dict[str, int]
+    owed: MoneyDocument | None = None
+    set_off: MoneyDocument | None = None
 
 
 class ReturnsDocument(msgspec.Struct, frozen=True):
@@ -145,6 +150,8 @@ def take_back(
         gifts_withheld=wire(found.gifts_kept_value),
         refunded_in_all=wire(found.amount + sum(r.amount_minor for r in before)),
         left={line.id: line.quantity - units.get(line.id, 0) for line in order.cart.lines},
+        owed=wire(found.owed),
+        set_off=wire(max(0, _owed(before, order.cart.currency) - found.owed)),
     )
     add_return(
         conn,
@@ -166,6 +173,14 @@ def returns_document(conn: Connection, quote_id: str) -> ReturnsDocument:
     """All that went back for an order."""
     entries = returns_of(conn, quote_id)
     return ReturnsDocument([msgspec.convert(entry.document, ReturnDocument) for entry in entries])
+
+
+def _owed(before: Sequence[StoredReturn], currency: str) -> int:
+    """What the customer was told that he owes, minor units."""
+    if not before:
+        return 0
+    told = msgspec.convert(before[-1].document, ReturnDocument).owed
+    return 0 if told is None else Money.parse(told.amount, currency).minor
 
 
 def _settled(conn: Connection, quote_id: str, order: Order) -> Order:
@@ -205,8 +220,8 @@ def floors_of(cart: Cart) -> dict[str, int]:
 
 def _in_all(before: Sequence[StoredReturn], request: ReturnRequest, order: Order) -> dict[str, int]:
     """Units that came back up to now and with this, by line."""
-    if not request.lines:
-        raise InvalidReturn("lines", "nothing comes back; give units of at least one line")
+    if not request.lines and not request.gifts:
+        raise InvalidReturn("lines", "nothing comes back; give units of a line, or a gift")
     units: Counter[str] = Counter()
     for entry in before:
         units.update(entry.units)

@@ -249,8 +249,9 @@ def post_return(
 ) -> Response:
     """Worked out on the terms of the order, by the policy of its market; kept for good.
 
-    Several returns of one order add up to what one return of all would give. An `Idempotency-Key`
-    is needed: one for each return.
+    Several returns of one order add up to what one return of all would give: what went back too
+    much before is `owed`, and the next refund is less by it. An `Idempotency-Key` is needed: one
+    for each return.
     """
     key = checked(
         idempotency_key,

@@ -28,8 +28,13 @@ _NO_FLOORS: Mapping[str, int] = MappingProxyType({})
 class Refund(msgspec.Struct, frozen=True):
     """What goes back for a return. Amounts are minor units, tax included.
 
+    `refunded + amount - owed` is what one return of all that came back so far would give, so any
+    order and any split of returns ends alike.
+
     Attributes:
         amount: goes back to the customer, never below zero.
+        owed: what the customer owes after it, since more went back before than is due now, or what
+            he keeps costs more than he paid; the next refund is less by it.
         lines: the part of it that stands against each line that comes back.
         withheld: what the paid shares of the returned units exceed `amount` by.
         gifts_due: gifts whose condition does not hold any more; to come back too.
@@ -38,6 +43,7 @@ class Refund(msgspec.Struct, frozen=True):
     """
 
     amount: int
+    owed: int
     lines: dict[str, int]
     withheld: int
     gifts_due: tuple[GiftResult, ...]
@@ -58,8 +64,9 @@ def refund(
 ) -> Refund:
     """What goes back when units of an order come back.
 
-    For several returns of one order, give everything returned so far and what was refunded before.
-    Shipping is not refunded. Of the units of a line, those paid least come back first.
+    The returns of one order are one account: give everything returned so far and what was refunded
+    before; what is due in all less that goes back, or is owed. Shipping is not refunded. Of the
+    units of a line, those paid least come back first.
 
     Args:
         cart: as ordered, at its moment.
@@ -106,9 +113,11 @@ def refund(
         goods_paid = order.total - _with_tax(cart, order.shipping)
         goods_kept = kept.total - _with_tax(cart, kept.shipping) if kept else 0
         amount = min(goods_paid - goods_kept, goods_paid)
-    amount = max(0, amount - withheld_gifts - refunded)
+    balance = amount - withheld_gifts - refunded
+    amount = max(0, balance)
     return Refund(
         amount=amount,
+        owed=max(0, -balance),
         lines=_stand_against(amount, paid),
         withheld=max(0, full - refunded - amount),
         gifts_due=due,
