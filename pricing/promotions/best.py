@@ -1,5 +1,7 @@
 """Best mode: the cheapest total over everything that is permitted, proven.
 
+The terms of sale that the cart chose are settled beforehand; discounts are what is searched.
+
 Combinations of order, coupon and shipping promotions are taken in the order of a lower bound on
 the total; for each, the item claims that bring the bound about are found, and the exact total is
 computed. Where the two differ (a threshold missed, a floor met, a cap), the claims in between are
@@ -64,11 +66,11 @@ class _Search:
         self.steps_left = effort.steps
         self.best = settle_by_priority(problem)
         self.proven = True
-        self.offered = sum(1 << index for index in problem.offers)
-        sharing = any(problem.rules[index].shares & self.offered for index in problem.offers)
+        self.offered = sum(1 << index for index in problem.discounts) | problem.terms.members
+        sharing = any(problem.rules[index].shares & self.offered for index in problem.discounts)
         self.exact = all(
             offer.exact and not (sharing and offer.machine is not None)
-            for offer in problem.offers.values()
+            for offer in problem.discounts.values()
         )
         self._at_par: dict[tuple[int, int], ItemBest | None] = {}
         self._losses: dict[tuple[int, int], Losses | None] = {}
@@ -94,8 +96,8 @@ class _Search:
         self._least_work[key] = self._work(plan)
         if plan.alone and plan.states > self.effort.states:
             return self._wide(plan, key)
-        width = min(self.effort.width, max(8, self.steps_left // _size(plan, self.problem)))
-        found = search(plan, self.problem.view, key[1], width)
+        width = min(self.effort.width, max(8, self.steps_left // _size(plan)))
+        found = search(plan, key[1], width)
         if found is not None:
             self.steps_left -= found.steps
             if not plan.whole:
@@ -105,9 +107,9 @@ class _Search:
     def _wide(self, plan: Plan, key: tuple[int, int]) -> ItemBest | None:
         """A plan with many joint states: few of them may be met, else they are priced apart."""
         part = max(0, self.steps_left) // 4
-        if sum(self.problem.view.quantity[stage.line] for stage in plan.stages) <= _FEW_UNITS:
+        if sum(len(stage.units) for stage in plan.stages) <= _FEW_UNITS:
             try:
-                found = search(plan, self.problem.view, key[1], 1 << 30, part)
+                found = search(plan, key[1], 1 << 30, part)
             except StepsSpent:
                 self.steps_left -= part
             else:
@@ -237,7 +239,7 @@ class _Search:
         if key not in self._losses:
             self._losses[key] = None
             plan = self._full_plan(key, AT_PAR)
-            losses = Losses(plan, self.problem.view, key[1], self.steps_left)
+            losses = Losses(plan, key[1], self.steps_left)
             self.steps_left -= losses.steps
             self._losses[key] = losses
         known = self._losses[key]
@@ -272,7 +274,7 @@ class _Search:
     def _walk(self, combo: Combo, weighing: Weighing, hopeless: Hopeless) -> None:
         key = self.key(combo)
         plan = self._full_plan(key, weighing)
-        walk = Walk(plan, self.problem.view, key[1], self.steps_left)
+        walk = Walk(plan, key[1], self.steps_left)
         # Settling a cart costs about as much as this many steps.
         leaf = 20 + 2 * len(self.problem.view.unit_price)
         try:
@@ -297,7 +299,7 @@ class _Search:
 
     def _work(self, plan: Plan) -> int:
         """Transitions that it takes at least to look through a plan."""
-        return min(plan.states, 32) * _size(plan, self.problem)
+        return min(plan.states, 32) * _size(plan)
 
 
 def settle_best(problem: Problem, effort: Effort) -> tuple[Settlement, bool]:
@@ -367,7 +369,6 @@ def _ranked(problem: Problem, found: list[Combo], least_left: int, best: int) ->
     return ranked
 
 
-def _size(plan: Plan, problem: Problem) -> int:
+def _size(plan: Plan) -> int:
     """Options of all units of a plan, at least 1."""
-    quantity = problem.view.quantity
-    return 1 + sum(quantity[stage.line] * len(stage.options) for stage in plan.stages)
+    return 1 + sum(len(stage.units) * len(stage.options) for stage in plan.stages)

@@ -82,7 +82,7 @@ def combos(problem: Problem, most_saved: int) -> tuple[list[Combo], bool]:
     coupons, whole_coupons = _lane_sets(problem, by_lane[COUPON])
     shippings, whole_shippings = _lane_sets(problem, by_lane[SHIPPING])
     whole = whole and whole_orders and whole_coupons and whole_shippings
-    offered = sum(1 << index for index in problem.offers)
+    offered = sum(1 << index for index in problem.discounts) | problem.terms.members
     found: list[Combo] = []
     for order in orders:
         for coupon in coupons:
@@ -165,6 +165,8 @@ def _lane_sets(problem: Problem, variants: Sequence[Variant]) -> tuple[list[_Lan
     sets: list[_LaneSet] = [((), 0, 0, 0, True)]
     for variant in variants:
         rule = problem.rules[variant.later.index]
+        if rule.clash & problem.terms.members:
+            continue
         bit = 1 << rule.index
         simple = variant.later.whole and not variant.later.full_price_only
         for chosen, members, clash, requires, whole in list(sets):

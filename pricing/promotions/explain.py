@@ -49,7 +49,9 @@ class NearMiss(msgspec.Struct, frozen=True):
 
 
 class RunnerUp(msgspec.Struct, frozen=True):
-    """The cheapest combination that leaves out one of the promotions applied.
+    """The cheapest combination that leaves out one of the discounts applied.
+
+    Never a term of sale: what the cart would cost without it is not what was chosen.
 
     Attributes:
         total: tax included, as in `Evaluation.total`.
@@ -103,7 +105,7 @@ def evaluate_and_explain(
     runner_up = None
     for entry in evaluation.applied:
         rule = promotions.rule_of(entry.id)
-        if rule is None or not entry.amount:
+        if rule is None or rule.is_term or not entry.amount:
             continue
         reduced = Problem(cart, promotions, used, without=1 << rule.index)
         second, _ = decide_settlement(reduced, mode, effort)

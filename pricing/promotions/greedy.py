@@ -17,7 +17,7 @@ from pricing.promotions.rules import COUPON, ORDER, SHIPPING
 
 
 def settle_by_priority(problem: Problem) -> Settlement:
-    """Lane by lane, highest priority first, ties by id.
+    """Lane by lane, highest priority first, ties by id; terms of sale before all.
 
     An item promotion claims its best units among those still free; an order, coupon or shipping
     promotion is taken if it takes something off and may meet those taken before. `stop` ends its
@@ -53,12 +53,17 @@ def _takes_something_off(
 
 
 def _claims_in_turn(problem: Problem) -> dict[int, Claim]:
-    """Item promotions in canonical order, each with its best claim on what is free for it."""
+    """Discounts in canonical order, each with its best claim on what is free for it."""
     claims: dict[int, Claim] = {}
-    taken = 0
-    takers = [0] * len(problem.view.unit_price)
-    for index, offer in problem.offers.items():
+    terms = problem.terms
+    taken = terms.members
+    takers = terms.takers.copy() or [0] * len(problem.view.unit_price)
+    # A term of sale that ends the lane ends it for what has less priority than itself.
+    ends = [problem.rules[i].rank for i in terms.claims if problem.rules[i].source.stop]
+    for index, offer in problem.discounts.items():
         rule = problem.rules[index]
+        if ends and rule.rank > min(ends):
+            break
         if rule.clash & taken:
             continue
         barred = ~rule.shares

@@ -14,7 +14,6 @@ from pricing.promotions.item_benefits import Claim
 from pricing.promotions.item_options import Number, Option, Plan
 from pricing.promotions.item_search import to_claims
 from pricing.promotions.machines import NEVER
-from pricing.promotions.view import CartView
 
 _DEEPEST = 300
 
@@ -26,22 +25,20 @@ class Walk:
         steps_left: transitions that may still be looked at.
     """
 
-    def __init__(self, plan: Plan, view: CartView, required: int, steps_left: int) -> None:
+    def __init__(self, plan: Plan, required: int, steps_left: int) -> None:
         """Prepare.
 
         Args:
             plan: laid out with `every`.
-            view: the cart.
             required: bits of promotions that must be used.
             steps_left: after so many transitions the walk gives up.
         """
         self.plan = plan
-        self.view = view
         self.steps_left = steps_left
         self._needed = sum(bit for index, bit in plan.marks.items() if required >> index & 1)
         self._units: list[tuple[int, int, bool]] = []
         for turn, stage in enumerate(plan.stages):
-            units = view.units_of(stage.line)
+            units = stage.units
             self._units += [(turn, unit, unit == units[-1]) for unit in units]
         self._known: dict[tuple[int, int], Number] = {}
 
@@ -67,7 +64,7 @@ class Walk:
             if depth == len(self._units):
                 units = [unit for _, unit, _ in self._units]
                 taken = list(zip(units, path, strict=True))
-                yield to_claims(self.plan, self.view, taken)
+                yield to_claims(self.plan, taken)
                 return
             turn, _, last = self._units[depth]
             options = self.plan.stages[turn].options

@@ -18,7 +18,7 @@ class ItemResult:
     """What the item lane leaves.
 
     Attributes:
-        claims: as given.
+        claims: as given, and those of the terms of sale.
         shares: per promotion that takes something off, its shares.
         units: price of each unit after it.
         totals: per line.
@@ -39,12 +39,14 @@ class ItemResult:
 
 
 def lay_items(problem: Problem, claims: Mapping[int, Claim]) -> ItemResult:
-    """Take the discounts of all claims off the units, promotions in canonical order.
+    """Take the terms of sale, then all claims off the units, promotions in canonical order.
 
     A discount never takes a unit below its floor; what a pooled discount can not take off one
     unit of its claim flows on to the others.
     """
     view = problem.view
+    if problem.terms.claims:
+        claims = {**problem.terms.claims, **claims}
     floor, line_of = view.floor, view.line_of
     units = view.unit_price.copy()
     shares: dict[int, Shares] = {}

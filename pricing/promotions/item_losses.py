@@ -14,7 +14,6 @@ from pricing.promotions.item_benefits import Claim
 from pricing.promotions.item_options import Option, Plan
 from pricing.promotions.item_search import to_claims
 from pricing.promotions.machines import NEVER
-from pricing.promotions.view import CartView
 
 _WIDEST = 1 << 22
 """More minor units than this are not looked into."""
@@ -30,12 +29,11 @@ class Losses:
         steps: transitions looked at.
     """
 
-    def __init__(self, plan: Plan, view: CartView, required: int, steps: int) -> None:
+    def __init__(self, plan: Plan, required: int, steps: int) -> None:
         """Lay out all ways.
 
         Args:
             plan: laid out at par, with `every`.
-            view: the cart.
             required: bits of promotions that must be used.
             steps: most transitions.
 
@@ -43,14 +41,13 @@ class Losses:
             StepsSpent: there are more.
         """
         self._plan = plan
-        self._view = view
         self._units: list[int] = []
         self._arcs: list[_Arcs] = []
         self.steps = 0
         self._limit = steps
         states = {0}
         for turn, stage in enumerate(plan.stages):
-            units = view.units_of(stage.line)
+            units = stage.units
             for unit in units:
                 arcs = self._ways(states, turn, last=unit == units[-1])
                 self._units.append(unit)
@@ -161,7 +158,7 @@ class Losses:
             state, loss, option = self._back(depth, state, loss)
             taken.append((self._units[depth], option))
         taken.reverse()
-        return to_claims(self._plan, self._view, taken)
+        return to_claims(self._plan, taken)
 
     def _back(self, depth: int, state: int, loss: int) -> tuple[int, int, Option]:
         here, ahead = self._ahead[depth], self._ahead[depth + 1][state]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from pricing.promotions.item_benefits import Offer
 from pricing.promotions.machines import NEVER
 from pricing.promotions.problem import Problem
+from pricing.promotions.terms_of_sale import Segment
 from pricing.promotions.turn_order import turn_order
 
 Number = int | float
@@ -48,15 +49,17 @@ class Option(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """One line's turn.
+    """The turn of the units of one line that the terms of sale left alike.
 
     Attributes:
         line: which.
+        units: their numbers.
         options: what each of its units can do.
         closing: (base, size, final gains) of the machines that no later line can join.
     """
 
     line: int
+    units: Sequence[int]
     options: tuple[Option, ...]
     closing: tuple[tuple[int, int, tuple[Number, ...]], ...]
 
@@ -91,17 +94,17 @@ class Plan:
     """The turns of the search.
 
     Attributes:
-        stages: lines that need a decision, in order.
-        settled: (line, option, units) of the lines where one option is best whatever else happens.
-        settled_gain: what these save.
+        stages: units that need a decision, in order.
+        settled: units where one option is best whatever else happens, with that option.
+        settled_gain: what these and the terms of sale save.
         whole: False if a machine was cut.
         states: joint states that a search may meet, at most.
-        alone: True if no unit can join two promotions at once.
+        alone: True if no unit can join two promotions at once, and each line has one turn.
         marks: bit of each tracked promotion.
     """
 
     stages: list[Stage]
-    settled: list[tuple[int, Option]]
+    settled: list[tuple[Sequence[int], Option]]
     settled_gain: Number
     whole: bool
     marks: dict[int, int]
@@ -124,10 +127,17 @@ class _Single(NamedTuple):
     steps: tuple[Step, ...]
 
 
+class _Turn(NamedTuple):
+    """Units that are alike, with what each may join by itself."""
+
+    segment: Segment
+    singles: list[_Single]
+
+
 def lay_out(
     problem: Problem, excluded: int, required: int, weighing: Weighing, *, every: bool
 ) -> Plan:
-    """The turns for the item promotions that are not excluded.
+    """The turns for the discounts that are not excluded.
 
     Args:
         problem: the cart.
@@ -137,7 +147,7 @@ def lay_out(
         every: keep options that save less than another with the same effect; a threshold in a
             later lane may want them.
     """
-    offers = {i: o for i, o in problem.offers.items() if not excluded >> i & 1}
+    offers = {i: o for i, o in problem.discounts.items() if not excluded >> i & 1}
     marks = _marks(problem, offers, required)
     base = 1 << len(marks)
     bases: dict[int, int] = {}
@@ -149,16 +159,19 @@ def lay_out(
         base *= max(2, machine.size)
         whole = whole and machine.whole
     sharing = any(problem.rules[index].shares for index in offers)
-    singles: list[list[_Single]] = [[] for _ in problem.view.lines]
+    turns = [_Turn(segment, []) for own in problem.terms.segments(problem.view) for segment in own]
+    by_line: list[list[_Turn]] = [[] for _ in problem.view.lines]
+    for turn in turns:
+        by_line[turn.segment.line].append(turn)
     for index, offer in offers.items():
-        _add_singles(problem, offer, bases.get(index, 0), marks, weighing, singles)
-    plan = Plan([], [], 0, whole, marks)
-    undecided: dict[int, tuple[Option, ...]] = {}
-    for line, own in enumerate(singles):
+        _add_singles(problem, offer, bases.get(index, 0), marks, weighing, by_line)
+    plan = Plan([], [], _saved_by_terms(problem, weighing), whole, marks)
+    undecided: dict[int, list[tuple[Sequence[int], tuple[Option, ...]]]] = {}
+    for (line, units, _, off), own in turns:
         if not own:
             continue
         if len(own) > 1 and sharing:
-            options, complete = _shared(problem, own, problem.view.room[line])
+            options, complete = _shared(problem, own, problem.view.room[line] - off)
             plan.whole = plan.whole and complete
             plan.alone = False
             options.append(_NOTHING)
@@ -167,10 +180,11 @@ def lay_out(
         else:
             options = _single(own, every=every)
         if len(options) == 1 and not every:
-            plan.settled.append((line, options[0]))
-            plan.settled_gain += options[0].gain * problem.view.quantity[line]
+            plan.settled.append((units, options[0]))
+            plan.settled_gain += options[0].gain * len(units)
             continue
-        undecided[line] = tuple(options)
+        undecided.setdefault(line, []).append((units, tuple(options)))
+        plan.alone = plan.alone and len(undecided[line]) == 1
     joins = {
         index: [line for line in machine.moves if line in undecided]
         for index, machine in machines.items()
@@ -184,8 +198,21 @@ def lay_out(
         )
         closing.setdefault(line, []).append((bases[index], machines[index].size, final))
     plan.states <<= len(marks)
-    plan.stages = [Stage(line, undecided[line], tuple(closing.get(line, ()))) for line in ordered]
+    for line in ordered:
+        for units, decided in undecided[line]:
+            final_turn = units is undecided[line][-1][0]
+            closes = tuple(closing.get(line, ())) if final_turn else ()
+            plan.stages.append(Stage(line, units, decided, closes))
     return plan
+
+
+def _saved_by_terms(problem: Problem, weighing: Weighing) -> Number:
+    """What the terms of sale save, weighed."""
+    saved: Number = 0
+    for line, off in zip(problem.view.line_of, problem.terms.off, strict=False):
+        if off:
+            saved += weighing.unit(line, off)
+    return saved
 
 
 def _marks(problem: Problem, offers: Mapping[int, Offer], required: int) -> dict[int, int]:
@@ -203,28 +230,41 @@ def _add_singles(
     base: int,
     marks: Mapping[int, int],
     weighing: Weighing,
-    singles: list[list[_Single]],
+    by_line: list[list[_Turn]],
 ) -> None:
     index = offer.index
-    clash = problem.rules[index].clash
+    clash, apart = problem.rules[index].clash, ~problem.rules[index].shares
     own = marks.get(index, 0)
     barred = sum(bit for other, bit in marks.items() if clash >> other & 1) if clash else 0
     machine = offer.machine
     if machine is None:
         for line, gain in offer.gains.items():
-            worth = weighing.unit(line, gain)
-            singles[line].append(_Single(index, 0, worth, own, barred, ()))
+            for segment, singles in by_line[line]:
+                if not segment.takers & apart:
+                    worth = _worth(problem, weighing, segment, gain)
+                    singles.append(_Single(index, 0, worth, own, barred, ()))
         return
     for line, moves in machine.moves.items():
-        for move in moves:
-            gains: tuple[Number, ...] = move.gains
-            if weighing is not AT_PAR:
-                gains = tuple(
-                    weighing.pooled(offer, gain) if offer.pooled else weighing.unit(line, gain)
-                    for gain in move.gains
-                )
-            step = Step(base, machine.size, move.follows, gains)
-            singles[line].append(_Single(index, move.slot, 0, own, barred, (step,)))
+        for segment, singles in by_line[line]:
+            if segment.takers & apart:
+                continue
+            for move in moves:
+                gains: tuple[Number, ...] = move.gains
+                if offer.pooled and weighing is not AT_PAR:
+                    gains = tuple(weighing.pooled(offer, gain) for gain in move.gains)
+                elif not offer.pooled and (segment.off or weighing is not AT_PAR):
+                    gains = tuple(_worth(problem, weighing, segment, g) for g in move.gains)
+                step = Step(base, machine.size, move.follows, gains)
+                singles.append(_Single(index, move.slot, 0, own, barred, (step,)))
+
+
+def _worth(problem: Problem, weighing: Weighing, segment: Segment, gain: int) -> Number:
+    """What a saving on one unit is worth beside what the terms of sale take off it."""
+    off = segment.off
+    if not off:
+        return weighing.unit(segment.line, gain)
+    both = min(off + gain, problem.view.room[segment.line])
+    return weighing.unit(segment.line, both) - weighing.unit(segment.line, off)
 
 
 def _single(singles: list[_Single], *, every: bool) -> list[Option]:

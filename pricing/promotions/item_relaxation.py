@@ -86,7 +86,7 @@ class Relaxation:
         self._quantity = [0] * lines
         self._soft: list[Number] = [0] * lines
         for stage in plan.stages:
-            self._quantity[stage.line] = problem.view.quantity[stage.line]
+            self._quantity[stage.line] = len(stage.units)
             self._soft[stage.line] = max((o.gain for o in stage.options if not o.steps), default=0)
         self._idle = plan.settled_gain + sum(
             [self._soft[line] * self._quantity[line] for line in self._lines]
@@ -230,8 +230,7 @@ class Relaxation:
 
     def _keep(self, joined: Picks, left: list[int], marks: int) -> None:
         """Fill up with what counts nothing; keep the claims if they are the best so far."""
-        view = self.problem.view
-        fresh = {line: iter(view.units_of(line)) for line in self._lines}
+        fresh = {stage.line: iter(stage.units) for stage in self.plan.stages}
         taken = [(next(fresh[line]), option) for line, option in joined]
         for stage in self.plan.stages:
             if not left[stage.line]:
@@ -243,7 +242,7 @@ class Relaxation:
         gain = self.plan.settled_gain + self._worth(taken)
         if gain > self.gain:
             self.gain = gain
-            self.claims = to_claims(self.plan, view, sorted(taken, key=lambda t: t[0]))
+            self.claims = to_claims(self.plan, sorted(taken, key=lambda t: t[0]))
 
     def _worth(self, taken: list[tuple[int, Option]]) -> Number:
         """What options save, machines run in the order of the plan."""
@@ -281,7 +280,7 @@ class Relaxation:
         gain = self.plan.settled_gain + self._worth(taken)
         if gain >= self.gain - _AFLOAT:
             self.gain = max(self.gain, gain)
-            self.claims = to_claims(self.plan, self.problem.view, taken)
+            self.claims = to_claims(self.plan, taken)
         if found.complete:
             self.gain = self.bound
 
@@ -301,7 +300,7 @@ class Relaxation:
             own = by_line.get(stage.line, [])
             options = tuple(o for o in stage.options if all(s.base in alive for s in o.steps))
             closing = tuple((base, size) for base, size, _ in stage.closing if base in alive)
-            units = self.problem.view.units_of(stage.line)
+            units = stage.units
             for unit in units:
                 around: list[Around] = []
                 for player in own:

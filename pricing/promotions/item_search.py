@@ -13,7 +13,6 @@ from pricing.promotions.errors import StepsSpent
 from pricing.promotions.item_benefits import Claim
 from pricing.promotions.item_options import Number, Option, Plan
 from pricing.promotions.machines import NEVER
-from pricing.promotions.view import CartView
 
 
 @dataclass(slots=True)
@@ -36,14 +35,11 @@ class ItemBest:
 _Way = tuple[Number, int, Option | None]
 
 
-def search(
-    plan: Plan, view: CartView, required: int, width: int, most_steps: int | None = None
-) -> ItemBest | None:
+def search(plan: Plan, required: int, width: int, most_steps: int | None = None) -> ItemBest | None:
     """The best claims of a plan.
 
     Args:
         plan: the turns.
-        view: the cart.
         required: bits of promotions that must be used.
         width: most states kept at a time.
         most_steps: transitions after which to give up; None for no limit.
@@ -58,7 +54,7 @@ def search(
     layers: list[dict[int, _Way]] = []
     whole, steps = plan.whole, 0
     for stage in plan.stages:
-        for _ in range(view.quantity[stage.line]):
+        for _ in stage.units:
             layer = _join(layer, stage.options)
             steps += len(layer) * len(stage.options)
             if most_steps is not None and steps > most_steps:
@@ -79,7 +75,7 @@ def search(
         return None if whole else ItemBest(0, float("inf"), {}, steps)
     gain, end = max(ends)
     bound = gain if whole else float("inf")
-    return ItemBest(gain, bound, _claims(plan, view, layers, -end), steps)
+    return ItemBest(gain, bound, _claims(plan, layers, -end), steps)
 
 
 def _join(layer: dict[int, _Way], options: tuple[Option, ...]) -> dict[int, _Way]:
@@ -124,9 +120,7 @@ def _close(
     return after
 
 
-def _claims(
-    plan: Plan, view: CartView, layers: list[dict[int, _Way]], state: int
-) -> dict[int, Claim]:
+def _claims(plan: Plan, layers: list[dict[int, _Way]], state: int) -> dict[int, Claim]:
     """Walk back from the end."""
     taken: list[tuple[int, Option]] = []
     at = len(layers)
@@ -134,21 +128,21 @@ def _claims(
         for _ in stage.closing:
             at -= 1
             state = layers[at][state][1]
-        for unit in reversed(view.units_of(stage.line)):
+        for unit in reversed(stage.units):
             at -= 1
             _, state, option = layers[at][state]
             if option is not None:
                 taken.append((unit, option))
     taken.reverse()
-    return to_claims(plan, view, taken)
+    return to_claims(plan, taken)
 
 
-def to_claims(plan: Plan, view: CartView, taken: list[tuple[int, Option]]) -> dict[int, Claim]:
+def to_claims(plan: Plan, taken: list[tuple[int, Option]]) -> dict[int, Claim]:
     """Claims from what each unit does, with the units that were settled beforehand."""
     claims: dict[int, Claim] = {}
-    for line, option in plan.settled:
+    for units, option in plan.settled:
         for index, slot in option.parts:
-            claims.setdefault(index, []).extend((unit, slot) for unit in view.units_of(line))
+            claims.setdefault(index, []).extend((unit, slot) for unit in units)
     for unit, option in taken:
         for index, slot in option.parts:
             claims.setdefault(index, []).append((unit, slot))

@@ -21,6 +21,7 @@ from pricing.promotions.promotion import Used
 from pricing.promotions.promotion_set import PromotionSet
 from pricing.promotions.reasons import Reason
 from pricing.promotions.rules import ITEM, Rule
+from pricing.promotions.terms_of_sale import settle_terms
 from pricing.promotions.view import CartView
 
 
@@ -60,13 +61,26 @@ class Problem:
         view: the cart in columns.
         rules: all rules of the set.
         offers: item promotions, by index.
+        terms: the terms of sale among them, settled.
+        discounts: those of the others that may be on a cart with these, by index.
         later: order, coupon and shipping promotions, in canonical order.
         gifts: gift promotions, in canonical order.
         caps: most that a promotion may take off this cart, where that is limited.
         reasons: of the promotions that can not apply, by index.
     """
 
-    __slots__ = ("caps", "gifts", "later", "offers", "reasons", "rules", "used", "view")
+    __slots__ = (
+        "caps",
+        "discounts",
+        "gifts",
+        "later",
+        "offers",
+        "reasons",
+        "rules",
+        "terms",
+        "used",
+        "view",
+    )
 
     def __init__(
         self,
@@ -106,6 +120,12 @@ class Problem:
             reason = self._refusal(rule, codes) or self._admit(rule)
             if reason is not None:
                 self.reasons[rule.index] = reason
+        self.terms = settle_terms(self.view, self.rules, self.offers, self.caps)
+        self.discounts = {
+            index: offer
+            for index, offer in self.offers.items()
+            if not self.rules[index].is_term and not self.terms.clash >> index & 1
+        }
 
     def _refusal(self, rule: Rule, codes: frozenset[str]) -> Reason | None:
         if rule.codes and not rule.codes & codes:

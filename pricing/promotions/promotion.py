@@ -190,7 +190,10 @@ class AddOn(Promotion, frozen=True, kw_only=True, tag="add_on"):
 
 
 class Presale(Promotion, frozen=True, kw_only=True, tag="presale"):
-    """A deposit that counts for more than was paid: `deposit` 50 is `worth` 100 at the till."""
+    """A deposit that counts for more than was paid: `deposit` 50 is `worth` 100 at the till.
+
+    A term of sale: who buys during the presale has agreed to it, so it goes before all discounts.
+    """
 
     deposit: Decimal
     worth: Decimal
@@ -204,7 +207,10 @@ class GroupTier(Record, frozen=True, kw_only=True):
 
 
 class GroupBuy(Promotion, frozen=True, kw_only=True, tag="group_buy"):
-    """Unit price by reached group size; `when.until` is the deadline."""
+    """Unit price by reached group size; `when.until` is the deadline.
+
+    A term of sale: a cart that names its group has agreed to it, so it goes before all discounts.
+    """
 
     tiers: tuple[GroupTier, ...]
 

@@ -50,7 +50,7 @@ class PromotionSet:
 
     Attributes:
         currency: of every amount.
-        rules: in canonical order: lane, then higher priority, then id.
+        rules: in canonical order: lane, in it terms of sale first, then higher priority, then id.
         scopes: product sets, indexed.
         by_code: index of the rule that a folded code opens.
         time_zone: for windows that name none.
@@ -90,7 +90,7 @@ class PromotionSet:
             fields[promotion.id] = at
             rules.append(compile_rule(promotion, read, time_zone, at))
         self.scopes = read.scopes
-        self.rules = sorted(rules, key=lambda r: (r.lane, -r.source.priority, r.id))
+        self.rules = sorted(rules, key=lambda r: (r.lane, not r.is_term, *r.rank))
         for index, rule in enumerate(self.rules):
             rule.index = index
         self.by_code: dict[str, int] = {}

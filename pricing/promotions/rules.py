@@ -46,7 +46,7 @@ class Rule:
         most_units: most units of one cart.
         deposit: of a presale, per unit.
         restricted, limited: whether there is an audience to check, and limits.
-        index: place in the canonical order: lane, then priority, then id.
+        index: place in the canonical order: lane, terms of sale first, then priority, then id.
         clash: bits of the promotions that may not be on the same cart.
         shares: bits of the promotions that may lie on the same units.
         requires: bits of the promotions that must be applied.
@@ -74,6 +74,16 @@ class Rule:
     clash: int = 0
     shares: int = 0
     requires: int = 0
+
+    @property
+    def is_term(self) -> bool:
+        """True of a term of sale that the cart chose: presale, group buy; settled first."""
+        return isinstance(self.source, written.Presale | written.GroupBuy)
+
+    @property
+    def rank(self) -> tuple[int, str]:
+        """Lower goes first in its lane: by priority, then id."""
+        return -self.source.priority, self.source.id
 
     @property
     def id(self) -> str:

@@ -75,7 +75,9 @@ def random_cart(rng: Random, most_units: int) -> Cart:
     )
 
 
-def random_promotion(rng: Random, i: int, cart: Cart, earlier: list[AnyPromotion]) -> AnyPromotion:
+def random_promotion(
+    rng: Random, i: int, cart: Cart, earlier: list[AnyPromotion], terms: float = 0
+) -> AnyPromotion:
     """One promotion of a random type, with random ways of combining."""
     common: dict[str, object] = {"id": f"p{i}", "priority": rng.choice([0, 0, 0, 1, 2])}
     if rng.random() < 0.4:
@@ -89,6 +91,8 @@ def random_promotion(rng: Random, i: int, cart: Cart, earlier: list[AnyPromotion
     if rng.random() < 0.15:
         common["max_discount"] = money(rng, 100, 5_000)
     kind = rng.randrange(14)
+    if terms and rng.random() < terms:
+        kind = rng.choice([3, 4])
     if kind < 9 and rng.random() < 0.1:
         common["limits"] = w.Limits(units_per_order=rng.randint(1, 4))
     if kind != 8:
@@ -208,11 +212,13 @@ def _spend(
     return w.SpendAndSave(**common, **build, basis=basis)  # type: ignore[arg-type]
 
 
-def random_case(seed: int, most_units: int = 6, most: int = 5) -> tuple[Cart, list[AnyPromotion]]:
-    """A cart and promotions; the same for the same seed."""
+def random_case(
+    seed: int, most_units: int = 6, most: int = 5, terms: float = 0
+) -> tuple[Cart, list[AnyPromotion]]:
+    """A cart and promotions; the same for the same seed. `terms` is a share of terms of sale."""
     rng = Random(seed)
     cart = random_cart(rng, most_units)
     promotions: list[AnyPromotion] = []
     for i in range(rng.randint(1, most)):
-        promotions.append(random_promotion(rng, i, cart, promotions))
+        promotions.append(random_promotion(rng, i, cart, promotions, terms))
     return cart, promotions

@@ -6,11 +6,12 @@ assignment of units to item promotions and every subset of later promotions is t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from math import comb
 from math import floor as round_down
 
@@ -106,6 +107,10 @@ class Unit:
         return max(0, self.price - self.floor)
 
 
+def is_term(p: AnyPromotion) -> bool:
+    return isinstance(p, w.Presale | w.GroupBuy)
+
+
 class Reference:
     """Tries everything on one cart; conditions but products and spend are assumed to hold."""
 
@@ -115,7 +120,7 @@ class Reference:
         order = {lane: i for i, lane in enumerate(LANE_ORDER)}
         self.promotions: list[AnyPromotion] = sorted(
             (p for p in promotions if not isinstance(p, w.Gift)),
-            key=lambda p: (order[lane_of(p)], -p.priority, p.id),
+            key=lambda p: (order[lane_of(p)], not is_term(p), -p.priority, p.id),
         )
         self.units = [
             Unit(i, x.price, x.regular or x.price, x.floor, x.sku)
@@ -124,6 +129,7 @@ class Reference:
         ]
         self.item: list[AnyPromotion] = [p for p in self.promotions if lane_of(p) == "item"]
         self.later: list[AnyPromotion] = [p for p in self.promotions if lane_of(p) != "item"]
+        self.terms = self.settled_terms()
 
     # -- who may meet ------------------------------------------------------------------------
 
@@ -151,10 +157,49 @@ class Reference:
     def ways(self) -> int:
         """How many ways there are to try."""
         ways: int = 1 << len(self.later)
-        for i, line in enumerate(self.lines):
-            unit = next(unit for unit in self.units if unit.line == i)
-            ways *= comb(len(self.choices(unit)) + line.quantity - 1, line.quantity)
+        alike = Counter(
+            (unit.line, held) for unit, held in zip(self.units, self.terms, strict=True)
+        )
+        for (line, held), units in alike.items():
+            unit = next(unit for unit in self.units if unit.line == line)
+            ways *= comb(len(self.choices(unit, held)) + units - 1, units)
         return ways
+
+    # -- terms of sale -----------------------------------------------------------------------
+
+    def settled_terms(self) -> list[tuple[int, ...]]:
+        """Per unit, the terms of sale that hold it: first come, by priority and id.
+
+        Each takes the units off which it takes most, of those that nobody holds with whom it does
+        not stack; one that takes nothing off, or may not meet an earlier one, is left out.
+        """
+        held: list[tuple[int, ...]] = [() for _ in self.units]
+        rooms = [unit.room for unit in self.units]
+        on_cart: list[AnyPromotion] = []
+        for i, p in enumerate(self.item):
+            if not is_term(p) or not all(self.may_meet(p, other) for other in on_cart):
+                continue
+            free = [
+                u
+                for u, unit in enumerate(self.units)
+                if self.roles(p, unit) and all(self.on_one_unit(p, self.item[j]) for j in held[u])
+            ]
+            worth = self.unit_worth(p, [self.units[u] for u in free])
+            if worth is None:  # no price of the group is reached
+                continue
+            off = {u: min(less, rooms[u]) for u, less in zip(free, worth, strict=True)}
+            ranked = sorted((u for u in free if off[u]), key=lambda u: (-off[u], u))
+            chosen = sorted(ranked[: p.limits.units_per_order])
+            amounts = [off[u] for u in chosen]
+            if p.max_discount is not None and sum(amounts) > minor(p.max_discount):
+                amounts = share_out(minor(p.max_discount), amounts, amounts)
+            if not any(amounts):
+                continue
+            on_cart.append(p)
+            for u, less in zip(chosen, amounts, strict=True):
+                held[u] = (*held[u], i)
+                rooms[u] -= less
+        return held
 
     # -- the item lane -----------------------------------------------------------------------
 
@@ -168,11 +213,19 @@ class Reference:
             roles += [1] if belongs(line, p.get_products) else []
         return roles
 
-    def choices(self, unit: Unit) -> list[tuple[tuple[int, int], ...]]:
-        singles = [(i, role) for i, p in enumerate(self.item) for role in self.roles(p, unit)]
-        found: list[tuple[tuple[int, int], ...]] = [()]
+    def choices(self, unit: Unit, held: tuple[int, ...]) -> list[tuple[tuple[int, int], ...]]:
+        """Sets of promotions for a unit: the terms that hold it, and discounts that may join."""
+        terms = tuple((i, 0) for i in held)
+        singles = [
+            (i, role)
+            for i, p in enumerate(self.item)
+            if not is_term(p)
+            for role in self.roles(p, unit)
+        ]
+        found: list[tuple[tuple[int, int], ...]] = [terms]
         for size in range(1, len(singles) + 1):
-            for chosen in combinations(singles, size):
+            for discounts in combinations(singles, size):
+                chosen = terms + discounts
                 pairs = combinations(chosen, 2)
                 if all(self.on_one_unit(self.item[a], self.item[b]) for (a, _), (b, _) in pairs):
                     found.append(chosen)
@@ -284,13 +337,16 @@ class Reference:
 
     def item_results(self) -> Iterator[tuple[tuple[int, ...], frozenset[int]]]:
         """Unit prices after the item lane, with the promotions applied, each once."""
-        choices = [self.choices(unit) for unit in self.units]
+        choices = [
+            self.choices(unit, held) for unit, held in zip(self.units, self.terms, strict=True)
+        ]
+        kinds = [(unit.line, held) for unit, held in zip(self.units, self.terms, strict=True)]
         seen = set()
         for chosen in product(*choices):
-            # Units of one line are alike: look at one order of their choices only.
+            # Units of one line, held alike, are alike: look at one order of their choices only.
             if any(
-                a.line == b.line and choices[i].index(chosen[i]) > choices[i].index(chosen[i + 1])
-                for i, (a, b) in enumerate(zip(self.units, self.units[1:], strict=False))
+                a == b and choices[i].index(chosen[i]) > choices[i].index(chosen[i + 1])
+                for i, (a, b) in enumerate(pairwise(kinds))
             ):
                 continue
             result = self.item_result(chosen)

@@ -14,12 +14,12 @@ from tests.pricing.promotions.reference import Reference
 THOROUGH = Effort(steps=5_000_000, states=1_000_000, width=1_000_000)
 
 
-def _compare(first: int, carts: int, most_ways: int) -> float:
+def _compare(first: int, carts: int, most_ways: int, terms: float = 0) -> float:
     """Compare carts that can be tried in so many ways; the share proven with the usual effort."""
     compared = proven = 0
     seed = first
     while compared < carts:
-        cart, promotions = random_case(seed)
+        cart, promotions = random_case(seed, terms=terms)
         reference = Reference(cart, promotions)
         seed += 1
         if reference.ways() > most_ways:
@@ -42,6 +42,10 @@ def _compare(first: int, carts: int, most_ways: int) -> float:
 
 def test_best_mode_equals_trying_everything_to_the_cent() -> None:
     assert _compare(0, carts=400, most_ways=20_000) > 0.98
+
+
+def test_best_mode_equals_trying_everything_where_terms_of_sale_go_first() -> None:
+    assert _compare(0, carts=300, most_ways=20_000, terms=0.5) > 0.98
 
 
 @pytest.mark.slow

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.pricing.promotions.carts import cart, line, price
+from pricing.promotions.evaluation import Mode
+from tests.pricing.promotions.carts import cart, explain, line, price
 
 TEN = {"type": "percent_off", "percent": 10}
 ORDER = {"type": "spend_and_save", "spend": 100, "amount": 20}
@@ -116,3 +117,70 @@ def test_the_cheapest_coupon_of_two_needs_no_order_from_the_customer(mode: str) 
     large = {"type": "spend_and_save", "amount": 25, "code": "C2"}
     total, names = applied(small, large, mode=mode)
     assert (total, names) == ((8_000, ["p1"]) if mode == "best" else (10_000, ["p0"]))
+
+
+PRESALE = {"type": "presale", "deposit": 10, "worth": 30}
+GROUP = {"type": "group_buy", "tiers": [{"size": 2, "price": 180}], "id": "together"}
+
+
+@pytest.mark.parametrize("mode", ["best", "priority"])
+@pytest.mark.parametrize("stack", [False, True])
+@pytest.mark.parametrize("term", [{**PRESALE, "id": "early"}, GROUP], ids=["presale", "group buy"])
+def test_a_term_of_sale_is_settled_first_and_discounts_follow(
+    term: dict[str, object], stack: bool, mode: Mode
+) -> None:
+    shopping = cart(line("a", 200), group_sizes={"together": 2})
+    coming = {"type": "spend_and_save", "amount": 30, "stack": stack}
+    name = term["id"]
+    missed = price(shopping, {**term, "stack": stack}, {**coming, "spend": 181}, mode=mode)
+    assert (missed.total, [entry.id for entry in missed.applied]) == (18_000, [name])
+    reached = price(shopping, {**term, "stack": stack}, {**coming, "spend": 180}, mode=mode)
+    assert (reached.total, [entry.id for entry in reached.applied]) == (15_000, [name, "p1"])
+    assert [a.deposit for a in (missed, reached)] == [1_000 if name == "early" else 0] * 2
+
+
+@pytest.mark.parametrize("mode", ["best", "priority"])
+def test_a_term_of_sale_keeps_its_units_from_dearer_discounts_unless_they_stack(mode: Mode) -> None:
+    shopping = cart(line("a", 200, 2), line("b", 50))
+    half = {"type": "percent_off", "percent": 50, "priority": 9}
+    early = {**PRESALE, "products": {"skus": ["a"]}}
+    apart = price(shopping, early, half, mode=mode)
+    assert (apart.total, apart.deposit) == (2 * 18_000 + 2_500, 2_000)
+    both = price(shopping, {**early, "stack": True}, {**half, "stack": True}, mode=mode)
+    assert (both.total, both.deposit) == (2 * 8_000 + 2_500, 2_000)
+    one = price(shopping, {**early, "limits": {"units_per_order": 1}}, half, mode=mode)
+    assert (one.total, one.deposit) == (18_000 + 10_000 + 2_500, 1_000)
+    never = price(shopping, {**early, "not_with": ["p1"]}, half, mode=mode)
+    assert (never.total, never.deposit) == (2 * 18_000 + 5_000, 2_000)
+    # The floor leaves room for one of them: the term has it.
+    tight = cart(line("a", 200, floor=180))
+    answer = price(tight, {**early, "stack": True}, {**half, "stack": True}, mode=mode)
+    assert [entry.id for entry in answer.applied] == ["p0"]
+
+
+def test_two_terms_of_sale_go_by_priority_and_stop_spares_what_has_more_of_it() -> None:
+    shopping = cart(line("a", 200), group_sizes={"together": 2})
+    for mode in ("best", "priority"):
+        answer = price(shopping, {**PRESALE, "priority": 1}, GROUP, mode=mode)
+        assert [entry.id for entry in answer.applied] == ["p0"]
+        answer = price(shopping, PRESALE, {**GROUP, "priority": 1}, mode=mode)
+        assert [entry.id for entry in answer.applied] == ["together"]
+    wide = cart(line("a", 200), line("b", 50), line("c", 50))
+    early = {**PRESALE, "priority": 1, "stop": True, "products": {"skus": ["a"]}}
+    high = {"type": "amount_off", "amount": 1, "priority": 2, "products": {"skus": ["b"]}}
+    low = {"type": "amount_off", "amount": 1, "products": {"skus": ["c"]}}
+    answer = price(wide, early, high, low, mode="priority")
+    assert [entry.id for entry in answer.applied] == ["p0", "p1"]
+
+
+def test_why_a_discount_gave_way_to_a_term_of_sale_is_said_and_no_runner_up_goes_without_it() -> (
+    None
+):
+    half = {"type": "percent_off", "percent": 50}
+    answer, why = explain(cart(line("a", 200)), PRESALE, half, {**half, "not_with": ["p0"]})
+    assert answer.total == 18_000
+    assert {n.id: n.reason.code for n in why.not_applied} == {
+        "p1": "units_taken",
+        "p2": "not_combinable",
+    }
+    assert why.runner_up is None

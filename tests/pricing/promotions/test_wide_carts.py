@@ -34,7 +34,7 @@ def test_priced_apart_or_searched_jointly_the_best_claims_save_the_same(seed: in
     shopping, entries = shop_case(seed, lines=9, promotions=12)
     problem = Problem(shopping, PromotionSet(entries, "EUR"), {})
     plan = lay_out(problem, 0, 0, AT_PAR, every=False)
-    jointly = search(plan, problem.view, 0, 10**6)
+    jointly = search(plan, 0, 10**6)
     apart = Relaxation(problem, plan, 10**6)
     assert jointly is not None
     assert jointly.gain == jointly.bound
