@@ -65,22 +65,29 @@ def reading_connection(
         yield conn
 
 
-def known_operator(
+def known_caller(
     service: Annotated[Service, Depends(running_service)],
     authorization: Annotated[
         str | None, Header(description="`Bearer` and the token of an operator")
     ] = None,
-) -> str:
-    """The name of the operator whose token the request carries.
-
-    Raises:
-        NotAnOperator: it carries none, or an unknown one; answered with status 401.
-    """
+) -> str | None:
+    """The name of the operator whose token the request carries; None without one that is known."""
     scheme, _, given = (authorization or "").partition(" ")
     for token, name in service.settings.operator_tokens.items():
         # Compared in constant time, so that an answer's delay says nothing of a token.
         if scheme.lower() == "bearer" and compare_digest(given.strip().encode(), token.encode()):
             return name
+    return None
+
+
+def known_operator(caller: Annotated[str | None, Depends(known_caller)]) -> str:
+    """The name of the operator whose token the request carries.
+
+    Raises:
+        NotAnOperator: it carries none, or an unknown one; answered with status 401.
+    """
+    if caller is not None:
+        return caller
     raise NotAnOperator(
         "send `Authorization: Bearer TOKEN` with the token of an operator; the tokens are in "
         "PRICEWRIGHT_OPERATORS",
@@ -90,4 +97,5 @@ def known_operator(
 
 Running = Annotated[Service, Depends(running_service)]
 Reading = Annotated[Connection, Depends(reading_connection)]
+Caller = Annotated[str | None, Depends(known_caller)]
 Operator = Annotated[str, Depends(known_operator)]

@@ -142,9 +142,12 @@ class QuoteDocument(msgspec.Struct, frozen=True):
 
     Attributes:
         status: `open`, `committed`, `cancelled` or `expired`.
-        reserved: whether its share of every limit is held for it.
+        reserved: whether its share of every limit is held for it; where not, it is taken when the
+            quote is committed, if there still is so much left.
         token: the quote as a signed JWS, for whoever must trust its total.
         groups: the group that the order joins when it is committed, by group buy.
+        held_until: until when that share is held; null where nothing is held (any more).
+        notice: what to know of the hold, for people; blank where it lasts as long as the quote.
     """
 
     id: str
@@ -158,6 +161,8 @@ class QuoteDocument(msgspec.Struct, frozen=True):
     cart: CartDocument
     token: str
     groups: dict[str, str] = {}
+    held_until: str | None = None
+    notice: str = ""
 
 
 def utc_text(moment: datetime) -> str:

@@ -36,6 +36,7 @@ from api.quote_documents import (
     cart_document,
     utc_text,
 )
+from api.quote_holds import end_of_loose_hold, hold_notice
 from api.quote_signing import sign
 from pricing.price_book import PUBLIC
 from pricing.promotions.cart import Cart
@@ -43,7 +44,7 @@ from pricing.promotions.errors import InvalidCart
 from pricing.promotions.evaluation import Evaluation, Mode
 from storage.cart_facts import cart_facts, market_by_code
 from storage.database import reading, writing
-from storage.errors import LimitReached
+from storage.errors import HoldRefused, LimitReached
 from storage.idempotency import claim_key, keep_answer
 from storage.personal_prices import PersonalPrice, log_personal_prices
 from storage.promotion_usage import Take
@@ -62,7 +63,8 @@ class QuoteRequest(CartRequest, frozen=True, kw_only=True):
 
     Attributes:
         reserve: hold its share of every limit until it is settled; without it, a commit may find
-            too little left.
+            too little left. Without a token, for a minute at most, and only while such quotes
+            together hold no more than half of what is left.
         explain: say why other promotions do not apply, and what almost did.
         groups: the group to join, or `new` for one to open, by group buy. One at most.
     """
@@ -166,9 +168,18 @@ def evaluate_cart(
 
 
 def make_quote(
-    service: Service, request: QuoteRequest, *, now: datetime, key: str | None, digest: str
+    service: Service,
+    request: QuoteRequest,
+    *,
+    now: datetime,
+    key: str | None,
+    digest: str,
+    caller: str | None,
 ) -> QuoteDocument:
     """Price a cart, store the quote, and hold what it reserves.
+
+    Without a token the hold is loose: it ends after a minute, and there is none where such quotes
+    hold half of what is left already. So nobody can keep a promotion from those who buy.
 
     Args:
         service: its parts.
@@ -176,6 +187,7 @@ def make_quote(
         now: the time.
         key: idempotency key, if the client gave one.
         digest: of the request.
+        caller: whose token came with it; None without one.
 
     Raises:
         KeyReused: the key came with another request before.
@@ -191,7 +203,7 @@ def make_quote(
             if refused[stored.promotion_id] >= _TRIES
         )
         answer = evaluate_cart(service, request, at=now, explain=request.explain, without=without)
-        quote = _quote_of(service, request, answer, groups, now)
+        quote = _quote_of(service, request, answer, groups, now, caller=caller)
         try:
             with service.till, writing(service.engine, durable=True) as conn:
                 if key is not None:
@@ -202,6 +214,9 @@ def make_quote(
                 log_personal_prices(conn, quote.market, answer.personal, quote.quote_id, at=now)
                 if key is not None:
                     keep_answer(conn, "quote", key, quote.document)
+        except HoldRefused:
+            request = msgspec.structs.replace(request, reserve=False)
+            continue
         except LimitReached as limit:
             refused[limit.promotion_id] += 1
             continue
@@ -251,6 +266,8 @@ def _quote_of(
     answer: Answer,
     groups: Mapping[str, str],
     now: datetime,
+    *,
+    caller: str | None,
 ) -> NewQuote:
     cart, evaluation = answer.books.priced.cart, answer.evaluation
     expires_at = now + timedelta(seconds=service.settings.quote_seconds)
@@ -259,6 +276,8 @@ def _quote_of(
     known = [cost for cost in costs if cost is not None]
     lines_tax = sum(line.tax for line in evaluation.lines)
     applied = {entry.id for entry in evaluation.applied}
+    takes = [each for each in _takes(answer) if not each.is_nothing]
+    ends_at = end_of_loose_hold(takes, now=now, expires_at=expires_at, caller=caller)
     basis = _basis(answer, {name: group for name, group in groups.items() if name in applied})
     return NewQuote(
         quote_id=quote_id,
@@ -270,10 +289,20 @@ def _quote_of(
         goods_minor=evaluation.goods,
         net_minor=evaluation.goods - lines_tax,
         cost_minor=sum(known) if len(known) == len(costs) else None,
-        document=_document(service, request, answer, basis.groups, quote_id, now, expires_at),
-        takes=_takes(answer),
+        document=_document(
+            service,
+            answer,
+            basis.groups,
+            quote_id,
+            now,
+            expires_at,
+            held_until=(ends_at or expires_at) if request.reserve else None,
+            takes=bool(takes),
+        ),
+        takes=takes,
         reserve=request.reserve,
         basis=basis.text(),
+        held_until=ends_at if request.reserve else None,
     )
 
 
@@ -300,12 +329,14 @@ def _basis(answer: Answer, groups: dict[str, str]) -> OrderBasis:
 
 def _document(
     service: Service,
-    request: QuoteRequest,
     answer: Answer,
     groups: dict[str, str],
     quote_id: str,
     now: datetime,
     expires_at: datetime,
+    *,
+    held_until: datetime | None,
+    takes: bool,
 ) -> dict[str, Any]:
     cart = answer.books.priced.cart
     claims = {
@@ -330,10 +361,12 @@ def _document(
         expires_at=utc_text(expires_at),
         settled_at=None,
         order=None,
-        reserved=request.reserve,
+        reserved=held_until is not None,
         cart=answer.document,
         token=sign(claims, service.signing_key),
         groups=groups,
+        held_until=None if held_until is None else utc_text(held_until),
+        notice=hold_notice(held_until, expires_at, takes=takes),
     )
     found: dict[str, Any] = msgspec.to_builtins(document)
     return found

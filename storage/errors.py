@@ -191,6 +191,17 @@ class LimitReached(RedemptionRefused):
         self.key = key
 
 
+class HoldRefused(RedemptionRefused):
+    """Quotes that came without a token would hold more than half of what is left of a limit."""
+
+    def __init__(self, promotion_id: int, scope: str, key: str) -> None:
+        which = f"{scope} {key!r}" if key else "all orders"
+        super().__init__(
+            f"half of what is left of the limit of promotion {promotion_id} for {which} is held "
+            "without a token; send one, or let the quote hold nothing"
+        )
+
+
 class QuoteSettled(RedemptionRefused):
     """The quote is not open any more.
 

@@ -94,6 +94,7 @@ quotes: Final = sa.Table(
     Column("status", Text, nullable=False),
     Column("settled_at", UtcDateTime),
     Column("reserved", Boolean, nullable=False),
+    Column("held_until", UtcDateTime),  # of a loose hold; NULL: as long as the quote is good
     Column("market_id", Key, ForeignKey("markets.market_id"), nullable=False),
     Column("customer", Text),
     Column("order_reference", Text),
@@ -110,6 +111,12 @@ quotes: Final = sa.Table(
         "expires_at",
         sqlite_where=sa.text("status = 'open'"),
         postgresql_where=sa.text("status = 'open'"),
+    ),
+    sa.Index(
+        "ix_quotes_held",
+        "held_until",
+        sqlite_where=sa.text("status = 'open' AND reserved"),
+        postgresql_where=sa.text("status = 'open' AND reserved"),
     ),
     **_BY_KEY,
 )
@@ -148,6 +155,10 @@ promotion_usage: Final = sa.Table(
     Column("uses", BigInteger, nullable=False),
     Column("units", BigInteger, nullable=False),
     Column("amount_minor", Minor, nullable=False),
+    # Of which held by quotes that came without a token.
+    Column("loose_uses", BigInteger, nullable=False, server_default="0"),
+    Column("loose_units", BigInteger, nullable=False, server_default="0"),
+    Column("loose_minor", Minor, nullable=False, server_default="0"),
     # The most that may be taken, as of the last time that something was.
     Column("most_uses", BigInteger, nullable=False),
     Column("most_units", BigInteger, nullable=False),

@@ -1,8 +1,9 @@
 """How much of each limit is taken: by promotion, day, customer, code, funder, gift and product.
 
 All limits that a cart touches are taken by one statement which takes nothing past a limit, so two
-processes can not both have the last use. On PostgreSQL rows are always locked in the order of their
-keys, so no two of them wait for each other.
+processes can not both have the last use. A loose hold, of a quote that came without a token, may
+not take more than half of what is left, all loose holds together. On PostgreSQL rows are always
+locked in the order of their keys, so no two of them wait for each other.
 """
 
 from __future__ import annotations
@@ -19,12 +20,20 @@ from sqlalchemy.engine import Connection
 
 from storage.bulk import listed
 from storage.database import require_writer
-from storage.errors import LimitReached
+from storage.errors import HoldRefused, LimitReached
 from storage.promotion_tables import promotion_usage as table
 
 NO_LIMIT: Final = 2**62
 _KEY: Final = ("promotion_id", "scope", "key")
 _ROWS_A_STATEMENT: Final = 2_000  # SQLite binds at most 32,766 values
+_AMOUNTS_AND_MOST: Final = (
+    ("uses", "most_uses"),
+    ("units", "most_units"),
+    ("amount_minor", "most_minor"),
+)
+_TAKEN: Final = (("uses", "uses"), ("units", "units"), ("amount_minor", "amount_minor"))
+_LOOSE: Final = (("loose_uses", "uses"), ("loose_units", "units"), ("loose_minor", "amount_minor"))
+"""Columns, with the amount of a take that goes into each."""
 
 UsageKey = tuple[int, str, str]
 """Promotion, scope, key."""
@@ -82,6 +91,15 @@ class Take:
     most: Most = Most()
 
     @property
+    def is_limited(self) -> bool:
+        """True if there is a limit that it counts toward."""
+        return any(
+            row[name] < NO_LIMIT
+            for row in _rows(self)
+            for name in ("most_uses", "most_units", "most_minor")
+        )
+
+    @property
     def is_nothing(self) -> bool:
         """True if nothing is given, so that nothing is taken of any limit."""
         return not self.minor and not any(self.gifts.values())
@@ -108,33 +126,66 @@ class UsedUp:
     by_sku: Mapping[str, int] = field(default_factory=dict)
 
 
-def take(conn: Connection, takes: Iterable[Take]) -> None:
+def take(conn: Connection, takes: Iterable[Take], *, loose: bool = False) -> None:
     """Take all of it. On a refusal something may be taken already: roll back.
+
+    Args:
+        conn: a transaction that writes.
+        takes: what is taken.
+        loose: as a loose hold: of what neither orders nor other holds have, all loose holds
+            together may take half.
 
     Raises:
         LimitReached: of one limit there is not so much left.
+        HoldRefused: a loose hold would take more than half of what is left.
     """
     require_writer(conn)
     rows = sorted(
         (row for each in takes for row in _rows(each)), key=lambda row: [row[k] for k in _KEY]
     )
     for row in rows:
-        for what, most in (("uses", "most_uses"), ("units", "most_units")):
-            _refuse_above(row, what, most)
-        _refuse_above(row, "amount_minor", "most_minor")
+        for what, most in _AMOUNTS_AND_MOST:
+            # What is more than the whole limit would be inserted where no row exists yet.
+            if row[what] * (1 + loose) > row[most]:
+                raise _refusal(row, loose=loose)
     for start in range(0, len(rows), _ROWS_A_STATEMENT):
-        _take_rows(conn, rows[start : start + _ROWS_A_STATEMENT])
+        _take_rows(conn, rows[start : start + _ROWS_A_STATEMENT], loose=loose)
 
 
-def give_back(conn: Connection, takes: Iterable[Take]) -> None:
-    """Undo `take` of the same."""
-    require_writer(conn)
+def give_back(conn: Connection, takes: Iterable[Take], *, loose: Iterable[Take] = ()) -> None:
+    """Undo `take` of the same.
+
+    Args:
+        conn: a transaction that writes.
+        takes: that were taken, or held.
+        loose: that were held loosely.
+    """
     amounts: dict[UsageKey, Counter[str]] = {}
+    _add_up(amounts, takes, *_TAKEN)
+    _add_up(amounts, loose, *_TAKEN, *_LOOSE)
+    _subtract(conn, amounts)
+
+
+def keep(conn: Connection, takes: Iterable[Take]) -> None:
+    """Turn what was held loosely into what an order has taken."""
+    amounts: dict[UsageKey, Counter[str]] = {}
+    _add_up(amounts, takes, *_LOOSE)
+    _subtract(conn, amounts)
+
+
+def _add_up(
+    amounts: dict[UsageKey, Counter[str]], takes: Iterable[Take], *columns: tuple[str, str]
+) -> None:
+    """Sum what takes have in each row; columns with the amount that goes into each."""
     for each in takes:
         for row in _rows(each):
             summed = amounts.setdefault((row["promotion_id"], row["scope"], row["key"]), Counter())
-            for what in ("uses", "units", "amount_minor"):
-                summed[what] += row[what]
+            for column, what in columns:
+                summed[column] += row[what]
+
+
+def _subtract(conn: Connection, amounts: Mapping[UsageKey, Counter[str]]) -> None:
+    require_writer(conn)
     if not amounts:
         return
     statement = (
@@ -144,11 +195,7 @@ def give_back(conn: Connection, takes: Iterable[Take]) -> None:
             table.c.scope == sa.bindparam("s"),
             table.c.key == sa.bindparam("k"),
         )
-        .values(
-            uses=table.c.uses - sa.bindparam("n_uses"),
-            units=table.c.units - sa.bindparam("n_units"),
-            amount_minor=table.c.amount_minor - sa.bindparam("n_minor"),
-        )
+        .values({name: table.c[name] - sa.bindparam(f"n_{name}") for name, _ in (*_TAKEN, *_LOOSE)})
     )
     conn.execute(
         statement,
@@ -157,9 +204,7 @@ def give_back(conn: Connection, takes: Iterable[Take]) -> None:
                 "p": key[0],
                 "s": key[1],
                 "k": key[2],
-                "n_uses": summed["uses"],
-                "n_units": summed["units"],
-                "n_minor": summed["amount_minor"],
+                **{f"n_{name}": summed[name] for name, _ in (*_TAKEN, *_LOOSE)},
             }
             for key, summed in sorted(amounts.items())
         ],
@@ -278,33 +323,36 @@ def _row(
     }
 
 
-def _refuse_above(row: Mapping[str, Any], what: str, most: str) -> None:
-    """What is more than the whole limit would be inserted where no row exists yet."""
-    if row[what] > row[most]:
-        raise LimitReached(row["promotion_id"], row["scope"], row["key"])
+def _refusal(row: Mapping[str, Any], *, loose: bool) -> LimitReached | HoldRefused:
+    which = HoldRefused if loose else LimitReached
+    return which(row["promotion_id"], row["scope"], row["key"])
 
 
-def _take_rows(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def _take_rows(conn: Connection, rows: Sequence[Mapping[str, Any]], *, loose: bool) -> None:
     insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(rows)
+    held = [{**row, **{name: row[what] if loose else 0 for name, what in _LOOSE}} for row in rows]
+    statement = insert(table).values(held)
     new = statement.excluded
+    # Left without loose holds is most - (taken - loose), of which twice the loose holds may have
+    # all: 2 * (loose + new) <= most - (taken - loose).
+    fits = [
+        table.c[what] + new[what] + (table.c[name] + new[what] if loose else 0) <= new[most]
+        for (what, most), (name, _) in zip(_AMOUNTS_AND_MOST, _LOOSE, strict=True)
+    ]
     taking = statement.on_conflict_do_update(
         index_elements=_KEY,
         set_={
             "uses": table.c.uses + new.uses,
             "units": table.c.units + new.units,
             "amount_minor": table.c.amount_minor + new.amount_minor,
+            **{name: table.c[name] + new[name] for name, _ in _LOOSE},
             "most_uses": new.most_uses,
             "most_units": new.most_units,
             "most_minor": new.most_minor,
         },
-        where=sa.and_(
-            table.c.uses + new.uses <= new.most_uses,
-            table.c.units + new.units <= new.most_units,
-            table.c.amount_minor + new.amount_minor <= new.most_minor,
-        ),
+        where=sa.and_(*fits),
     ).returning(*(table.c[k] for k in _KEY))
     taken = {tuple(row) for row in conn.execute(taking)}
     for row in rows:
         if tuple(row[k] for k in _KEY) not in taken:
-            raise LimitReached(row["promotion_id"], row["scope"], row["key"])
+            raise _refusal(row, loose=loose)

@@ -5,13 +5,14 @@
       └───its time runs out──▶ expired
 
 A quote that reserves takes its share of every limit when it is made; cancelling and expiry give it
-back. One that does not takes it when it is committed, and may find too little left. Every step is
-written to `redemptions` in the same transaction.
+back. One that does not takes it when it is committed, and may find too little left. A loose hold,
+of a quote that came without a token, lapses before the quote does; from then on it holds nothing.
+Every step is written to `redemptions` in the same transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -26,7 +27,10 @@ from storage.promotion_groups import leave_group
 from storage.promotion_returns import returns_of
 from storage.promotion_tables import quotes as table
 from storage.promotion_tables import redemptions
-from storage.promotion_usage import Most, Take, give_back, take
+from storage.promotion_usage import Most, Take, give_back, keep, take
+
+_MADE: Final = ("reserved", "offered")
+"""What is written when a quote is made: the one or the other."""
 
 _COPIED: Final = (
     "quote_id",
@@ -58,6 +62,8 @@ class NewQuote:
         takes: what it redeems, those that take nothing left out.
         reserve: whether to take it now.
         basis: JSON text of what it was evaluated from, for returns; None keeps none.
+        held_until: first moment at which it holds nothing any more, if it holds loosely; None if
+            it holds until it is settled or expires.
     """
 
     quote_id: str
@@ -73,6 +79,7 @@ class NewQuote:
     takes: Sequence[Take]
     reserve: bool
     basis: str | None = None
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,8 @@ class StoredQuote:
     Attributes:
         status: `open`, `committed`, `cancelled` or `expired`.
         settled_at: since when it is not open; None while it is.
+        reserved: whether it holds, or held until it was settled, its share of every limit.
+        held_until: end of a loose hold; None for another, or none.
         order_reference: as the shop named the order.
     """
 
@@ -91,6 +100,7 @@ class StoredQuote:
     status: str
     settled_at: datetime | None
     reserved: bool
+    held_until: datetime | None
     customer: str | None
     order_reference: str | None
     total_minor: int
@@ -102,12 +112,13 @@ def add_quote(conn: Connection, quote: NewQuote) -> None:
 
     Raises:
         LimitReached: not so much is left; roll back, for some of it may be taken already.
+        HoldRefused: it would hold loosely, and others do already; roll back.
         UnknownMarket: there is no such market.
     """
     require_writer(conn)
     takes = [each for each in quote.takes if not each.is_nothing]
     if quote.reserve:
-        take(conn, takes)
+        take(conn, takes, loose=quote.held_until is not None)
     conn.execute(
         table.insert().values(
             quote_id=quote.quote_id,
@@ -115,6 +126,7 @@ def add_quote(conn: Connection, quote: NewQuote) -> None:
             expires_at=quote.expires_at,
             status="open",
             reserved=quote.reserve,
+            held_until=quote.held_until,
             market_id=market_id(conn, quote.market),
             customer=quote.customer,
             total_minor=quote.total_minor,
@@ -139,7 +151,7 @@ def commit_quote(
     Raises:
         QuoteNotFound: there is no such quote.
         QuoteSettled: it was committed or cancelled already, or its time has run out.
-        LimitReached: it reserved nothing, and not so much is left; roll back.
+        LimitReached: it holds nothing, and not so much is left; roll back.
     """
     held = _held(conn, quote_id)
     if held.status != "open":
@@ -147,10 +159,12 @@ def commit_quote(
     if at >= held.expires_at:
         raise QuoteSettled(quote_id, "expired")
     if not held.reserved:
-        take(conn, _takes(conn, [quote_id], "offered"))
+        take(conn, _takes(conn, [quote_id], *_MADE))
+    elif held.held_until is not None:
+        keep(conn, _takes(conn, [quote_id], "reserved"))
     values = {"status": "committed", "settled_at": at, "order_reference": order_reference}
     conn.execute(table.update().where(table.c.quote_id == quote_id).values(values))
-    _follow(conn, [quote_id], "reserved" if held.reserved else "offered", "committed", at)
+    _follow(conn, [quote_id], _MADE, "committed", at)
     return read_quote(conn, quote_id)
 
 
@@ -176,10 +190,9 @@ def cancel_quote(conn: Connection, quote_id: str, *, at: datetime) -> StoredQuot
     conn.execute(table.update().where(table.c.quote_id == quote_id).values(values))
     if held.status == "committed":
         give_back(conn, _takes(conn, [quote_id], "committed"))
-        _follow(conn, [quote_id], "committed", "reversed", at)
+        _follow(conn, [quote_id], ("committed",), "reversed", at)
     elif held.reserved:
-        give_back(conn, _takes(conn, [quote_id], "reserved"))
-        _follow(conn, [quote_id], "reserved", "released", at)
+        _release(conn, [(quote_id, held.held_until)], at)
     return read_quote(conn, quote_id)
 
 
@@ -201,13 +214,44 @@ def expire_quotes(conn: Connection, *, now: datetime, limit: int = 500) -> int:
         table.update()
         .where(table.c.quote_id.in_(sa.select(due.c.quote_id)))
         .values(status="expired", settled_at=now)
-        .returning(table.c.quote_id, table.c.reserved)
+        .returning(table.c.quote_id, table.c.held_until, table.c.reserved)
     ).all()
-    reserved = [row.quote_id for row in expired if row.reserved]
-    if reserved:
-        give_back(conn, _takes(conn, reserved, "reserved"))
-        _follow(conn, reserved, "reserved", "released", now)
+    _release(conn, [(row.quote_id, row.held_until) for row in expired if row.reserved], now)
     return len(expired)
+
+
+def lapse_holds(conn: Connection, *, now: datetime, limit: int = 500) -> int:
+    """Give back what open quotes hold loosely whose hold has ended; returns how many there were.
+
+    They stay open: who commits one later takes its share then. Several processes may do so at once.
+    """
+    require_writer(conn)
+    due = (
+        sa.select(table.c.quote_id)
+        .where(table.c.status == "open", table.c.reserved, table.c.held_until <= now)
+        .order_by(table.c.held_until)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    lapsed = conn.execute(
+        table.update()
+        .where(table.c.quote_id.in_(sa.select(due.c.quote_id)))
+        .values(reserved=False)
+        .returning(table.c.quote_id, table.c.held_until)
+    ).all()
+    _release(conn, [(row.quote_id, row.held_until) for row in lapsed], now)
+    return len(lapsed)
+
+
+def _release(conn: Connection, held: Sequence[tuple[str, datetime | None]], at: datetime) -> None:
+    """Give back what open quotes hold; each with the end of its hold if that is loose."""
+    if not held:
+        return
+    loose = [quote_id for quote_id, until in held if until is not None]
+    firm = [quote_id for quote_id, until in held if until is None]
+    give_back(conn, _takes(conn, firm, "reserved"), loose=_takes(conn, loose, "reserved"))
+    _follow(conn, [quote_id for quote_id, _ in held], ("reserved",), "released", at)
 
 
 def hold_order(conn: Connection, quote_id: str) -> tuple[StoredQuote, str]:
@@ -289,10 +333,12 @@ def _event_row(quote_id: str, each: Take, event: str, at: datetime) -> dict[str,
     }
 
 
-def _takes(conn: Connection, quote_ids: Iterable[str], event: str) -> list[Take]:
+def _takes(conn: Connection, quote_ids: Sequence[str], *events: str) -> list[Take]:
     """What these quotes took, or are going to take, as it was written down."""
+    if not quote_ids:
+        return []
     query = sa.select(redemptions).where(
-        redemptions.c.quote_id.in_(list(quote_ids)), redemptions.c.event == event
+        redemptions.c.quote_id.in_(quote_ids), redemptions.c.event.in_(events)
     )
     return [
         Take(
@@ -313,11 +359,11 @@ def _takes(conn: Connection, quote_ids: Iterable[str], event: str) -> list[Take]
 
 
 def _follow(
-    conn: Connection, quote_ids: Sequence[str], before: str, event: str, at: datetime
+    conn: Connection, quote_ids: Sequence[str], before: Sequence[str], event: str, at: datetime
 ) -> None:
     """Write down that what had happened to these quotes was followed by something else."""
     copied = [redemptions.c[name] for name in _COPIED]
     source = sa.select(*copied, sa.literal(event), sa.literal(at, redemptions.c.at.type)).where(
-        redemptions.c.quote_id.in_(quote_ids), redemptions.c.event == before
+        redemptions.c.quote_id.in_(quote_ids), redemptions.c.event.in_(before)
     )
     conn.execute(redemptions.insert().from_select([*_COPIED, "event", "at"], source))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from storage.outbox import enqueue
 from storage.promotion_groups import due_groups
 from storage.promotion_monitor import PromotionFigures, figures_of, first_alert
 from storage.promotions import StoredPromotion, scheduled_promotions
-from storage.quotes import expire_quotes
+from storage.quotes import expire_quotes, lapse_holds
 
 AHEAD_BY: Final = 0.10
 """So much more of a budget or stock than planned may be used before somebody is told."""
@@ -30,17 +30,22 @@ _log = structlog.get_logger(__name__)
 
 
 def sweep_quotes(engine: Engine, now: datetime) -> int:
-    """Give back what expired quotes hold; returns how many there were."""
+    """Give back what expired quotes hold, and loose holds that ended; returns how many expired."""
+    swept = _in_batches(engine, expire_quotes, now)
+    lapsed = _in_batches(engine, lapse_holds, now)
+    if swept or lapsed:
+        _log.info("quotes expired", quotes=swept, holds_ended=lapsed)
+    return swept
+
+
+def _in_batches(engine: Engine, sweep: Callable[..., int], now: datetime) -> int:
     swept = 0
     while True:
         with writing(engine, durable=True) as conn:
-            done = expire_quotes(conn, now=now, limit=_BATCH)
+            done = sweep(conn, now=now, limit=_BATCH)
         swept += done
         if done < _BATCH:
-            break
-    if swept:
-        _log.info("quotes expired", quotes=swept)
-    return swept
+            return swept
 
 
 def settle_due_groups(engine: Engine, now: datetime) -> int:

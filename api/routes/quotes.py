@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from sqlalchemy import Connection
 
 from api.bodies import Raw, checked, decoded, encoded, gives, takes
-from api.dependencies import Reading, Running, Service
+from api.dependencies import Caller, Reading, Running, Service
 from api.errors import (
     BodyTooLarge,
     DatabaseAway,
@@ -36,6 +36,7 @@ from api.promotion_errors import (
 )
 from api.promotion_groups import join_groups
 from api.quote_documents import QuoteDocument, utc_text
+from api.quote_holds import with_hold
 from api.quote_returns import (
     MAX_REFERENCE,
     ReturnDocument,
@@ -117,15 +118,18 @@ class CommitRequest(Record, frozen=True, kw_only=True):
     },
     openapi_extra=takes(QuoteRequest, _EXAMPLE),
 )
-def post_quote(service: Running, raw: Raw, idempotency_key: Key = None) -> Response:
+def post_quote(service: Running, caller: Caller, raw: Raw, idempotency_key: Key = None) -> Response:
     """The cart at live prices under the live promotions; the answer is good until `expires_at`.
 
     It holds its share of every limit (uses, units, budgets) until then, unless `reserve` is false.
+    Without a token it holds it for a minute at most, and only while such quotes together hold no
+    more than half of what is left; `held_until` and `notice` say so.
     """
     request = decoded(raw, QuoteRequest)
     key = checked(idempotency_key)
+    now, digest = datetime.now(UTC), digest_of(raw)
     try:
-        quote = make_quote(service, request, now=datetime.now(UTC), key=key, digest=digest_of(raw))
+        quote = make_quote(service, request, now=now, key=key, digest=digest, caller=caller)
     except InvalidCart as error:
         raise invalid_body(error) from None
     except KeyReused as error:
@@ -371,7 +375,7 @@ def _document(stored: StoredQuote, now: datetime) -> QuoteDocument:
     expired = stored.status == "open" and now >= stored.expires_at
     settled_at = stored.expires_at if expired else stored.settled_at
     return msgspec.structs.replace(
-        document,
+        with_hold(document, stored, now),
         status="expired" if expired else stored.status,
         settled_at=None if settled_at is None else utc_text(settled_at),
         order=stored.order_reference,

@@ -20,6 +20,7 @@ from sqlalchemy import Engine
 from api.logs import LogFormat, LogLevel, configure_logs
 from api.server import serving
 from api.settings import Settings, load_settings
+from tests.api.promotions import SHOP
 from tests.api.shop import open_shop
 from tests.databases import sqlite_engine, url_of
 
@@ -73,7 +74,13 @@ def quick_settings(engine: Engine, **given: object) -> Settings:
     return load_settings(
         None,
         database_url=url_of(engine),
-        **{"port": 0, "snapshot_poll_seconds": QUICK, "alert_poll_seconds": QUICK, **given},
+        **{
+            "port": 0,
+            "snapshot_poll_seconds": QUICK,
+            "alert_poll_seconds": QUICK,
+            "operators": f"shop:{SHOP}",
+            **given,
+        },
     )
 
 

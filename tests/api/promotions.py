@@ -17,6 +17,9 @@ from storage.promotions import create_promotion, read_promotion, schedule_promot
 from storage.tables import costs, price_limits, stock
 
 Json = dict[str, Any]
+SHOP = "a-token-of-the-shop"
+HOLDER = {"Authorization": f"Bearer {SHOP}"}
+"""What a request sends whose quote holds its share as long as it is good."""
 
 
 def terms_of(promotion: Json, **more: Any) -> Terms:  # noqa: ANN401

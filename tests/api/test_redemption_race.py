@@ -26,7 +26,7 @@ from sqlalchemy import Engine
 
 from storage.database import reading
 from storage.promotion_tables import quotes, redemptions
-from tests.api.promotions import cart, open_promotion, used
+from tests.api.promotions import HOLDER, SHOP, cart, open_promotion, used
 from tests.api.shop import open_shop
 from tests.databases import postgres_engine, sqlite_engine, url_of
 from tests.run_guard import ends_with_this_run, may_outlive_this_run
@@ -66,6 +66,7 @@ class ServiceProcess:
             "PRICEWRIGHT_PORT": str(self._port),
             "PRICEWRIGHT_LOG_LEVEL": "warning",
             "PRICEWRIGHT_PROMOTION_POLL_SECONDS": "0.5",
+            "PRICEWRIGHT_OPERATORS": f"shop:{SHOP}",
             "PRICEWRIGHT_QUOTE_SIGNING_KEY": "a key that both of the services know",
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -130,7 +131,7 @@ class Shopper(threading.Thread):
 
     def run(self) -> None:
         try:
-            with httpx.Client(timeout=60) as self._client:
+            with httpx.Client(headers=HOLDER, timeout=60) as self._client:
                 order = 0
                 while self._one_order(f"{self._number}-{order}"):
                     order += 1
