@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.alerts.delivery import deliver_due
+from api.bodies import unique_keys
 from api.decision_process import RunProcesses
 from api.dependencies import Service
 from api.docs_page import add_docs_page
@@ -103,6 +104,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=_DESCRIPTION,
         version=version("pricewright"),
         lifespan=_lifespan,
+        dependencies=[Depends(unique_keys)],
         docs_url=None,
         redoc_url=None,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},

@@ -21,11 +21,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from api.errors import SettingsInvalid
 from api.logs import LogFormat, LogLevel
 from pricing.currencies import decimals
+from pricing.documents import read_json
 from storage.settings import StorageSettings
 
 _PREFIX = "PRICEWRIGHT_"
@@ -130,8 +131,12 @@ class Settings(BaseSettings):
     release_poll_seconds: Seconds = 10.0
     quote_signing_key: SecretStr | None = None
     quote_seconds: Seconds = 900.0
-    promotion_modes: dict[str, Literal["best", "priority"]] = Field(default_factory=dict)
-    return_policies: dict[str, Literal["never_bought", "pro_rata"]] = Field(default_factory=dict)
+    promotion_modes: Annotated[dict[str, Literal["best", "priority"]], NoDecode] = Field(
+        default_factory=dict
+    )
+    return_policies: Annotated[dict[str, Literal["never_bought", "pro_rata"]], NoDecode] = Field(
+        default_factory=dict
+    )
     map_floor_in: tuple[str, ...] = ()
     promotion_poll_seconds: Seconds = 2.0
     crawl_schedule: bool = True
@@ -141,6 +146,11 @@ class Settings(BaseSettings):
     private_sites: bool = False
     plan_processes: int = Field(default=1, ge=0, le=256)
     plan_poll_seconds: Seconds = 1.0
+
+    @field_validator("promotion_modes", "return_policies", mode="before")
+    @classmethod
+    def _each_market_is_there_once(cls, given: object) -> object:
+        return read_json(given) if isinstance(given, str) else given
 
     @field_validator("currency")
     @classmethod

@@ -11,6 +11,7 @@
     ├── SolverFault             an integer programme that the solver refuses: a defect
     ├── InvalidPriceHistory     price rows that do not describe one price at each moment
     ├── InvalidRulePack         a rule of law that is incomplete, or names no article
+    ├── RepeatedKey             a key that stands twice in one mapping of a document
     └── PriceNotFound           no price for this (sku, market, tier) in this price book
 
 Each message names the field and what to do about it.
@@ -82,6 +83,32 @@ class InvalidPriceHistory(PricingError, ValueError):
 
 class InvalidRulePack(PricingError, ValueError):
     """A rule pack that cannot be applied; the message names the field and the fix."""
+
+
+class RepeatedKey(PricingError, ValueError):
+    """A key stands twice in one mapping of a document: which of the two counts, nobody can know.
+
+    Attributes:
+        place: keys and indices that lead to it.
+        line: of the second one, from 1.
+        first_line: of the first one.
+    """
+
+    def __init__(self, place: tuple[str | int, ...], line: int, first_line: int) -> None:
+        self.place = place
+        self.line = line
+        self.first_line = first_line
+        inside = f" in {field_of(place[:-1])}" if place[1:] else ""
+        super().__init__(
+            f"line {line}: {place[-1]!r} is there twice{inside}, first in line {first_line}; "
+            "keep one of them"
+        )
+
+
+def field_of(place: Sequence[str | int]) -> str:
+    """The way to a value in a document, as messages name it: `promotions[0].percent`."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
+    return "".join(steps).removeprefix(".")
 
 
 class PriceNotFound(PricingError, KeyError):

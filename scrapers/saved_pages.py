@@ -18,6 +18,7 @@ from scrapers.extract import Offer, PageHints, Refusal, extract_offer
 from scrapers.extract.page import LARGEST_BODY
 
 _GZIP = b"\x1f\x8b"
+_COLUMNS: Final = ("file", "url", "currency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def read_manifest(path: Path) -> tuple[SavedPage, ...]:
     """The pages of a CSV file with the columns `file,url` and, if known, `currency`.
 
     Raises:
-        InvalidManifest: it can not be read, lacks a column, or a line lacks a value.
+        InvalidManifest: it can not be read, lacks or repeats a column, or a line lacks a value.
     """
     try:
         text = path.read_text("utf-8-sig")
@@ -56,6 +57,8 @@ def read_manifest(path: Path) -> tuple[SavedPage, ...]:
             raise InvalidManifest(
                 f"{path}: column {missing[0]!r} is missing; the columns are: {has}"
             )
+        if twice := [name for name in _COLUMNS if columns.count(name) > 1]:
+            raise InvalidManifest(f"{path}, line 1: column {twice[0]!r} is there twice; keep one")
         reader.fieldnames = columns
         return tuple(_saved_page(path, reader.line_num, row) for row in reader)
     except csv.Error as error:

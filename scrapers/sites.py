@@ -13,6 +13,8 @@ import yaml
 from cssselect import GenericTranslator, SelectorError
 
 from pricing.currencies import DECIMALS
+from pricing.documents import read_yaml
+from pricing.errors import RepeatedKey
 from scrapers.errors import ForbiddenAddress, InvalidSchedule, InvalidSites, UnknownSite
 from scrapers.extract.selectors import InvalidSelector, check_selector
 from scrapers.guard import check_url, origin_of
@@ -264,10 +266,11 @@ def load_sites(path: Path) -> dict[str, Site]:
     The file is a mapping `sites:` to a list of mappings with the fields of `Site`.
 
     Raises:
-        InvalidSites: the file can not be read, is no YAML, repeats a name, or a field is wrong.
+        InvalidSites: the file can not be read, is no YAML, repeats a name or a key, or a field
+            is wrong.
     """
     try:
-        content = yaml.safe_load(path.read_text("utf-8-sig"))
+        content = read_yaml(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         raise InvalidSites(
             f"{path} is not there; `pricewright sites add URL` writes one, and `pricewright sites "
@@ -275,6 +278,8 @@ def load_sites(path: Path) -> dict[str, Site]:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidSites(f"{path}: can not be read: {error}") from None
+    except RepeatedKey as error:
+        raise InvalidSites(f"{path}, {error}") from None
     except yaml.YAMLError as error:
         raise InvalidSites(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
     entries = content.get("sites") if isinstance(content, Mapping) else None

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import yaml
 
-from pricing.errors import InvalidRulePack
+from pricing.documents import read_yaml
+from pricing.errors import InvalidRulePack, RepeatedKey
 from pricing.law import RulePack, rule_pack
 
 
@@ -76,7 +77,9 @@ def _read_all(items: Iterable[Traversable]) -> dict[tuple[str, date], RulePack]:
 
 def _read(item: Traversable) -> RulePack:
     try:
-        data = yaml.safe_load(item.read_text(encoding="utf-8"))
+        data = read_yaml(item.read_text(encoding="utf-8"))
+    except RepeatedKey as error:
+        raise InvalidRulePack(f"{item.name}, {error}") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidRulePack(f"{item.name} cannot be read: {error}") from None
     if not isinstance(data, dict):

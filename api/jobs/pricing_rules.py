@@ -12,7 +12,8 @@ from typing import Final
 import yaml
 from sqlalchemy.engine import Connection
 
-from pricing.errors import InvalidStrategy
+from pricing.documents import read_yaml
+from pricing.errors import InvalidStrategy, RepeatedKey
 from pricing.joint_limits import EVERY_CATEGORY
 from pricing.policy import PricingPolicy
 from pricing.rule_entries import Entry
@@ -32,9 +33,11 @@ def read_rules(path: Path) -> PricingRules:
     """
     text = _text(path)
     try:
-        _refuse_repeated_keys(_tree(text, path), path)
+        _tree(text, path)
         with lines_of(path):
-            return rules_of(yaml.safe_load(text))
+            return rules_of(read_yaml(text))
+    except RepeatedKey as error:
+        raise InvalidStrategy(f"{path}, {error}") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark is not None else "?"
         raise InvalidStrategy(f"{path}, line {line}: no YAML: {error.problem}") from error
@@ -121,22 +124,6 @@ def _tree(text: str, path: Path) -> yaml.Node:
             "file out"
         )
     return node
-
-
-def _refuse_repeated_keys(node: yaml.Node, path: Path) -> None:
-    """YAML takes the last of two equal keys without a word: the first would be lost."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                raise InvalidStrategy(
-                    f"{path}, line {key.start_mark.line + 1}: {key.value!r} is there twice"
-                )
-            seen.add(key.value)
-            _refuse_repeated_keys(value, path)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _refuse_repeated_keys(item, path)
 
 
 def _line_of(node: yaml.Node, place: tuple[str | int, ...]) -> int:

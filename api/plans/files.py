@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from api.errors import CannotWrite
 from api.plans.errors import PlanInputInvalid
 from pricing.currencies import decimals
-from pricing.errors import UnknownCurrency
+from pricing.documents import read_json
+from pricing.errors import RepeatedKey, UnknownCurrency
 from pricing.money import Money
 
 MOST_BYTES: Final = 512 * 1024 * 1024
@@ -56,7 +57,8 @@ def read_document(path: Path, rows: str) -> dict[str, Any]:
     """A JSON document, or a CSV of which each row is an entry of the list `rows`.
 
     Raises:
-        PlanInputInvalid: no such file, too long, not UTF-8, not JSON, or no object.
+        PlanInputInvalid: no such file, too long, not UTF-8, not JSON, no object, or a repeated key
+            or column.
     """
     try:
         if path.stat().st_size > MOST_BYTES:
@@ -68,10 +70,15 @@ def read_document(path: Path, rows: str) -> dict[str, Any]:
         raise PlanInputInvalid(f"{path}: not UTF-8 text (byte {error.start})") from error
     if path.suffix.lower() == ".csv":
         table = csv.DictReader(text.splitlines())
+        columns = table.fieldnames or []
+        if twice := [name for name in columns if name and columns.count(name) > 1]:
+            raise PlanInputInvalid(f"{path}: line 1: column {twice[0]!r} is there twice; keep one")
         found = [{k: v for k, v in row.items() if v not in ("", None)} for row in table]
         return {rows: found}
     try:
-        document = json.loads(text)
+        document = read_json(text)
+    except RepeatedKey as error:
+        raise PlanInputInvalid(f"{path}: {error}") from error
     except json.JSONDecodeError as error:
         raise PlanInputInvalid(f"{path}: line {error.lineno}: not JSON: {error.msg}") from error
     if not isinstance(document, dict):

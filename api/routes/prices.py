@@ -12,6 +12,7 @@ from zlib import crc32
 
 import msgspec
 
+from api.bodies import repeated_in_body
 from api.errors import (
     PROBLEM_JSON,
     BodyTooLarge,
@@ -26,6 +27,8 @@ from api.errors import (
 )
 from api.personal_prices import notice_of, tiers_forbidden
 from api.request_log import request_id_of
+from pricing.documents import refuse_repeated_keys
+from pricing.errors import RepeatedKey
 from pricing.money import Money
 from pricing.price_book import PUBLIC
 
@@ -114,6 +117,7 @@ class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _DECODE: Final = msgspec.json.Decoder(BatchRequest).decode
+_KEYS: Final = tuple(f'"{name}"'.encode() for name in BatchRequest.__struct_fields__)
 
 
 class PriceServing:
@@ -258,12 +262,18 @@ def _query(raw: bytes) -> dict[str, str]:
 
 def _decoded(raw: bytes) -> BatchRequest:
     try:
-        return _DECODE(raw)
+        request = _DECODE(raw)
+        # A request has no other keys: one that is repeated is written out twice, or escaped.
+        if b"\\" in raw or any(raw.count(key) > 1 for key in _KEYS):
+            refuse_repeated_keys(raw.decode())
+    except RepeatedKey as error:
+        raise repeated_in_body(error) from None
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
         raise _invalid(f"body{place.rstrip('`')}", reason) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _invalid("body", f"is not JSON: {error}") from None
+    return request
 
 
 def _invalid(field: str, message: str) -> InvalidRequest:

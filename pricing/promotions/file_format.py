@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import yaml
 
-from pricing.errors import MoneyError
+from pricing.documents import UniqueKeys, read_json, read_yaml
+from pricing.errors import MoneyError, RepeatedKey
 from pricing.money import Money
 from pricing.promotions.cart import MILLION, Cart, Customer, Line
 from pricing.promotions.errors import InvalidCart, InvalidPromotion, PromotionError
@@ -103,7 +104,7 @@ class CartFile(Record, frozen=True, kw_only=True):
     used: dict[str, Used] = msgspec.field(default_factory=dict)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(UniqueKeys):
     """YAML as JSON means it: dates, `yes`, `off` and 20:00 stay text; numbers stay exact."""
 
 
@@ -137,18 +138,21 @@ def parse_text(text: str, name: str) -> object:
         name: what to call it in errors; a name that ends in `.json` is read as JSON.
 
     Raises:
-        PromotionError: not JSON, or not YAML, with line and column.
+        PromotionError: not JSON, or not YAML, with line and column; or a key that is repeated.
     """
-    if name.lower().endswith(".json"):
-        try:
-            return json.loads(text, parse_float=Decimal)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise PromotionError(name, f"is not JSON: {error}") from None
     try:
-        # The loader derives from SafeLoader: it builds plain data and nothing else.
-        return yaml.load(text, Loader=_Loader)  # noqa: S506
-    except (yaml.YAMLError, RecursionError) as error:
+        if name.lower().endswith(".json"):
+            return read_json(text, parse_float=Decimal)
+        return read_yaml(text, _Loader)
+    except RepeatedKey as error:
+        raise PromotionError(name, str(error)) from None
+    except json.JSONDecodeError as error:
+        raise PromotionError(name, f"is not JSON: {error}") from None
+    except yaml.YAMLError as error:
         raise PromotionError(name, f"is not YAML: {error}") from None
+    except RecursionError as error:
+        kind = "JSON" if name.lower().endswith(".json") else "YAML"
+        raise PromotionError(name, f"is not {kind}: {error}") from None
 
 
 def parse_promotions(data: object) -> tuple[PromotionSet, PromotionFile]:
