@@ -23,7 +23,7 @@ from scrapers.extract.record import (
     UnitPrice,
 )
 
-READER: Final = "3"
+READER: Final = "4"
 """Version of the extraction: another one reads pages anew that have not changed since."""
 
 __all__ = [

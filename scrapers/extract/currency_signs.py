@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -141,6 +142,9 @@ _ANY_SIGN: Final = re.compile(
 _ANY_CODE: Final = re.compile(rf"(?<![A-Za-z])(?:{'|'.join(sorted(DECIMALS))})(?![A-Za-z])")
 
 
+_TO_SIGN: Final = re.compile(r"[\s*]*[万億亿]?\s?")
+
+
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 _SYMBOLS: Final = frozenset(
     c for sign in SIGNS for c in sign if c not in ". " and (not c.isalpha() or c >= "\u2e80")
@@ -161,6 +165,47 @@ def signs_in(text: str) -> list[str]:
 def without_signs(text: str) -> str:
     """The text with its currency codes and signs taken out."""
     return _ANY_SIGN.sub("", _ANY_CODE.sub("", text))
+
+
+def carriers(text: str, numbers: Sequence[tuple[int, int]]) -> list[bool | None]:
+    """Which numbers of a text carry a currency sign: one stands right before or behind them.
+
+    Args:
+        text: as printed.
+        numbers: beginning and end of each, in order.
+
+    Returns:
+        For each number whether it does; None where a sign stands between it and another one and
+        nothing tells whose it is (`3 $ 9.90`).
+    """
+    found: list[bool | None] = [False] * len(numbers)
+    shared: list[int] = []
+    bounds = [0, *(place for number in numbers for place in number), len(text)]
+    for i in range(len(numbers) + 1):  # the text before each number, and behind the last
+        gap = text[bounds[2 * i] : bounds[2 * i + 1]]
+        for sign in (*_ANY_CODE.finditer(gap), *_ANY_SIGN.finditer(gap)):
+            left = i > 0 and _TO_SIGN.fullmatch(gap, 0, sign.start()) is not None
+            right = i < len(numbers) and not gap[sign.end() :].strip(" :")
+            if left and right:
+                nearer = sign.start() - (len(gap) - sign.end())
+                if nearer == 0:
+                    shared.append(i)
+                    continue
+                left, right = nearer < 0, nearer > 0
+            if left:
+                found[i - 1] = True
+            if right:
+                found[i] = True
+    # `12 € 15 €`: where the signs at the ends stand behind, those between do, too.
+    behind = bool(numbers) and found[-1] is True
+    ahead = bool(numbers) and found[0] is True
+    for i in shared:
+        if behind != ahead:
+            found[i - 1 if behind else i] = True
+        else:
+            found[i - 1] = found[i - 1] or None
+            found[i] = found[i] or None
+    return found
 
 
 def has_sign(text: str) -> bool:

@@ -10,6 +10,7 @@ from scrapers.extract.class_names import Hints, hints_of
 from scrapers.extract.currency_signs import has_sign, is_sign
 from scrapers.extract.page import Element, Page, text_of
 from scrapers.extract.price_text import PriceReading, normalise, parse_price
+from scrapers.extract.tax_words import speaks_of_tax
 from scrapers.extract.vocabulary import is_buy_button
 
 _SKIPPED: Final = frozenset(
@@ -138,6 +139,10 @@ def _spot(
     letters = len(re.sub(r"[\d\s.,]", "", normalise(text)))
     if reading.amount is None or letters > _WORDIEST:
         return None
+    around = _around(node)
+    taxed = not before_tax and around != text and speaks_of_tax(around)
+    if taxed and reading.amount in parse_price(around, currency=prefer).net:
+        return None  # `<b>100 €</b> HT`
     place, struck, others = _surroundings(node, current=hints.current)
     score = _named(hints) + place + _prominence(node)
     score += (0.8 if signed else 0.0) - (0.8 if letters > 10 else 0.0)
@@ -148,7 +153,7 @@ def _spot(
         order,
         former=hints.former or struck,
         others=others or (hints.price and hints.others),
-        around=_around(node),
+        around=around,
     )
 
 

@@ -12,14 +12,16 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from price_parser.parser import parse_number
 
 from pricing.currencies import DECIMALS
-from scrapers.extract.currency_signs import currency_code, signs_in, without_signs
+from scrapers.extract.currency_signs import carriers, currency_code, signs_in, without_signs
+from scrapers.extract.instalment_words import is_one_of_several
+from scrapers.extract.tax_words import TaxWords
 
 LARGEST: Final = Decimal(10) ** 10
 """No price is larger; a longer number is an article number that strayed in."""
@@ -35,6 +37,7 @@ class PriceReading:
         list_amount: the former price, where the text gives both.
         reason: why `amount` is None; empty otherwise.
         amounts: every amount seen, in order.
+        net: those of them that the text calls net.
     """
 
     amount: Decimal | None = None
@@ -42,6 +45,21 @@ class PriceReading:
     list_amount: Decimal | None = None
     reason: str = ""
     amounts: tuple[Decimal, ...] = ()
+    net: tuple[Decimal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Current:
+    """An amount that may be what one piece costs now.
+
+    Attributes:
+        now: a word beside it says that it is the one that holds.
+        signed: it carries a currency sign.
+    """
+
+    amount: Decimal
+    now: bool
+    signed: bool
 
 
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
@@ -90,7 +108,6 @@ _TERM_AFTER = re.compile(
     r"mês|maand|měs|mies|мес|week|woche|year|jahr|年|月)",
     re.IGNORECASE,
 )
-_TIMES_BEFORE = re.compile(r"\d+\s*(?:x|×|х|\*|cuotas de|rates? of|mal)\s*\W{0,3}$", re.IGNORECASE)
 _MULTIBUY = re.compile(
     r"\bbuy\s+\d+\W{1,3}get\s+\d|"
     r"(?<![\w.,])\d{1,2}\s*(?:for|für|pour|per|por|za|за|voor|/|件)\s*(?=[^\d\s]{0,4}\s*\d)",
@@ -117,15 +134,6 @@ _SHIPPING_BEFORE = re.compile(
     r"(?:shipping|delivery|postage|versand|livraison|envío|envio|spedizione|doprava|доставка|运费)"
     r"\s*:?\s*\W{0,4}$",
     re.IGNORECASE,
-)
-_NET_AFTER = re.compile(
-    r"^[^\d\w]{0,4}\(?\s*(?:ex\.?c?l?\.?|excluding|without|hors|sin|bez|ohne|zzgl\.?|exkl\.?|utan|"
-    r"без|escl\.?|netto\b|net\b|HT\b|\+)\s*(?:VAT|tax|MwSt|USt|TVA|IVA|DPH|PDV|moms|BTW|НДС|GST|KM|"
-    r"netto|net|HT)?\b",
-    re.IGNORECASE,
-)
-_TAX_NEAR = re.compile(
-    r"VAT|\btax|MwSt|USt|TVA|\bIVA|DPH|PDV|moms|BTW|НДС|GST|netto|\bnet\b|\bHT\b", re.IGNORECASE
 )
 _CENTS_ONLY = re.compile(r"^(\d{1,2})\s?(?:¢|p)$")
 _SHIPPING_AFTER = re.compile(
@@ -176,42 +184,71 @@ def parse_price(
         return _coins(int(coins[1]), "GBP" if clean.endswith("p") else code)
     clean = _MYRIADS.sub(_from_myriads, clean)
     clean = _EURO_AS_MARK.sub(lambda found: f"{found[1]},{found[3]} {found[2]}", clean)
-    amounts, current, former = [], [], []
-    reasons = []
-    multibuy = bool(_MULTIBUY.search(clean))
     spans = list(_NUMBER.finditer(clean))
-    ranged = any(
-        _RANGE_BETWEEN.match(without_signs(clean[a.end() : b.start()]))
-        for a, b in itertools.pairwise(spans)
-    )
-    for span in spans:
+    amounts, current, former, net = [], [], [], []
+    reasons = []
+    signed = carriers(clean, [span.span() for span in spans])
+    carried = False
+    tax = TaxWords(clean)
+    for span, carries in zip(spans, signed, strict=True):
         before, after = clean[: span.start()], clean[span.end() :]
         if after.lstrip().startswith("%") or _SIZE_AFTER.match(after):
             continue
-        if span[0].startswith("-"):
-            reasons.append(f"{span[0]!r} is less than nothing: a discount")
+        amount = _number(span[0], after, code or currency, decimal_mark)
+        if isinstance(amount, str):
+            reasons.append(amount)
             continue
-        amount = _amount(span[0], code or currency, decimal_mark)
-        if amount is None or _MORE_DIGITS.match(after):
-            reasons.append(f"{span[0]!r} can be read in two ways")
-            continue
-        amount *= _MULTIPLIERS.get(after.lstrip()[:1], 1)
         amounts.append(amount)
+        without_tax = tax.call_net(*span.span())
         bare = without_signs(before).rstrip()
         if _beside_the_price(bare, after):
             continue
-        why = _not_one_piece(bare, after, before_tax=before_tax)
+        carried = carried or carries is not False
+        net += [amount] * without_tax
+        why = _not_one_piece(bare, after, net=without_tax and not before_tax)
         if why:
             reasons.append(why)
         elif _WAS_BEFORE.search(bare):
             former.append(amount)
         else:
-            current.append((amount, bool(_NOW_BEFORE.search(bare))))
-    if multibuy:
+            now = bool(_NOW_BEFORE.search(bare))
+            current.append(_Current(amount, now=now, signed=carries is True))
+    if _MULTIBUY.search(clean):
         return _none(code, "price for several pieces", amounts)
-    if ranged and len(set(amounts)) > 1:
+    if len(set(amounts)) > 1 and _is_range(clean, spans):
         return _none(code, "a range of prices", amounts)
-    return _conclude(code, amounts, current, former, reasons)
+    if carried:
+        current, reasons = _without_counts(current, reasons)
+    return replace(_conclude(code, amounts, current, former, reasons), net=tuple(net))
+
+
+def _number(text: str, after: str, code: str | None, decimal_mark: str | None) -> Decimal | str:
+    """A number as an amount, or why it is none."""
+    if text.startswith("-"):
+        return f"{text!r} is less than nothing: a discount"
+    amount = _amount(text, code, decimal_mark)
+    if amount is None or _MORE_DIGITS.match(after):
+        return f"{text!r} can be read in two ways"
+    return amount * _MULTIPLIERS.get(after.lstrip()[:1], 1)
+
+
+def _is_range(text: str, spans: list[re.Match[str]]) -> bool:
+    return any(
+        _RANGE_BETWEEN.match(without_signs(text[a.end() : b.start()]))
+        for a, b in itertools.pairwise(spans)
+    )
+
+
+def _without_counts(
+    current: list[_Current], reasons: list[str]
+) -> tuple[list[_Current], list[str]]:
+    """Where one number carries the currency sign, a bare one is a count: `12x $99`.
+
+    Beside a price that carries it, a bare number still is a doubt: `19 99 €`.
+    """
+    if not any(entry.signed for entry in current):
+        return [], [*reasons, "only a number without the currency sign"] if current else reasons
+    return [replace(entry, now=entry.now and entry.signed) for entry in current], reasons
 
 
 def _from_myriads(found: re.Match[str]) -> str:
@@ -314,15 +351,15 @@ def _beside_the_price(before: str, after: str) -> bool:
     )
 
 
-def _not_one_piece(before: str, after: str, *, before_tax: bool) -> str:
+def _not_one_piece(before: str, after: str, *, net: bool) -> str:
     """Why this amount is not what one piece costs now; empty if it may be."""
-    if _TIMES_BEFORE.search(before):
+    if is_one_of_several(before, without_signs(after)):
         return "an instalment or a price for several pieces"
     if _UNIT_AFTER.match(after) or _UNIT_BEFORE.search(before):
         return "a price per unit of measure"
     if _TERM_AFTER.match(after):
         return "an instalment"
-    if not before_tax and _TAX_NEAR.search(after[:24]) and _NET_AFTER.match(after):
+    if net:
         return "a price before tax"
     if _FROM_BEFORE.search(before) or _FROM_AFTER.match(after):
         return "a 'from' price"
@@ -332,14 +369,14 @@ def _not_one_piece(before: str, after: str, *, before_tax: bool) -> str:
 def _conclude(
     code: str | None,
     amounts: list[Decimal],
-    current: list[tuple[Decimal, bool]],
+    current: list[_Current],
     former: list[Decimal],
     reasons: list[str],
 ) -> PriceReading:
     """One amount if the text leaves one."""
-    distinct = {amount for amount, _ in current if amount > 0}
+    distinct = {entry.amount for entry in current if entry.amount > 0}
     if len(distinct) > 1:
-        said_now = {amount for amount, now in current if now and amount > 0}
+        said_now = {entry.amount for entry in current if entry.now and entry.amount > 0}
         if len(said_now) != 1:
             return _none(code, "several amounts and no word which one holds", amounts)
         former = former + sorted(distinct - said_now)

@@ -53,6 +53,15 @@ READ = [
     ("KD 1.250", "1.250", "KWD"),
     ("BHD 0.350", "0.350", "BHD"),
     ("Price - 12,99 €", "12.99", "EUR"),
+    ("HT 100 € TTC 120 €", "120", "EUR"),
+    ("100 € HT / 120 € TTC", "120", "EUR"),
+    ("TTC 120 € HT 100 €", "120", "EUR"),
+    ("Inkl. MwSt. 120 € (netto 100 €)", "120", "EUR"),
+    ("£1,082.50 ex VAT £1,299.00 inc VAT", "1299.00", "GBP"),
+    ("120 € incl. VAT, net 100 €", "120", "EUR"),
+    ("121 Kč s DPH (100 Kč bez DPH)", "121", "CZK"),
+    ("€5.00 net weight 500 g", "5.00", "EUR"),
+    ("10,00 zzgl. 4,99 € Versand", "10.00", "EUR"),
 ]
 
 
@@ -91,6 +100,37 @@ REFUSED = [
     ("", "no amount"),
     ("500 g", "no amount"),
     ("9" * 500, "too long"),
+    ("12x $99 sin interés", "instalment"),
+    ("6x £4.50", "instalment"),
+    ("4,50 € × 6", "instalment"),
+    ("3 cuotas de $ 9.990", "instalment"),
+    ("10x de R$ 12,90 sem juros", "instalment"),
+    ("12 meses sin intereses de $99", "instalment"),
+    ("4 interest-free payments of $24.99", "instalment"),
+    ("3 rate da 30 €", "instalment"),
+    ("3 raty po 30 zł", "instalment"),
+    ("12 splátek po 99 Kč", "instalment"),
+    ("12 期 ¥99", "instalment"),
+    ("¥99/期", "instalment"),
+    ("月々 1,000円", "instalment"),
+    ("2 pairs from $349", "'from'"),
+    ("was $20, in 15 colours", "without the currency sign"),
+    ("HT 100,00 €", "before tax"),
+    ("Cena bez DPH: 100 Kč", "before tax"),
+    ("100 Kč bez DPH", "before tax"),
+    ("税抜 1,000円", "before tax"),
+    ("1,000円(税抜)", "before tax"),
+    ("不含税 100元", "before tax"),
+    ("zzgl. MwSt. 100 €", "before tax"),
+    ("100 € zzgl. 19 % MwSt.", "before tax"),
+    ("ex VAT £100", "before tax"),
+    ("£100 + VAT", "before tax"),
+    ("netto 100 zł", "before tax"),
+    ("IVA esclusa 100 €", "before tax"),
+    ("100 € IVA esclusa", "before tax"),
+    ("sin IVA: 100 €", "before tax"),
+    ("100 kr exkl. moms", "before tax"),
+    ("excl. BTW € 100", "before tax"),
 ]
 
 
@@ -138,6 +178,47 @@ def test_a_price_printed_with_groups_and_two_decimals_is_read_back(
     assert parse_price(printed).amount == expected
     continental = printed.translate(str.maketrans(",.", ".,"))
     assert parse_price(continental).amount == expected
+
+
+@given(
+    count=st.integers(2, 60),
+    cents=st.integers(101, 9_999_999),
+    sign=st.sampled_from(["€{}", "{} €", "£{}", "$ {}", "{} zł", "CHF {}", "R$ {}"]),
+    words=st.sampled_from([
+        "{n}x {p}", "{n} x {p}", "{n} cuotas de {p}", "{n} pairs from {p}", "{p} x {n}",
+        "{n} Raten zu je {p}", "{n} colours {p}", "{p} in {n} sizes", "{n} rate da {p}",
+        "was {p} {n} left", "{n} months of {p}", "pay {n} times {p}", "only {n} left, {p} now",
+    ]),
+)  # fmt: skip
+def test_a_bare_number_is_never_the_price_where_another_carries_the_sign(
+    count: int, cents: int, sign: str, words: str
+) -> None:
+    price = f"{cents // 100}.{cents % 100:02}"
+    reading = parse_price(words.format(n=count, p=sign.format(price)))
+    assert reading.amount in (None, Decimal(price))
+
+
+NET_WORDS = [
+    "HT", "bez DPH", "税抜", "zzgl. MwSt.", "ex VAT", "netto", "excl. btw", "sin IVA", "+ VAT",
+    "senza IVA", "без НДС", "exkl. moms", "ohne MwSt.", "hors taxes", "excluding tax", "未税",
+    "plus VAT", "exc GST", "IVA esclusa", "bez VAT", "税別", "sem IVA", "áfa nélkül",
+]  # fmt: skip
+
+
+@given(
+    cents=st.integers(1, 9_999_999),
+    sign=st.sampled_from(["€{}", "{} €", "£{}", "$ {}", "{} zł", "{} Kč", "CHF {}"]),
+    word=st.sampled_from(NET_WORDS),
+    words=st.sampled_from(["{w} {p}", "{p} {w}", "{p} ({w})", "{w}: {p}", "Preis {p}, {w}"]),
+)
+def test_a_price_that_is_called_net_is_taken_only_where_net_prices_are_wanted(
+    cents: int, sign: str, word: str, words: str
+) -> None:
+    price = f"{cents // 100}.{cents % 100:02}"
+    text = words.format(w=word, p=sign.format(price))
+    read, wanted = parse_price(text), parse_price(text, before_tax=True)
+    assert (read.amount, read.net) == (None, (Decimal(price),))
+    assert wanted.amount == Decimal(price)
 
 
 @given(st.text(max_size=120))
