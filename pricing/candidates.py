@@ -7,7 +7,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from models.arrays import BoolArray, IntArray
-from pricing.catalogue import Catalogue, Market
+from pricing.catalogue import UNKNOWN, Catalogue, Market
 from pricing.guardrails import PriceBounds
 from pricing.policy import PricingPolicy
 from pricing.price_points import EndingRule, candidate_grid
@@ -83,13 +83,19 @@ def one_grid_a_family(
     tied: TiedRows,
     *,
     fixed: BoolArray,
+    step: IntArray | None = None,
 ) -> None:
     """Give rows that must have one price the same candidates, in place.
 
-    `fixed` (n,) are rows that a strategy keeps where they are.
+    `fixed` (n,) are rows that a strategy keeps where they are; `step` (n,) the only price that a
+    row on its way back to a level may move to, UNKNOWN for none. The family goes as far that way as
+    all of its rows may.
     """
     for family in _families(tied, len(catalogue)):
-        _one_grid(family, prices, valid, catalogue, bounds, ladders, fixed)
+        if step is not None and (step[family] != UNKNOWN).any():
+            _one_step(family, prices, valid, catalogue, bounds, ladders, fixed, step)
+        else:
+            _one_grid(family, prices, valid, catalogue, bounds, ladders, fixed)
         valid[family, 1:] &= prices[family, 1:] != catalogue.price[family, None]
 
 
@@ -140,6 +146,42 @@ def _families(tied: TiedRows, n: int) -> list[IntArray]:
     return [part.astype(np.int64) for part in np.split(order, edges)]
 
 
+def _one_step(
+    family: IntArray,
+    prices: IntArray,
+    valid: BoolArray,
+    catalogue: Catalogue,
+    bounds: PriceBounds,
+    ladders: Ladders,
+    fixed: BoolArray,
+    step: IntArray,
+) -> None:
+    """Give a family of which rows are on their way one candidate: the furthest that all may take.
+
+    A row on its way may go anywhere between its price in force and its step. Rows that may not
+    move, and ways that part, leave none.
+    """
+    prices[family, 1:], valid[family, 1:] = 0, False
+    if (bounds.hold[family] != 0).any() or fixed[family].any():
+        return
+    steps, old = step[family], catalogue.price[family]
+    up, down = (steps != UNKNOWN) & (steps > old), (steps != UNKNOWN) & (steps < old)
+    lower = int(np.where(up, old + 1, np.where(down, steps, bounds.lower[family])).max())
+    upper = int(np.where(up, steps, np.where(down, old - 1, bounds.upper[family])).min())
+    if lower > upper or (up.any() and down.any()):
+        return
+    ladder = _shared_ladder(family, catalogue, ladders, upper)
+    within = ladder[(ladder >= lower) & (ladder <= upper)]
+    if len(within) == 0:
+        return
+    price = int(within[-1] if up.any() else within[0])
+    prices[family, 1], valid[family, 1] = price, True
+    short = family[up & (bounds.lower[family] > price)]
+    bounds.upper[short] = price
+    short = family[down & (bounds.upper[family] < price)]
+    bounds.lower[short] = price
+
+
 def _one_grid(
     family: IntArray,
     prices: IntArray,
@@ -163,12 +205,18 @@ def _one_grid(
         if lower <= theirs <= upper:
             prices[free, 1], valid[free, 1] = theirs, True
         return
+    ladder = _shared_ladder(free, catalogue, ladders, max(upper, 1))
+    rungs, real = candidate_grid(np.array([lower]), np.array([upper]), ladder, k)
+    prices[free, 1:], valid[free, 1:] = rungs, real
+
+
+def _shared_ladder(rows: IntArray, catalogue: Catalogue, ladders: Ladders, top: int) -> IntArray:
+    """The prices that are presentable in the markets of all these rows."""
     first, *others = (
-        ladders.upto(catalogue.markets[code], max(upper, 1))
-        for code in np.unique(catalogue.market.codes[free]).tolist()
+        ladders.upto(catalogue.markets[code], top)
+        for code in np.unique(catalogue.market.codes[rows]).tolist()
     )
     ladder = first
     for other in others:
         ladder = np.intersect1d(ladder, other)
-    rungs, real = candidate_grid(np.array([lower]), np.array([upper]), ladder, k)
-    prices[free, 1:], valid[free, 1:] = rungs, real
+    return ladder

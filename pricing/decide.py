@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.demand import DemandContext, DemandModel
 from pricing.candidates import Ladders, one_grid_a_family
-from pricing.catalogue import Catalogue, CompetitorPrices
+from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
 from pricing.cross_effects import CrossEffects
 from pricing.decisions import Decisions
-from pricing.errors import InvalidCatalogue
+from pricing.errors import InfeasibleLimits, InvalidCatalogue
 from pricing.guardrails import Limit, PriceBounds
 from pricing.joint_limits import CHANGE_COUNTS, Grid, JointLimit, change_limits, joint_limits
 from pricing.legal_bounds import LegalBounds
@@ -56,7 +56,8 @@ def decide(
 
     A row with no cost, no price or no plausible curve is held and says so. A row whose price in
     force breaks a hard limit is moved if any allowed price exists, before any row that merely could
-    earn more.
+    earn more. Where the pace of changes keeps it from what the law, its cost or its owner want, it
+    goes there step by step, to the law at once; see `pricing.approach`.
 
     Args:
         catalogue: n rows.
@@ -150,10 +151,11 @@ def _decide_together(
         question.ladders,
         tied,
         fixed=question.plan.frozen,
+        step=options.step,
     )
     rate = policy.rate_of(catalogue)
     k = options.prices.shape[1]
-    limits = change_limits(policy.joint, policy.max_changes, n, k)
+    limits = change_limits(policy.joint, policy.max_changes, n, k, exempt=options.unlawful)
     if len(tied) == 0 and cross is None and not policy.joint.any_figure:
         value = np.empty((n, k))
 
@@ -193,13 +195,15 @@ def _options(question: Question) -> RowOptions:
     n, k = len(question.catalogue), 1 + question.policy.candidates
     prices, valid = np.empty((n, k), dtype=np.int64), np.empty((n, k), dtype=np.bool_)
 
-    def fill(rows: slice) -> tuple[PriceBounds, IntArray]:
+    def fill(rows: slice) -> tuple[PriceBounds, IntArray, IntArray]:
         mine = RowOptions.of(question.part(rows))
         prices[rows], valid[rows] = mine.prices, mine.valid
-        return mine.bounds, mine.broken
+        return mine.bounds, mine.broken, mine.step
 
-    bounds, broken = zip(*in_portions(fill, n), strict=True)
-    return RowOptions(PriceBounds.joined(bounds), np.concatenate(broken), prices, valid)
+    bounds, broken, step = zip(*in_portions(fill, n), strict=True)
+    return RowOptions(
+        PriceBounds.joined(bounds), np.concatenate(broken), prices, valid, np.concatenate(step)
+    )
 
 
 def _choose_tied(
@@ -253,17 +257,27 @@ def _choose(
     """The column chosen a row, and the rows that only a joint limit kept from changing.
 
     A row whose price in force breaks a limit must move if it can. Where there are more such rows
-    than changes allowed, they alone compete for the budget.
+    than changes allowed, they alone compete for the budget; those that the law moves need none. A
+    step toward a level that a joint limit does not leave room for is not taken.
     """
     valid = options.valid
     must = (options.broken != 0) & options.open
+    lawless = must & options.unlawful
     allowed = valid.copy()
     budget = min((x.at_most for x in limits if x.name in CHANGE_COUNTS), default=np.inf)
-    if int(must.sum()) <= budget:
+    if int((must & ~lawless).sum()) <= budget:
         allowed[must, 0] = False
     else:
         allowed[~must, 1:] = False
-    column, solve = choose(value, allowed, limits, time_limit=policy.time_limit, gap=policy.gap)
+        allowed[lawless, 0] = False
+    steps = must & ~lawless & (options.step != UNKNOWN) & ~allowed[:, 0]
+    try:
+        column, solve = choose(value, allowed, limits, time_limit=policy.time_limit, gap=policy.gap)
+    except InfeasibleLimits:
+        if not steps.any():
+            raise
+        allowed[steps, 0] = True
+        column, solve = choose(value, allowed, limits, time_limit=policy.time_limit, gap=policy.gap)
     if not limits:
         return column, np.zeros(len(column), dtype=np.int64), solve
     wanted = must | (np.where(valid, value, -np.inf).argmax(axis=1) > 0)
@@ -280,7 +294,9 @@ def _last_word(
     Whatever the search believes, a price that breaks a limit stays out.
     """
     decided = np.take_along_axis(options.prices, column[:, None], axis=1)[:, 0]
-    refused = question.broken(decided) | options.bounds.hold
+    stepped = (options.step != UNKNOWN) & (column > 0)
+    tolerated = np.where(stepped, question.tolerated(decided), 0) if stepped.any() else 0
+    refused = (question.broken(decided) & ~tolerated) | options.bounds.hold
     refused = np.where(column > 0, refused, 0)
     return np.where(refused != 0, question.catalogue.price, decided), refused
 

@@ -20,6 +20,7 @@ from pricing.legal_bounds import LegalBounds
 from pricing.list_price import SolveReport
 from pricing.money import Money
 from pricing.strategies import OPTIMISED
+from pricing.stuck import freed_by, stuck
 
 
 class Action(IntEnum):
@@ -51,6 +52,11 @@ class ReasonCode(StrEnum):
     """elasticity, std_error: the curve that the decision rests on"""
     COMPETITOR = "competitor"
     """lowest (amount), offers: what the competition asks"""
+    ON_THE_WAY = "on_the_way"
+    """limit, level (amount): where the price is going; paced_by, step (amount): the limit that lets
+    it go only so far in this decision"""
+    FREED_BY = "freed_by"
+    """limit, cure (a sentence): the price stands outside a limit and is held; this frees it"""
     PRICE_IN_FORCE_BREAKS = "price_in_force_breaks"
     """limit: a hard limit that the price in force does not meet"""
     STRATEGY = "strategy"
@@ -108,7 +114,9 @@ class Decisions:
         held_by: (n,) `Limit` bits that forbid a change; 0 unless `action` is HOLD.
         broken_before: (n,) `Limit` bits that the price in force does not meet.
         lower: (n,) lowest price that the limits allow, minor units.
-        upper: (n,) highest price that they allow; below `lower` where they exclude each other.
+        upper: (n,) highest price that they allow; below `lower` where they exclude each other, and
+            where a price on its way to a level is stopped short by pace: then the bound on the far
+            side is the level, and the other one the price reached.
         lower_limit: (n,) `Limit` bit that sets `lower`.
         upper_limit: (n,) `Limit` bit that sets `upper`.
         at_lower: (n,) True where a lower price would be better and `lower_limit` forbids it.
@@ -172,6 +180,11 @@ class Decisions:
     def changes(self) -> int:
         """How many prices change."""
         return int((self.action == Action.CHANGE).sum())
+
+    @property
+    def stuck(self) -> BoolArray:
+        """(n,) True where a price stands outside a limit and is held there; see `pricing.stuck`."""
+        return stuck(self.held_by, self.broken_before, self.lower, self.upper)
 
     def held_by_limit(self) -> dict[str, int]:
         """How many rows each limit or missing input holds, the most frequent first."""
@@ -240,21 +253,7 @@ class Decisions:
         elif action == Action.KEEP:
             facts = {"profit": estimate_text(now, currency), "currency": currency}
             yield Reason(ReasonCode.BEST_PRICE_KEPT, facts if np.isfinite(now) else {})
-        for limit in Limit(int(self.held_by[row])).names:
-            yield Reason(ReasonCode.HELD, self._named(row, limit))
-        if self.upper[row] < self.lower[row] and not self.held_by[row] & (
-            MISSING_INPUT | NO_CHANGE_NOW
-        ):
-            yield Reason(
-                ReasonCode.LIMITS_EXCLUDE_EACH_OTHER,
-                {
-                    "at_least": str(Money(int(self.lower[row]), currency)),
-                    "at_most": str(Money(int(self.upper[row]), currency)),
-                    "floor_limit": Limit(int(self.lower_limit[row])).names[0],
-                    "cap_limit": Limit(int(self.upper_limit[row])).names[0],
-                    **self._article(row, self.lower_limit[row] | self.upper_limit[row]),
-                },
-            )
+        yield from self._standing(row)
         if self.path is not None and self.path[row] not in ("", OPTIMISED):
             yield Reason(ReasonCode.STRATEGY, {"path": self.path[row]})
         for limit in Limit(int(self.broken_before[row])).names:
@@ -285,6 +284,50 @@ class Decisions:
                     "offers": int(self.competitors.offers[row]),
                 },
             )
+
+    def _standing(self, row: int) -> Iterator[Reason]:
+        """Where a price is going, or why it stays and what would free it."""
+        currency, action = self.catalogue.currency(row), self.action[row]
+        if action == Action.CHANGE and (found := self._way(row)) is not None:
+            yield Reason(ReasonCode.ON_THE_WAY, found)
+        for limit in Limit(int(self.held_by[row])).names:
+            yield Reason(ReasonCode.HELD, self._named(row, limit))
+        if (
+            action != Action.CHANGE
+            and self.upper[row] < self.lower[row]
+            and not self.held_by[row] & (MISSING_INPUT | NO_CHANGE_NOW)
+        ):
+            yield Reason(
+                ReasonCode.LIMITS_EXCLUDE_EACH_OTHER,
+                {
+                    "at_least": str(Money(int(self.lower[row]), currency)),
+                    "at_most": str(Money(int(self.upper[row]), currency)),
+                    "floor_limit": Limit(int(self.lower_limit[row])).names[0],
+                    "cap_limit": Limit(int(self.upper_limit[row])).names[0],
+                    **self._article(row, self.lower_limit[row] | self.upper_limit[row]),
+                },
+            )
+        if self.stuck[row]:
+            for freed, cure in freed_by(int(self.held_by[row])).items():
+                yield Reason(ReasonCode.FREED_BY, {"limit": freed.names[0], "cure": cure})
+
+    def _way(self, row: int) -> dict[str, str] | None:
+        """The level that a price is going to, and what stops it short of that; None if nothing."""
+        price, currency = self.price[row], self.catalogue.currency(row)
+        ends = (self.lower, self.lower_limit), (self.upper, self.upper_limit)
+        if price < self.lower[row]:
+            (level, aim), (step, pace) = ends
+        elif price > self.upper[row]:
+            (step, pace), (level, aim) = ends
+        else:
+            return None
+        return {
+            "limit": Limit(int(aim[row])).names[0],
+            "level": str(Money(int(level[row]), currency)),
+            "paced_by": Limit(int(pace[row])).names[0],
+            "step": str(Money(int(step[row]), currency)),
+            **self._article(row, aim[row]),
+        }
 
     def _named(self, row: int, limit: str) -> dict[str, str]:
         return {"limit": limit, **self._article(row, Limit[limit.upper()])}

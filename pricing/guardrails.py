@@ -19,7 +19,8 @@ from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
 from pricing.errors import InvalidLimits
 from pricing.legal_bounds import LegalBounds
 
-_UNLIMITED: Final = np.iinfo(np.int64).max
+UNLIMITED: Final = int(np.iinfo(np.int64).max)
+"""A cap where there is none."""
 
 _ROUNDING_SLACK: Final = 1e-9
 """Relative room for binary fractions, so that 10 % of 100 is 10 and not one unit short."""
@@ -81,6 +82,15 @@ does not fall as the price rises: such a curve would drive any price to its cap.
 
 NO_CHANGE_NOW: Final = Limit.CADENCE | Limit.FROZEN_WINDOW
 """All is known, and the time is not right."""
+
+LEVEL_FLOORS: Final = (
+    Limit.COST_FLOOR | Limit.MINIMUM_MARGIN | Limit.MINIMUM_PRICE | Limit.MAP_FLOOR
+)
+LEVEL_CAPS: Final = Limit.MAXIMUM_PRICE | Limit.RRP_CAP
+"""Levels: where a price must stand by its cost and its owner's word. The law goes before them."""
+
+PACE: Final = Limit.MAXIMUM_CHANGE | Limit.CHANGE_PER_DAY | Limit.CHANGE_PER_WEEK
+"""How far a price may go at once. It slows the way to a level and never bars it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,35 +246,15 @@ def price_bounds(
     """
     hold = np.where(catalogue.cost == UNKNOWN, int(Limit.MISSING_COST), 0)
     hold |= np.where(catalogue.price == UNKNOWN, int(Limit.MISSING_PRICE), 0)
-    break_even = catalogue.cost * (1.0 + catalogue.tax_rate)
-    floors = {
-        Limit.COST_FLOOR: _at_least(break_even),
-        Limit.MINIMUM_MARGIN: _at_least(break_even / (1.0 - limits.minimum_margin)),
-        Limit.MAXIMUM_CHANGE: _at_least(catalogue.price * (1.0 - limits.maximum_change)),
-    }
-    caps = {Limit.MAXIMUM_CHANGE: _at_most(catalogue.price * (1.0 + limits.maximum_change))}
-    for limit, amount in _set_floors(catalogue, limits):
-        floors[limit] = np.where(amount == UNKNOWN, 0, amount)
-    for limit, amount in (
-        (Limit.MAXIMUM_PRICE, catalogue.maximum_price),
-        (Limit.RRP_CAP, catalogue.rrp),
-    ):
-        if (amount != UNKNOWN).any():
-            caps[limit] = np.where(amount == UNKNOWN, _UNLIMITED, amount)
-    for limit, earlier, share in _earlier_prices(catalogue, limits):
-        known = earlier != UNKNOWN
-        floors[limit] = np.where(known, _at_least(earlier * (1.0 - share)), 0)
-        caps[limit] = np.where(known, _at_most(earlier * (1.0 + share)), _UNLIMITED)
-    if legal is not None and legal.any:
-        floors[Limit.LAW], caps[Limit.LAW] = legal.lower, legal.upper
+    floors, caps = floors_and_caps(catalogue, limits, legal)
     if limits.competitor_band is not None:
-        floor, _ = _tightest(floors, highest=True)
-        cap, _ = _tightest(caps, highest=False)
+        floor, _ = tightest(floors, highest=True)
+        cap, _ = tightest(caps, highest=False)
         floors[Limit.COMPETITOR_BAND], caps[Limit.COMPETITOR_BAND] = _band(
             catalogue.price, floor, cap, competitors, limits.competitor_band
         )
-    lower, lower_limit = _tightest(floors, highest=True)
-    upper, upper_limit = _tightest(caps, highest=False)
+    lower, lower_limit = tightest(floors, highest=True)
+    upper, upper_limit = tightest(caps, highest=False)
     return PriceBounds(
         lower=np.where(hold == 0, np.maximum(lower, 1), 1),
         upper=np.where(hold == 0, upper, 0),
@@ -320,7 +310,7 @@ def violations(
     ):
         add(limit, (amount != UNKNOWN) & (price > amount))
         most = np.minimum(most, np.where(amount == UNKNOWN, np.inf, amount))
-    for limit, earlier, share in _earlier_prices(catalogue, limits):
+    for limit, earlier, share in earlier_prices(catalogue, limits):
         known = earlier != UNKNOWN
         add(limit, known & (np.abs(price - earlier) > share * earlier * slack))
         least = np.maximum(least, np.where(known, earlier * (1.0 - share), 0.0))
@@ -335,6 +325,34 @@ def violations(
         above = (price > high * slack) & (within_reach | (price > old))
         add(Limit.COMPETITOR_BAND, (competitors.offers > 0) & (below | above))
     return broken
+
+
+def floors_and_caps(
+    catalogue: Catalogue, limits: GuardrailLimits, legal: LegalBounds | None
+) -> tuple[dict[Limit, IntArray], dict[Limit, IntArray]]:
+    """Every limit but the competitor band as a lowest or highest price a row, minor units."""
+    break_even = catalogue.cost * (1.0 + catalogue.tax_rate)
+    floors = {
+        Limit.COST_FLOOR: _at_least(break_even),
+        Limit.MINIMUM_MARGIN: _at_least(break_even / (1.0 - limits.minimum_margin)),
+        Limit.MAXIMUM_CHANGE: _at_least(catalogue.price * (1.0 - limits.maximum_change)),
+    }
+    caps = {Limit.MAXIMUM_CHANGE: _at_most(catalogue.price * (1.0 + limits.maximum_change))}
+    for limit, amount in _set_floors(catalogue, limits):
+        floors[limit] = np.where(amount == UNKNOWN, 0, amount)
+    for limit, amount in (
+        (Limit.MAXIMUM_PRICE, catalogue.maximum_price),
+        (Limit.RRP_CAP, catalogue.rrp),
+    ):
+        if (amount != UNKNOWN).any():
+            caps[limit] = np.where(amount == UNKNOWN, UNLIMITED, amount)
+    for limit, earlier, share in earlier_prices(catalogue, limits):
+        known = earlier != UNKNOWN
+        floors[limit] = np.where(known, _at_least(earlier * (1.0 - share)), 0)
+        caps[limit] = np.where(known, _at_most(earlier * (1.0 + share)), UNLIMITED)
+    if legal is not None and legal.any:
+        floors[Limit.LAW], caps[Limit.LAW] = legal.lower, legal.upper
+    return floors, caps
 
 
 def _set_floors(catalogue: Catalogue, limits: GuardrailLimits) -> Iterator[tuple[Limit, IntArray]]:
@@ -362,7 +380,7 @@ def lasting_floor(catalogue: Catalogue, limits: GuardrailLimits) -> IntArray:
     return floor
 
 
-def _earlier_prices(
+def earlier_prices(
     catalogue: Catalogue, limits: GuardrailLimits
 ) -> Iterator[tuple[Limit, IntArray, float]]:
     """Prices of some time ago, and the share by which a new price may differ from them."""
@@ -386,7 +404,7 @@ def _band(
     band_low = np.where(within_reach, band_low, np.minimum(band_low, price))
     band_high = np.where(within_reach, band_high, np.maximum(band_high, price))
     known = competitors.offers > 0
-    return np.where(known, band_low, 0), np.where(known, band_high, _UNLIMITED)
+    return np.where(known, band_low, 0), np.where(known, band_high, UNLIMITED)
 
 
 def _at_least(amount: NDArray[np.floating[Any]]) -> IntArray:
@@ -401,7 +419,7 @@ def _at_most(amount: NDArray[np.floating[Any]]) -> IntArray:
     return units
 
 
-def _tightest(bounds: dict[Limit, IntArray], *, highest: bool) -> tuple[IntArray, IntArray]:
+def tightest(bounds: dict[Limit, IntArray], *, highest: bool) -> tuple[IntArray, IntArray]:
     """Per row the tightest of several bounds, and the bit of the limit that it comes from."""
     stacked = np.stack(list(bounds.values()))
     which = np.argmax(stacked, axis=0) if highest else np.argmin(stacked, axis=0)

@@ -224,7 +224,12 @@ def joint_limits(
 
 
 def change_limits(
-    targets: JointTargets, max_changes: int | None, rows: int, columns: int
+    targets: JointTargets,
+    max_changes: int | None,
+    rows: int,
+    columns: int,
+    *,
+    exempt: BoolArray | None = None,
 ) -> tuple[JointLimit, ...]:
     """The limits on the number of changes: every column but the first counts one.
 
@@ -233,9 +238,12 @@ def change_limits(
         max_changes: most price changes as a number.
         rows: n.
         columns: candidates of each, the price in force included.
+        exempt: (n,) rows that do not count: what the law asks for waits for no budget.
     """
     share = targets.max_change_share
     usage = np.broadcast_to(np.minimum(np.arange(columns, dtype=np.int64), 1), (rows, columns))
+    if exempt is not None and exempt.any():
+        usage = np.where(exempt[:, None], 0, usage)
     return tuple(
         JointLimit(name, usage, most)
         for name, most in (

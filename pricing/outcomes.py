@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import BoolArray, FloatArray, IntArray
+from pricing.catalogue import UNKNOWN
 from pricing.decisions import Action
 from pricing.guardrails import MISSING_INPUT
 from pricing.row_options import Question, RowOptions, major, or_nothing
@@ -54,7 +55,7 @@ def outcome_columns(
     changed = price != catalogue.price
     held = np.where(changed, 0, held)
     at_lower, at_upper = _pressed(question, options, price, pull)
-    free = (held == 0) & ~question.plan.aims
+    free = (held == 0) & ~question.plan.aims & (options.step == UNKNOWN)
     now, before = major(price, catalogue), major(catalogue.price, catalogue)
     keep = 1.0 / (1.0 + catalogue.tax_rate)
     cost = major(catalogue.cost, catalogue)

@@ -13,16 +13,27 @@ import numpy as np
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.demand import DemandContext, DemandModel
+from pricing.approach import take_steps
 from pricing.candidates import Ladders, row_candidates
-from pricing.catalogue import Catalogue, CompetitorPrices
-from pricing.guardrails import Limit, PriceBounds, price_bounds, violations
+from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
+from pricing.guardrails import (
+    LEVEL_CAPS,
+    LEVEL_FLOORS,
+    Limit,
+    PriceBounds,
+    price_bounds,
+    violations,
+)
 from pricing.legal_bounds import LegalBounds
+from pricing.levels import tolerated
 from pricing.objective import Worth, worth_of
 from pricing.policy import PricingPolicy
 from pricing.sanity import reasons_to_hold
 from pricing.strategies import StrategyPlan
 
 _OF_DEMAND: Final = int(Limit.MISSING_DEMAND | Limit.IMPLAUSIBLE_DEMAND)
+_STANDS_WRONG: Final = int(LEVEL_FLOORS | LEVEL_CAPS | Limit.LAW)
+"""A price in force that breaks one of these has somewhere to go, whatever demand says."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +90,10 @@ class Question:
         """(n,) `Limit` bits of the hard limits that these prices break."""
         return violations(price, self.catalogue, self.competitors, self.policy.limits, self.legal)
 
+    def tolerated(self, price: IntArray) -> IntArray:
+        """(n,) `Limit` bits that these prices may break on their way back to a level."""
+        return tolerated(price, self.catalogue, self.competitors, self.policy.limits, self.legal)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowOptions:
@@ -89,12 +104,15 @@ class RowOptions:
         broken: (n,) `Limit` bits that the price in force breaks.
         prices: (n, 1 + k) candidates in minor units, the price in force first.
         valid: (n, 1 + k) which of them exist.
+        step: (n,) the only candidate of a row on its way back to a level or to the law, which
+            may break what such a step may; UNKNOWN for the other rows.
     """
 
     bounds: PriceBounds
     broken: IntArray
     prices: IntArray
     valid: BoolArray
+    step: IntArray
 
     @classmethod
     def of(cls, question: Question) -> RowOptions:
@@ -104,23 +122,43 @@ class RowOptions:
         in_force, _ = question.demand.price_elasticity(major(catalogue.price, catalogue))
         hold = reasons_to_hold(catalogue, limits, in_force, at=question.at)
         hold |= np.where(question.demand.known, 0, int(Limit.MISSING_DEMAND))
-        # A target needs no demand curve.
-        bounds.hold[:] |= np.where(plan.aims, hold & ~_OF_DEMAND, hold)
+        broken = question.broken(catalogue.price)
+        wrong = broken & _STANDS_WRONG != 0
+        curveless = wrong & ~plan.aims & (hold & _OF_DEMAND != 0)
+        # A target needs no demand curve, the way back to a level neither, and the law no rest.
+        hold = np.where(plan.aims | wrong, hold & ~_OF_DEMAND, hold)
+        hold = np.where(broken & int(Limit.LAW) != 0, hold & ~int(Limit.CADENCE), hold)
+        bounds.hold[:] |= hold
         prices, valid = row_candidates(
             catalogue, bounds, question.policy.candidates, question.ladders, plan
         )
-        return cls(bounds, question.broken(catalogue.price), prices, valid)
+        moves = wrong & (bounds.hold == 0) & ~plan.frozen
+        rows = np.flatnonzero(moves & (curveless | ~valid[:, 1:].any(axis=1)))
+        step = take_steps(rows, catalogue, bounds, limits, question.legal, question.ladders)
+        valid[rows, 1:] = False
+        taken = np.flatnonzero(step != UNKNOWN)
+        prices[taken, 1], valid[taken, 1] = step[taken], True
+        return cls(bounds, broken, prices, valid, step)
 
     def part(self, rows: slice) -> RowOptions:
         """The options of a run of rows, without a copy."""
         return RowOptions(
-            self.bounds.part(rows), self.broken[rows], self.prices[rows], self.valid[rows]
+            self.bounds.part(rows),
+            self.broken[rows],
+            self.prices[rows],
+            self.valid[rows],
+            self.step[rows],
         )
 
     @property
     def open(self) -> BoolArray:
         """(n,) True where there is a choice beside the price in force."""
         return np.asarray(self.valid[:, 1:].any(axis=1))
+
+    @property
+    def unlawful(self) -> BoolArray:
+        """(n,) True where the law forbids the price in force and there is one to move to."""
+        return np.asarray((self.broken & int(Limit.LAW) != 0) & self.open)
 
     def without_choice(self, plan: StrategyPlan) -> IntArray:
         """(n,) `Limit` bits of the rows that had nothing to choose but the price in force."""

@@ -73,7 +73,8 @@ def choose_tied(
     allowed[stuck] = valid[stuck]
     stuck = _without_choice(groups, allowed)
     budget = min((x.at_most for x in limits if x.name in CHANGE_COUNTS), default=np.inf)
-    over = _beyond_budget(groups, allowed, stuck, budget)
+    counts = next((x.usage[:, -1] > 0 for x in limits if x.name in CHANGE_COUNTS), valid[:, 0])
+    over = _beyond_budget(groups, allowed, stuck, budget, counts)
     aside = stuck | over
     allowed[aside, 1:], allowed[aside, 0] = False, True
     kept = ~aside[tied.row]
@@ -105,17 +106,20 @@ def _without_choice(groups: RelationGroups, allowed: BoolArray) -> BoolArray:
 
 
 def _beyond_budget(
-    groups: RelationGroups, allowed: BoolArray, stuck: BoolArray, budget: float
+    groups: RelationGroups, allowed: BoolArray, stuck: BoolArray, budget: float, counts: BoolArray
 ) -> BoolArray:
-    """(n,) rows of groups that the number of changes allowed does not reach, costly ones first."""
+    """(n,) rows of groups that the number of changes allowed does not reach, costly ones first.
+
+    `counts` (n,) are the rows of which a change counts.
+    """
     n = len(allowed)
     if not np.isfinite(budget):
         return np.zeros(n, dtype=np.bool_)
-    cost = np.where(allowed, -1.0, -np.inf)
+    cost = np.where(allowed, np.where(counts, -1.0, 0.0)[:, None], -np.inf)
     cost[allowed[:, 0], 0] = 0.0
     cost[stuck] = 0.0
     column, _ = groups.best(cost)
-    changes = np.bincount(groups.group, weights=(column > 0) & ~stuck, minlength=n)
+    changes = np.bincount(groups.group, weights=(column > 0) & ~stuck & counts, minlength=n)
     order = np.argsort(changes, kind="stable")
     spent = np.cumsum(changes[order])
     late = order[(spent > budget) & (changes[order] > 0)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -18,10 +18,11 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from models.arrays import IntArray
+from models.arrays import IntArray, StrArray
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels, Market
+from pricing.decisions import Action
 from pricing.errors import InvalidRulePack
-from pricing.guardrails import GuardrailLimits, Limit, violations
+from pricing.guardrails import LEVEL_CAPS, LEVEL_FLOORS, GuardrailLimits, Limit, violations
 from pricing.legal_bounds import LegalBounds
 from pricing.money import Money
 from pricing.price_book import PUBLIC
@@ -46,7 +47,8 @@ CHECKED: Final = (
     | Limit.MAP_FLOOR
 )
 """Limits that what is known now can break, though what was known then did not. How far a price
-moves is the business of the change budget, which measures against the live book."""
+moves is the business of the change budget, which measures against the live book. A price that the
+run sent only as far toward such a limit as pace allows may go live, while it still comes nearer."""
 
 _OF_COST: Final = Limit.COST_FLOOR | Limit.MINIMUM_MARGIN
 _BY_NAME: Final = 20_000
@@ -80,6 +82,8 @@ def require_allowed(
             return
         changes = _suspects(conn, changes, limits, at)
     found = _judged(conn, changes, limits, at=at, packs=packs)
+    if found is not None and len(found.changes):
+        found.tolerate(_steps_of(conn, version, run_id))
     if found is not None and len(found.changes):
         rows, count = found.plain(_NAMED), len(found.changes)
         raise PricesNotAllowed(_told(rows, count), rows, count)
@@ -160,6 +164,82 @@ def _here(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
     return tuple(table.c[name] == entries.c[name] for name in ("product_id", "market_id"))
 
 
+_Key: TypeAlias = tuple[int, int, str]
+"""Product number, market number and tier."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What a run decided of a price that pace stopped short of a level.
+
+    Attributes:
+        old: the price that the book replaces.
+        price: how far the public price goes, minor units.
+        up: True where the level is above it.
+    """
+
+    old: int
+    price: int
+    up: bool
+
+    def may_break(self, price: int) -> int:
+        """The `Limit` bits that a price may break as it goes this way, as far as it goes."""
+        if self.up and self.old < price == self.price:
+            return int(LEVEL_FLOORS)
+        if not self.up and price < self.old and price <= self.price:
+            return int(LEVEL_CAPS)
+        return 0
+
+
+def _steps_of(conn: Connection, version: int, run_id: int) -> dict[_Key, _Step]:
+    """The prices of a book that its run sent on their way; members go with the public price."""
+    earlier = entries.alias("earlier")
+    replaced = (
+        sa.select(earlier.c.price_minor)
+        .where(
+            *(earlier.c[name] == entries.c[name] for name in KEY),
+            earlier.c.version < version,
+            earlier.c.price_minor.is_not(None),
+        )
+        .order_by(earlier.c.version.desc())
+        .limit(1)
+        .correlate(entries)
+        .scalar_subquery()
+    )
+    # A step is recorded with its price as the bound on the near side, the level on the other.
+    up = sa.and_(
+        decisions.c.price_minor < decisions.c.lower_minor,
+        decisions.c.upper_minor < decisions.c.lower_minor,
+    )
+    down = sa.and_(
+        decisions.c.price_minor > decisions.c.upper_minor,
+        decisions.c.upper_minor < decisions.c.lower_minor,
+    )
+    query = (
+        sa.select(
+            *(entries.c[name] for name in KEY),
+            sa.func.coalesce(replaced, decisions.c.previous_minor),
+            sa.case((up, decisions.c.upper_minor), else_=decisions.c.lower_minor),
+            sa.case((up, True), else_=False),
+        )
+        .join(
+            decisions,
+            sa.and_(
+                decisions.c.product_id == entries.c.product_id,
+                decisions.c.market_id == entries.c.market_id,
+                decisions.c.run_id == run_id,
+                decisions.c.tier == PUBLIC,
+                decisions.c.action == int(Action.CHANGE),
+            ),
+        )
+        .where(entries.c.version == version, sa.or_(up, down))
+    )
+    return {
+        (row[0], row[1], row[2]): _Step(int(row[3] or 0), int(row[4]), bool(row[5]))
+        for row in conn.execute(query)
+    }
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Refused:
     """What may not go live, of n changes.
@@ -168,6 +248,7 @@ class _Refused:
         known: what is known now, a row for each pair of product and market.
         legal: what the law leaves of these.
         pairs: (2, n) product and market number of each change.
+        tier: (n,) whose price it is.
         row: (n,) its row.
         price: (n,) the price that it would bring.
         broken: (n,) `Limit` bits.
@@ -176,9 +257,18 @@ class _Refused:
     known: Catalogue
     legal: LegalBounds
     pairs: IntArray
+    tier: StrArray
     row: IntArray
     price: IntArray
     broken: IntArray
+
+    def tolerate(self, steps: Mapping[_Key, _Step]) -> None:
+        """Let prices pass that come nearer to a level as their run sent them, in place."""
+        for change in np.flatnonzero(self.broken & int(LEVEL_FLOORS | LEVEL_CAPS)).tolist():
+            product, place = self.pairs[:, change].tolist()
+            step = steps.get((product, place, str(self.tier[change])))
+            if step is not None:
+                self.broken[change] &= ~step.may_break(int(self.price[change]))
 
     @property
     def changes(self) -> IntArray:
@@ -246,7 +336,7 @@ def _judged(
             broken[mine] |= np.where(other, int(Limit.CURRENCY_MISMATCH), 0)
         if name == PUBLIC:
             broken[mine] |= np.where(legal.take(row[mine]).broken(asked), int(Limit.LAW), 0)
-    return _Refused(known, legal, np.stack([product, place]), row, price, broken)
+    return _Refused(known, legal, np.stack([product, place]), tier, row, price, broken)
 
 
 def _limits_of(conn: Connection, run_id: int) -> GuardrailLimits | None:

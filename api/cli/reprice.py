@@ -149,6 +149,11 @@ def _print_run(outcome: RepriceOutcome, rules: PricingRules) -> None:
             f"{rules.policy.limits.inputs_older_than_days:g} days; bring newer ones in, or decide "
             "as of the time of the data with --at"
         )
+    if stuck := int(decisions.stuck.sum()):
+        out.print(
+            f"[yellow]note:[/] {stuck:,} prices stand outside a limit and cannot move; "
+            "`pricewright explain` says of each what frees it"
+        )
     solve = decisions.solve
     if solve.method != "separable":
         out.print(

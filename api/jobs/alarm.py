@@ -12,6 +12,7 @@ from models.arrays import BoolArray
 from pricing.decisions import Decisions
 from pricing.guardrails import GuardrailLimits, Limit
 from pricing.sanity import plausible_offers
+from pricing.stuck import freed_by
 from storage.outbox import enqueue
 
 TOPIC: Final = "prices.held"
@@ -26,7 +27,8 @@ ALARMING: Final = (
     | Limit.LAW
 )
 """What holds a price because something is wrong. Limits that merely do their daily work, and inputs
-that were never there, are left to the summary of the run."""
+that were never there, are left to the summary of the run, unless the price that they hold stands
+outside a limit itself."""
 
 _EXAMPLES: Final = 10
 
@@ -55,7 +57,8 @@ def alarm(
     Raises:
         NotWriting: the transaction was opened to read.
     """
-    alarming = (run.held_by & int(ALARMING)) != 0
+    stuck = run.stuck
+    alarming = ((run.held_by & int(ALARMING)) != 0) | stuck
     ignored = _ignored_offers(run, limits)
     if not alarming.any() and not ignored.any():
         return False
@@ -65,18 +68,33 @@ def alarm(
         if ((run.held_by & int(limit)) != 0).any()
     }
     texts = [f"{count} x {_WORDS[limit]}" for limit, count in held.items()]
+    if stuck.any():
+        texts.append(f"{int(stuck.sum())} x prices that stand outside a limit and cannot move")
     if ignored.any():
         texts.append(f"{int(ignored.sum())} x offers too far from the price were ignored")
     payload = {
         "run": run_id,
         "rows": len(run),
         "held": {_name(limit): count for limit, count in held.items()},
+        "stuck": int(stuck.sum()),
+        "stuck_by": _freed(run, stuck),
         "offers_ignored": int(ignored.sum()),
         "why": "; ".join(texts),
         "examples": _examples(run, np.flatnonzero(alarming | ignored)[:_EXAMPLES].tolist()),
     }
     enqueue(conn, TOPIC, str(run_id), payload, at=at)
     return True
+
+
+def _freed(run: Decisions, stuck: BoolArray) -> dict[str, dict[str, Any]]:
+    """Of stuck prices, how many each limit holds, and what frees them."""
+    held_by = run.held_by[stuck]
+    found: dict[str, dict[str, Any]] = {}
+    for bits in np.unique(held_by).tolist():
+        for limit, cure in freed_by(bits).items():
+            entry = found.setdefault(_name(limit), {"count": 0, "freed_by": cure})
+            entry["count"] += int((held_by == bits).sum())
+    return found
 
 
 def _ignored_offers(run: Decisions, limits: GuardrailLimits) -> BoolArray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from models.demand import ConstantElasticityDemand, FittedCurves, Provenance
 from pricing.catalogue import Market
 from pricing.change_budget import ChangeBudget
 from pricing.decide import PricingPolicy
+from pricing.guardrails import GuardrailLimits
 from pricing.money import Money
 from storage.database import reading, writing
 from storage.errors import ClockBehind
@@ -30,7 +32,7 @@ from storage.markets import add_markets, market_ids
 from storage.outbox import claim_due
 from storage.price_books import load_price_book
 from storage.products import product_ids
-from storage.tables import costs, products, sales
+from storage.tables import costs, price_limits, products, sales
 from tests.api.shop import observe_offer
 
 OPENED = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -94,9 +96,9 @@ def shop(engine: Engine) -> Engine:
     return engine
 
 
-def attempt(engine: Engine, now: datetime) -> int | None:
+def attempt(engine: Engine, now: datetime, policy: PricingPolicy = POLICY) -> int | None:
     """Decide, and put live what may go live; returns the version."""
-    run = reprice(engine, POLICY, now=now, offer_max_age=timedelta(days=3))
+    run = reprice(engine, policy, now=now, offer_max_age=timedelta(days=3))
     return release(engine, run.run_id, TERMS, now=now, by="cron").version
 
 
@@ -226,3 +228,46 @@ def test_a_cost_file_in_cents_after_the_decision_holds_the_draft_with_an_alert(
     refused = [dict(message.payload) for message in due if message.topic == "price_book.refused"]
     assert len(refused) == 1
     assert "cost_floor" in refused[0]["prices"][0]["limits"]
+
+
+def test_prices_that_cannot_reach_their_level_are_all_counted_with_what_frees_them(
+    shop: Engine,
+) -> None:
+    before = served(shop)
+    with writing(shop) as conn:
+        number = market_ids(conn)["online"]
+        for sku, product in product_ids(conn).items():
+            key = {"product_id": product, "market_id": number, "valid_from": date(2026, 3, 8)}
+            told = {"minimum_minor": 2 * PRICES[sku], "rrp_minor": PRICES[sku]}
+            conn.execute(price_limits.insert().values(**key, **told))
+    attempt(shop, OPENED + WEEK)
+    assert served(shop) == before
+    (alert,) = alerts(shop)
+    assert (alert["stuck"], alert["held"]) == (4, {})
+    assert alert["why"] == "4 x prices that stand outside a limit and cannot move"
+    assert {name: entry["count"] for name, entry in alert["stuck_by"].items()} == {
+        "minimum_price": 4,
+        "rrp_cap": 4,
+    }
+    assert "exclude each other" in alert["stuck_by"]["rrp_cap"]["freed_by"]
+
+
+def test_prices_below_a_cost_that_rose_go_up_to_it_and_the_book_takes_each_step(
+    shop: Engine,
+) -> None:
+    before = served(shop)
+    add_costs(shop, date(2026, 3, 8), 1.9)
+    floors = {sku: round(PRICES[sku] * COST_SHARE * 1.9) / 0.95 for sku in PRICES}
+    slow, steps = PricingPolicy(limits=GuardrailLimits(maximum_change=0.05)), [before]
+    for day in range(7, 14):
+        attempt(shop, OPENED + timedelta(days=day), slow)
+        steps.append(served(shop))
+    assert all(steps[-1][sku] >= floors[sku] for sku in PRICES)
+    assert any(steps[1][sku] < floors[sku] for sku in PRICES)
+    assert all(
+        late[sku] >= early[sku]
+        for early, late in pairwise(steps)
+        for sku in PRICES
+        if early[sku] < floors[sku]
+    )
+    assert alerts(shop) == []

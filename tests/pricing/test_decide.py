@@ -52,10 +52,15 @@ def breaks_a_limit(decisions: Decisions, row: int, limits: GuardrailLimits) -> s
     catalogue, rivals = decisions.catalogue, decisions.competitors
     price, old = Fraction(int(decisions.price[row])), Fraction(int(catalogue.price[row]))
     cost = Fraction(int(catalogue.cost[row]))
-    net = price / (1 + Fraction(str(catalogue.tax_rate[row])))
+    tax, margin = Fraction(str(catalogue.tax_rate[row])), Fraction(str(limits.minimum_margin))
     tolerance = Fraction(1, 10**6)
-    if net - cost < Fraction(str(limits.minimum_margin)) * net - tolerance:
-        return "margin"
+    floor_ = cost * (1 + tax) / (1 - margin)
+    if price < floor_ - tolerance:
+        # Below its floor a price may only be on the way up, as far as one change goes.
+        reach = int(old * (1 + Fraction(str(limits.maximum_change))) + tolerance)
+        market = catalogue.markets[int(catalogue.market.codes[row])]
+        if price <= old or price != EndingRule.usual(market.currency).ladder(reach)[-1]:
+            return "margin"
     if abs(price - old) > Fraction(str(limits.maximum_change)) * old + tolerance:
         return "change"
     if limits.competitor_band and rivals.offers[row]:
@@ -64,8 +69,11 @@ def breaks_a_limit(decisions: Decisions, row: int, limits: GuardrailLimits) -> s
         change = Fraction(str(limits.maximum_change))
         least = max(gross / (1 - Fraction(str(limits.minimum_margin))), old * (1 - change), low)
         most = min(old * (1 + change), high)
-        if ceil(least) <= floor(most) and not low - tolerance <= price <= high + tolerance:
+        inside = low - tolerance <= price <= high + tolerance
+        if ceil(least) <= floor(most) and not inside and old >= floor_ - tolerance:
             return "band"
+        if old < floor_ - tolerance:
+            return None  # the way back above cost and margin goes before the band
         if price < min(low, old) - tolerance or price > max(high, old) + tolerance:
             return "band"
     return None
@@ -173,13 +181,13 @@ def test_a_price_under_its_floor_moves_before_any_that_could_merely_earn_more() 
 
 
 def test_limits_that_exclude_each_other_hold_the_price_and_name_both() -> None:
-    catalogue = catalogue_of([1000], [1000])
+    catalogue = replace(catalogue_of([1000], [1000]), rrp=np.array([1100]))
     decisions = run(catalogue, curves(catalogue, -2.0), PricingPolicy())
     record = decisions.record(0)
     assert record.action == Action.HOLD
     clash = next(r for r in record.reasons if r.code == ReasonCode.LIMITS_EXCLUDE_EACH_OTHER).facts
-    assert (clash["floor_limit"], clash["cap_limit"]) == ("minimum_margin", "maximum_change")
-    assert (clash["at_least"], clash["at_most"]) == ("12.53 EUR", "11.50 EUR")
+    assert (clash["floor_limit"], clash["cap_limit"]) == ("minimum_margin", "rrp_cap")
+    assert (clash["at_least"], clash["at_most"]) == ("12.53 EUR", "11.00 EUR")
 
 
 @pytest.mark.parametrize(

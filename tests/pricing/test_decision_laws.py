@@ -16,7 +16,7 @@ from models.demand import ConstantElasticityDemand
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
 from pricing.decide import Objective, PricingPolicy, decide
 from pricing.decisions import Action, Decisions, ReasonCode
-from pricing.guardrails import FrozenWindow, GuardrailLimits
+from pricing.guardrails import LEVEL_CAPS, LEVEL_FLOORS, FrozenWindow, GuardrailLimits
 from pricing.joint_limits import JointTargets
 from pricing.price_points import EndingRule, PriceEnding
 from pricing.relations import Relation, RelationKind, tie
@@ -162,7 +162,15 @@ def test_every_price_meets_every_limit_or_is_the_old_one_with_a_reason(
     decisions = run(known, policy)
     for row, decision in enumerate(decisions):
         if decision.action == Action.CHANGE:
-            assert broken_by(decisions, row, policy.limits) == set()
+            broken = broken_by(decisions, row, policy.limits)
+            if int(decisions.broken_before[row]) & int(LEVEL_FLOORS | LEVEL_CAPS):
+                # On its way to a level a price may still break what the old one broke; where pace
+                # goes is not far enough, both ends of a day or a week can be out of reach.
+                before = broken_by(replace(decisions, price=known[0].price), row, policy.limits)
+                up = decisions.price[row] > decisions.catalogue.price[row]
+                broken -= {"margin", "minimum", "map"} & before if up else {"caps"} & before
+                broken -= {"day", "week"} & before
+            assert broken == set()
             assert decisions.price[row] != decisions.catalogue.price[row]
         else:
             assert decision.price == decision.previous

@@ -270,20 +270,18 @@ def test_the_solver_goes_as_far_as_the_law_lets_it_and_names_the_article() -> No
 def test_a_price_that_is_unlawful_must_move_and_one_that_cannot_is_held_with_the_article() -> None:
     shop = catalogue_of([1000, 1000, 1000], [400, 400, 990], market=NET)
     found = decided(shop, [0, 0, 0], [950, 700, 950])
-    assert found.action.tolist() == [Action.CHANGE, Action.HOLD, Action.HOLD]
+    # A cap of 7.00 is met at once, however far one change may go otherwise.
+    assert found.action.tolist() == [Action.CHANGE, Action.CHANGE, Action.HOLD]
     assert found.price[0] <= 950
-    for row, other in ((1, "maximum_change"), (2, "minimum_margin")):
-        said = [reason.wire() for reason in found.record(row).reasons]
-        assert {"code": "held", "limit": "law", "article": "XX: Section 396"} in said
-        assert {
-            "code": "price_in_force_breaks",
-            "limit": "law",
-            "article": "XX: Section 396",
-        } in said
-        against = next(item for item in said if item["code"] == "limits_exclude_each_other")
-        assert against["article"] == "XX: Section 396"
-        assert (against["cap_limit"], against["floor_limit"]) == ("law", other)
-        assert Limit.LAW & int(found.held_by[row])
+    assert found.price[1] == 699
+    wrong = {"code": "price_in_force_breaks", "limit": "law", "article": "XX: Section 396"}
+    assert all(wrong in [r.wire() for r in found.record(row).reasons] for row in (0, 1, 2))
+    said = [reason.wire() for reason in found.record(2).reasons]
+    assert {"code": "held", "limit": "law", "article": "XX: Section 396"} in said
+    against = next(item for item in said if item["code"] == "limits_exclude_each_other")
+    assert against["article"] == "XX: Section 396"
+    assert (against["cap_limit"], against["floor_limit"]) == ("law", "minimum_margin")
+    assert Limit.LAW & int(found.held_by[2])
 
 
 def test_bounds_are_put_and_taken_by_row() -> None:

@@ -152,6 +152,42 @@ def test_a_first_book_may_name_a_price_that_was_in_force_but_no_new_one_below_co
         assert served(conn) == {"tea-1": 1000, "tea-2": 2000}
 
 
+def decided(conn: Connection, at: datetime = NOW) -> int:
+    """A run as it is decided, with the price on its way where pace stops it."""
+    run = decisions_for(read_catalogue(conn, at=at, skus=list(OPENING)), at)
+    policy = PricingPolicy(limits=GuardrailLimits(maximum_change=0.1)).document()
+    return save_run(conn, run, policy=policy, fit_id=None, created_at=at)
+
+
+def test_a_price_on_its_way_to_its_floor_goes_live_step_by_step(shop: Engine) -> None:
+    with writing(shop) as conn:
+        add_cost(conn, "tea-1", "online", date(2026, 3, 2), 1200)
+        steps = []
+        for day in range(4):
+            at = NOW + day * DAY
+            draft = propose(
+                conn, decided(conn, at), at=at, by="anna", review={}, approvals_needed=0
+            )
+            assert release_next_stage(conn, draft, at=at, by="anna") is not None
+            steps.append(served(conn)["tea-1"])
+    # The floor is 12.64; a step of 10 % at most, endings of 9 cents.
+    assert steps[:2] == [1099, 1199]
+    assert min(steps[2:]) >= 1264
+
+
+def test_a_price_that_no_longer_comes_nearer_to_its_floor_is_refused(shop: Engine) -> None:
+    with writing(shop) as conn:
+        add_cost(conn, "tea-1", "online", date(2026, 3, 2), 1200)
+        late = decided(conn)
+        add_cost(conn, "tea-1", "online", date(2026, 3, 3), 500)
+        publish(conn, run_with(conn, {"tea-1": 1150}), at=NOW + DAY)
+        add_cost(conn, "tea-1", "online", date(2026, 3, 4), 1200)
+        # At 11.50 already: 10.99 would lead away from the floor.
+        with pytest.raises(PricesNotAllowed, match=r"tea-1 in online at 10\.99 EUR: cost floor"):
+            publish(conn, late, at=NOW + 2 * DAY)
+        assert served(conn)["tea-1"] == 1150
+
+
 def test_publishing_directly_meets_the_same_check_and_writes_nothing(shop: Engine) -> None:
     with writing(shop) as conn:
         emergency(conn)
