@@ -38,6 +38,7 @@ from api.promotion_schemas import promotion_schemas
 from api.request_log import RequestLog
 from api.routes import (
     competitors,
+    costs,
     decision_runs,
     decisions,
     drafts,
@@ -129,6 +130,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         decisions.router,
         offers.router,
         competitors.router,
+        costs.router,
         sites.router,
         market_analysis.router,
         law.router,

@@ -165,6 +165,7 @@ _OPTIONAL: Final[dict[str, tuple[Any, Any]]] = {
     "price_week_ago": (np.int64, UNKNOWN),
     "changed_at": ("datetime64[s]", np.datetime64("NaT")),
     "inputs_at": ("datetime64[s]", np.datetime64("NaT")),
+    "trusted_cost": (np.int64, UNKNOWN),
     "money_currency": (np.str_, ""),
     "pack_size": (np.float64, np.nan),
     "recent_units": (np.float64, np.nan),
@@ -179,6 +180,7 @@ _MONEY: Final = (
     "map_floor",
     "price_day_ago",
     "price_week_ago",
+    "trusted_cost",
 )
 
 
@@ -208,6 +210,8 @@ class Catalogue:
         price_week_ago: (n,) int, the price in force seven days ago.
         changed_at: (n,) when the price in force came into force.
         inputs_at: (n,) age of the oldest input: when cost and sales of the row were last known.
+        trusted_cost: (n,) int, the cost that was last confirmed, or first used: prices move by a
+            cost near it, and by one far from it only when somebody says yes.
         money_currency: (n,) ISO code in which cost and price were stated; `""` where the source
             said none and the market's own is taken.
         pack_size: (n,) content of a pack in the product's own unit.
@@ -236,6 +240,7 @@ class Catalogue:
     price_week_ago: IntArray = field(default_factory=_left_out)
     changed_at: TimeArray = field(default_factory=_left_out)
     inputs_at: TimeArray = field(default_factory=_left_out)
+    trusted_cost: IntArray = field(default_factory=_left_out)
     money_currency: StrArray = field(default_factory=_left_out)
     pack_size: FloatArray = field(default_factory=_left_out)
     recent_units: FloatArray = field(default_factory=_left_out)

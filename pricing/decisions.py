@@ -45,7 +45,8 @@ class ReasonCode(StrEnum):
     """limit, bound (amount): the objective would go further if this limit did not stop it. Here and
     below, where the limit is the law: article, the provisions"""
     HELD = "held"
-    """limit: the limit or the missing input that forbids a change"""
+    """limit: the limit or the missing input that forbids a change; where it is a cost far from the
+    trusted one: cost, trusted_cost (amounts)"""
     LIMITS_EXCLUDE_EACH_OTHER = "limits_exclude_each_other"
     """at_least, at_most (amounts), floor_limit, cap_limit"""
     DEMAND = "demand"
@@ -330,7 +331,12 @@ class Decisions:
         }
 
     def _named(self, row: int, limit: str) -> dict[str, str]:
-        return {"limit": limit, **self._article(row, Limit[limit.upper()])}
+        named = {"limit": limit, **self._article(row, Limit[limit.upper()])}
+        if Limit[limit.upper()] is Limit.UNCONFIRMED_COST:
+            currency = self.catalogue.currency(row)
+            for fact in ("cost", "trusted_cost"):
+                named[fact] = str(Money(int(getattr(self.catalogue, fact)[row]), currency))
+        return named
 
     def _article(self, row: int, limits: int | np.int64) -> dict[str, str]:
         """The provisions, where the law is one of these limits and it is known which they are."""

@@ -59,6 +59,7 @@ class Limit(IntFlag):
     EXPLORATION = auto()
     IMPLAUSIBLE_OFFER = auto()
     LAW = auto()
+    UNCONFIRMED_COST = auto()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,6 +77,7 @@ MISSING_INPUT: Final = (
     | Limit.BLANK_MINIMUM
     | Limit.IMPLAUSIBLE_COST
     | Limit.CLOCK_BEHIND
+    | Limit.UNCONFIRMED_COST
 )
 """Without these, or with such ones, there is nothing to decide by. Demand is implausible where it
 does not fall as the price rises: such a curve would drive any price to its cap."""

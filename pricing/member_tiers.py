@@ -133,7 +133,10 @@ def tier_decisions(decisions: Decisions, rule: MemberTier, policy: PricingPolicy
         in_scope(rule.categories, rule.markets, rule.skus, catalogue) & (decisions.price > 0)
     )
     known, public = catalogue.take(rows), decisions.price[rows]
-    floor = lasting_floor(known, policy.limits)
+    # A cost that nobody confirmed moves no member's price either.
+    doubtful = decisions.held_by[rows] & int(Limit.UNCONFIRMED_COST) != 0
+    trusted = replace(known, cost=np.where(doubtful, known.trusted_cost, known.cost))
+    floor = lasting_floor(trusted, policy.limits)
     legal = None if decisions.legal is None else decisions.legal.take(rows)
     if legal is not None:
         floor = np.maximum(floor, legal.lower)

@@ -7,12 +7,16 @@ clock that went back: each has a mark by which it is told, and none may move a p
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import numpy as np
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
 from pricing.guardrails import GuardrailLimits, Limit
+
+_FAR: Final = 2
+"""A cost more than so many times the trusted one, or less than its share, needs a confirmation."""
 
 
 def reasons_to_hold(
@@ -39,7 +43,9 @@ def reasons_to_hold(
     known = (catalogue.cost != UNKNOWN) & (catalogue.price != UNKNOWN)
     share = catalogue.cost * (1.0 + catalogue.tax_rate) / catalogue.price
     low, high = limits.plausible_cost
-    add(Limit.IMPLAUSIBLE_COST, known & ((share < low) | (share > high)))
+    implausible = known & ((share < low) | (share > high))
+    add(Limit.IMPLAUSIBLE_COST, implausible)
+    add(Limit.UNCONFIRMED_COST, unconfirmed_costs(catalogue) & ~implausible)
     if limits.require_minimum:
         add(Limit.BLANK_MINIMUM, catalogue.minimum_price == UNKNOWN)
 
@@ -57,6 +63,15 @@ def reasons_to_hold(
                 here if not window.market else catalogue.market.equal(window.market),
             )
     return hold
+
+
+def unconfirmed_costs(catalogue: Catalogue) -> BoolArray:
+    """(n,) costs that are too far from the trusted one to move a price before a person says yes."""
+    cost, trusted = catalogue.cost, catalogue.trusted_cost
+    both = (cost != UNKNOWN) & (trusted != UNKNOWN)
+    # Half of an odd amount is rounded: a unit more or less is no difference.
+    far: BoolArray = both & ((cost > _FAR * trusted + 1) | (cost * _FAR + 1 < trusted))
+    return far
 
 
 def plausible_offers(

@@ -18,6 +18,7 @@ _OF_LEVEL: Final = (
 FREED_BY: Final[dict[Limit, str]] = {
     **dict.fromkeys((limit for limit in Limit if limit & MISSING_INPUT), _OF_INPUT),
     **dict.fromkeys((limit for limit in Limit if limit & (LEVEL_FLOORS | LEVEL_CAPS)), _OF_LEVEL),
+    Limit.UNCONFIRMED_COST: "confirm the cost (`pricewright costs confirm`), or bring in another",
     Limit.LAW: "lower the cost or the limit that is above the lawful price, or take it off sale",
     **dict.fromkeys(
         (limit for limit in Limit if limit & PACE),

@@ -30,6 +30,7 @@ from storage.price_ages import price_ages
 from storage.price_books import prices_at, version_at
 from storage.products import chosen_products, product_frame
 from storage.tables import products, sales
+from storage.trusted_costs import costs_trusted
 
 
 def read_catalogue(
@@ -164,6 +165,7 @@ def _limits_and_ages(
         "price_week_ago": ages.week_ago,
         "changed_at": ages.changed_at,
         "inputs_at": np.fmin(cost.as_of, sales_end),
+        "trusted_cost": costs_trusted(conn, keys, at=at),
         "recent_units": recent,
     }
 

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels
 from pricing.decisions import Decisions, PriceDecision
 from pricing.emergency_cap import NO_CAP
+from pricing.guardrails import Limit
 from pricing.legal_bounds import NO_FLOOR, LegalBounds
 from pricing.list_price import SolveReport
 from pricing.price_book import PUBLIC
@@ -67,6 +68,7 @@ _COLUMNS: Final[dict[str, Kind]] = {
     "law_lower_minor": "money",
     "law_upper_minor": "money",
     "law_article": "str",
+    "trusted_cost_minor": "money",
 }
 
 
@@ -166,6 +168,7 @@ def save_tier(conn: Connection, run_id: int, run: Decisions, tier: str) -> None:
             **{name: floats_in(getattr(run, name)) for name in _FLOATS},
             "path": constant_in("", len(run)) if run.path is None else _texts(run.path),
             **_law(run.legal),
+            **_trusted(run),
         }
     )
     append(conn, decisions, rows)
@@ -294,6 +297,14 @@ def _law(legal: LegalBounds | None) -> dict[str, pa.Array]:
     }
 
 
+def _trusted(run: Decisions) -> dict[str, pa.Array]:
+    """The cost that was trusted where another held the price; nothing where none did."""
+    held = run.held_by & int(Limit.UNCONFIRMED_COST) != 0
+    if not held.any():
+        return {}
+    return {"trusted_cost_minor": money_in(np.where(held, run.catalogue.trusted_cost, UNKNOWN))}
+
+
 def _head(conn: Connection, run_id: int) -> sa.Row[Any]:
     head = conn.execute(
         sa.select(decision_runs).where(decision_runs.c.run_id == run_id)
@@ -345,6 +356,7 @@ def _read(conn: Connection, head: sa.Row[Any], rows: sa.ColumnElement[bool]) -> 
             price=column["previous_minor"],
             cost=column["cost_minor"],
             stock=column["stock"],
+            trusted_cost=column["trusted_cost_minor"],
         ),
         competitors=CompetitorPrices(column["competitor_minor"], column["competitor_offers"]),
         decided_at=head.decided_at,

@@ -113,6 +113,10 @@ class AlreadyDecided(StorageError):
     """A person has answered this otherwise; a machine or a second click does not overturn it."""
 
 
+class CostNotHeld(StorageError):
+    """No cost waits for a confirmation there, or it is another one by now."""
+
+
 class FitNotFound(NotStored):
     """No demand fit has this number, or nothing was fitted yet."""
 

@@ -102,6 +102,20 @@ costs: Final = sa.Table(
     **_BY_KEY,
 )
 
+# Costs that prices may move by: the first that a run used, and those that a person confirmed. A
+# cost far from the newest of them holds its price. Only ever appended to.
+trusted_costs: Final = sa.Table(
+    "trusted_costs",
+    metadata,
+    _product(),
+    _market(),
+    Column("since", UtcDateTime, primary_key=True),
+    Column("cost_minor", Minor, nullable=False),
+    Column("confirmed_by", Text, nullable=False, server_default=""),  # '': by its first use
+    CheckConstraint("cost_minor > 0", name="positive"),
+    **_BY_KEY,
+)
+
 # What the owner, the maker or a contract allows. The newest row up to a day holds whole: what is
 # NULL in it is not limited.
 price_limits: Final = sa.Table(
@@ -298,6 +312,8 @@ decisions: Final = sa.Table(
     Column("law_lower_minor", Minor),
     Column("law_upper_minor", Minor),
     Column("law_article", Text, nullable=False, server_default=""),
+    # The cost that was trusted, where the run held a price for another one; else NULL.
+    Column("trusted_cost_minor", Minor),
     sa.Index(None, "product_id", "market_id"),
     **_BY_KEY,
 )

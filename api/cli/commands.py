@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "sites": ("sites", "Add competitor shops, list them, bring them into the database."),
     "crawl": ("crawling", "Collect competitor prices."),
     "worker": ("worker", "Crawl sites when their schedules say so, until stopped."),
+    "costs": ("costs", "See which costs wait for a confirmation, and say yes to them."),
     "reviews": ("reviews", "Decide matches in doubt and prices held back."),
     "market": ("market", "Show what competitors did over time; analyse a market."),
     "extract": ("extraction", "Read the offers on saved pages."),

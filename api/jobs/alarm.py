@@ -20,6 +20,7 @@ TOPIC: Final = "prices.held"
 
 ALARMING: Final = (
     Limit.IMPLAUSIBLE_COST
+    | Limit.UNCONFIRMED_COST
     | Limit.IMPLAUSIBLE_DEMAND
     | Limit.CURRENCY_MISMATCH
     | Limit.CLOCK_BEHIND
@@ -34,6 +35,8 @@ _EXAMPLES: Final = 10
 
 _WORDS: Final = {
     Limit.IMPLAUSIBLE_COST: "costs far from the price",
+    Limit.UNCONFIRMED_COST: "costs more than twice, or less than half, the last trusted ones; they "
+    "wait for `pricewright costs confirm`",
     Limit.IMPLAUSIBLE_DEMAND: "demand that does not fall as it should when the price rises",
     Limit.CURRENCY_MISMATCH: "amounts in another currency than the market's",
     Limit.CLOCK_BEHIND: "prices or inputs from the future: a clock is wrong",

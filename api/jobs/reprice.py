@@ -35,6 +35,7 @@ from storage.legal_bounds import stored_legal_bounds
 from storage.offers import competitor_prices
 from storage.price_books import live_edition
 from storage.rule_packs import RulePacks, load_rule_packs
+from storage.trusted_costs import trust_first_costs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -291,6 +292,7 @@ def reprice_by_rules(
         )
         for tier, prices in tiers:
             save_tier(conn, run_id, prices, tier)
+        trust_first_costs(conn, run_id, at=as_of)
         alarm(conn, run_id, decisions, policy.limits, at=now)
     progress("store", 3, 3)
     return RepriceOutcome(run_id, decisions, tested, tiers, effects, barred)

@@ -108,6 +108,8 @@ PROMOTION_PATHS = {
 def test_every_operation_is_named_described_and_unique(description: Schema) -> None:
     all_operations = operations(description)
     assert {path for path, _, _ in all_operations} == {
+        "/v1/costs/confirmations",
+        "/v1/costs/held",
         "/v1/prices/{sku}",
         "/v1/prices:batch",
         "/v1/price-books",

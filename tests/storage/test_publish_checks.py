@@ -161,6 +161,7 @@ def decided(conn: Connection, at: datetime = NOW) -> int:
 
 def test_a_price_on_its_way_to_its_floor_goes_live_step_by_step(shop: Engine) -> None:
     with writing(shop) as conn:
+        add_cost(conn, "tea-1", "online", date(2026, 3, 1), 800)
         add_cost(conn, "tea-1", "online", date(2026, 3, 2), 1200)
         steps = []
         for day in range(4):
@@ -177,6 +178,7 @@ def test_a_price_on_its_way_to_its_floor_goes_live_step_by_step(shop: Engine) ->
 
 def test_a_price_that_no_longer_comes_nearer_to_its_floor_is_refused(shop: Engine) -> None:
     with writing(shop) as conn:
+        add_cost(conn, "tea-1", "online", date(2026, 3, 1), 800)
         add_cost(conn, "tea-1", "online", date(2026, 3, 2), 1200)
         late = decided(conn)
         add_cost(conn, "tea-1", "online", date(2026, 3, 3), 500)

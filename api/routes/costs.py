@@ -1,0 +1,121 @@
+"""Costs that hold their prices until somebody says yes."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Self
+
+import numpy as np
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from api.dependencies import Operator, Reading, Running
+from api.errors import (
+    DatabaseAway,
+    InvalidRequest,
+    NoPriceForMarket,
+    NotAnOperator,
+    NotPossibleNow,
+    UnexpectedFailure,
+    problem_responses,
+)
+from api.routes.documents import Amount, Document
+from pricing.errors import MoneyError
+from pricing.money import Money
+from storage.catalogue import read_catalogue
+from storage.database import writing
+from storage.errors import CostNotHeld, UnknownMarket
+from storage.trusted_costs import HeldCost, confirm_costs, held_costs
+
+router = APIRouter(prefix="/v1/costs", tags=["costs"])
+
+
+class HeldCostDocument(Document):
+    """A cost that holds its price."""
+
+    sku: str
+    market: str
+    cost: Amount = Field(description="The cost in force")
+    trusted: Amount = Field(description="The one that was last confirmed, or first used")
+
+    @classmethod
+    def of(cls, held: HeldCost) -> Self:
+        """The wire form."""
+        return cls(
+            sku=held.sku,
+            market=held.market,
+            cost=Amount.of(held.cost),
+            trusted=Amount.of(held.trusted),
+        )
+
+
+class HeldCostsDocument(Document):
+    """Costs that wait for a confirmation."""
+
+    count: int = Field(description="How many wait in all")
+    costs: list[HeldCostDocument]
+
+
+class SeenCost(Document):
+    """A cost as a person has seen it."""
+
+    sku: str = Field(min_length=1, max_length=256)
+    market: str = Field(min_length=1, max_length=256)
+    cost: Amount
+
+
+class ConfirmationBody(Document):
+    """The costs that are right."""
+
+    costs: list[SeenCost] = Field(min_length=1, max_length=1000)
+
+
+@router.get(
+    "/held",
+    operation_id="list_held_costs",
+    summary="Costs that wait for a confirmation",
+    responses=problem_responses(NoPriceForMarket, InvalidRequest, DatabaseAway, UnexpectedFailure),
+)
+def list_held_costs(
+    conn: Reading,
+    market: Annotated[str | None, Query(description="This market only")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+) -> HeldCostsDocument:
+    """More than twice, or less than half, the last trusted ones: their prices stay until a yes."""
+    try:
+        found = held_costs(read_catalogue(conn, at=datetime.now(UTC), market=market))
+    except UnknownMarket as error:
+        raise NoPriceForMarket(str(error)) from None
+    return HeldCostsDocument(
+        count=len(found), costs=[HeldCostDocument.of(held) for held in found[:limit]]
+    )
+
+
+@router.post(
+    "/confirmations",
+    operation_id="confirm_costs",
+    summary="Say yes to costs that wait",
+    responses=problem_responses(
+        NotAnOperator, InvalidRequest, NotPossibleNow, DatabaseAway, UnexpectedFailure
+    ),
+)
+def confirm_held_costs(
+    body: ConfirmationBody, service: Running, operator: Operator
+) -> HeldCostsDocument:
+    """All of them or none: where another cost waits by now, none is confirmed."""
+    try:
+        seen = {
+            (item.sku, item.market, Money.parse(item.cost.amount, item.cost.currency))
+            for item in body.costs
+        }
+    except MoneyError as error:
+        fault = {"field": "body.costs", "message": str(error)}
+        raise InvalidRequest(str(error), errors=[fault]) from None
+    pairs, now = {(sku, market) for sku, market, _ in seen}, datetime.now(UTC)
+    try:
+        with service.till, writing(service.engine) as conn:
+            known = read_catalogue(conn, at=now, skus=sorted({sku for sku, _ in pairs}))
+            keys = zip(known.sku.tolist(), known.market.values().tolist(), strict=True)
+            rows = np.flatnonzero([key in pairs for key in keys])
+            found = confirm_costs(conn, known.take(rows), at=now, by=operator, expected=seen)
+    except CostNotHeld as error:
+        raise NotPossibleNow(str(error)) from None
+    return HeldCostsDocument(count=len(found), costs=[HeldCostDocument.of(held) for held in found])
