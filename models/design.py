@@ -21,11 +21,18 @@ from models.calendar import (
     season_waves,
 )
 from models.panel import Panel
+from models.seen_span import (
+    WEEKS_FOR_YEARLY_TERMS,
+    entering,
+    nearest_to_zero,
+    plain_of,
+    richness,
+    seen_of,
+)
 from models.spec import LOGARITHMS, FitSpec
 
 _Number = TypeVar("_Number", np.float64, np.int64)
 
-_WEEKS_FOR_YEARLY_TERMS: Final = 52
 _DAYS: Final = 7
 _KNOWN: Final = 0.5
 """Share of a series' periods that must know a column for it to be used."""
@@ -53,6 +60,8 @@ class Design:
             season, trend at the end of the window.
         instruments: (s, t, q) what moves the price from outside; a column of zeros where the
             series lacks it.
+        plain_seen: (s, c + k) the same as near to it as each series has seen: what its level is
+            told at; None where it is `plain` for all.
     """
 
     used: BoolArray
@@ -66,6 +75,7 @@ class Design:
     common_controls: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
     offset: FloatArray = field(default_factory=lambda: np.zeros((1, 1)))
     lags: int = 0
+    plain_seen: FloatArray | None = None
 
     @property
     def controls(self) -> FloatArray:
@@ -93,12 +103,16 @@ class Calendar:
         table: (p, c) one row a period.
         period: (r,) period of each panel row.
         plain: (c,) values in a plain period.
+        day: (p,) first day of each period, days since 1970.
+        chosen: (c,) columns asked for by number, which enter whatever a series has seen.
     """
 
     names: tuple[str, ...]
     table: FloatArray
     period: IntArray
     plain: FloatArray
+    day: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    chosen: BoolArray = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
 
     def of_rows(self, first: int, last: int) -> Calendar:
         """The same for panel rows `first` to `last` (exclusive)."""
@@ -106,15 +120,18 @@ class Calendar:
 
 
 def calendar_of(panel: Panel, spec: FitSpec) -> Calendar:
-    """Season, holidays and trend of every row, as rich as the length of the history allows."""
+    """Season, holidays and trend of every row, as rich as the length of the history allows.
+
+    Which of them enter a series is a question of its own history, see `models.seen_span`.
+    """
     if not len(panel.period_start):
         return Calendar((), np.empty((0, 0)), np.empty(0, dtype=np.int64), np.empty(0))
     periods, row = _periods(panel.period_start)
     weeks = ((periods[-1] - periods[0]).astype(np.int64) + panel.period_days) / _DAYS
-    long = bool(weeks >= _WEEKS_FOR_YEARLY_TERMS)
+    long = bool(weeks >= WEEKS_FOR_YEARLY_TERMS)
     harmonics = spec.harmonics
     if harmonics is None:
-        harmonics = 2 if long else int(weeks >= _WEEKS_FOR_YEARLY_TERMS / 2)
+        harmonics = 2 if long else int(weeks >= WEEKS_FOR_YEARLY_TERMS / 2)
     waves = season_waves(periods, panel.period_days, harmonics)
     names = [f"wave_{i}" for i in range(waves.shape[1])]
     columns = [*waves.T]
@@ -134,7 +151,19 @@ def calendar_of(panel: Panel, spec: FitSpec) -> Calendar:
         columns.append(_years_before(periods[-1], periods))
     # The trend counts back from the newest period, so zero is "now" for it as well.
     table = np.column_stack(columns) if columns else np.empty((len(periods), 0))
-    return Calendar(tuple(names), table, row, np.zeros(len(names)))
+    chosen = [
+        (name.startswith("wave_") and spec.harmonics is not None)
+        or (name == "trend" and spec.trend is not None)
+        for name in names
+    ]
+    return Calendar(
+        tuple(names),
+        table,
+        row,
+        np.zeros(len(names)),
+        periods.astype(np.int64),
+        np.array(chosen, dtype=np.bool_),
+    )
 
 
 def _weekdays(days: DateArray) -> FloatArray:
@@ -160,10 +189,13 @@ def design_block(panel: Panel, calendar: Calendar, spec: FitSpec, first: int, la
     shift = np.where(counted, _COUNT_SHIFT, 0.0)[:, None]
     log_units = np.log(np.where(used, units + shift, 1.0))
     when = cells.of(period)
-    spare = used.sum(axis=1) - len(calendar.names) - len(spec.controls) - 2
+    alike = bool(used.all() and (when == when[0]).all())
+    rich, enters = _seen(calendar, used, when, panel.period_days, alike=alike)
+    spare = used.sum(axis=1) - enters.sum(axis=1) - len(spec.controls) - 2
     common = np.empty((0, 0))
-    if used.all() and (when == when[0]).all() and spare[0] >= spec.minimum_spare:
-        common = np.column_stack([np.ones(used.shape[1]), calendar.table[when[0]]])
+    if alike and spare[0] >= spec.minimum_spare:
+        table = calendar.table[when[0]] * enters[0]
+        common = np.column_stack([np.ones(used.shape[1]), table])
         before = 0
     else:
         before = 1 + len(calendar.names)
@@ -173,7 +205,7 @@ def design_block(panel: Panel, calendar: Calendar, spec: FitSpec, first: int, la
     if before:
         controls[..., 0] = used
         for j, column in enumerate(calendar.table.T, 1):
-            controls[..., j] = column[when] * used
+            controls[..., j] = column[when] * (used & enters[:, j - 1, None])
     for j, name in enumerate(spec.controls, before):
         if name in LOGARITHMS:
             controls[..., j] = _log_of(getattr(block, LOGARITHMS[name]), cells, used)
@@ -185,6 +217,15 @@ def design_block(panel: Panel, calendar: Calendar, spec: FitSpec, first: int, la
     offset = np.zeros((1, 1))
     if spec.offset_traffic:
         offset = _log_of(block.traffic, cells, used)
+    seen = np.zeros((len(used), 1 + len(calendar.names) + len(spec.controls)))
+    seen[:, 0] = 1.0
+    for j in range(len(calendar.names)):
+        column = common[None, :, 1 + j] if not before else controls[..., 1 + j]
+        there = used[:1] if not before else used
+        seen[:, 1 + j] = plain_of(calendar.names, column, there, rich, j)
+    for j, name in enumerate(spec.controls):
+        if name not in LOGARITHMS:
+            seen[:, 1 + len(calendar.names) + j] = nearest_to_zero(controls[..., before + j], used)
     return Design(
         used=used,
         log_units=log_units - offset,
@@ -197,7 +238,19 @@ def design_block(panel: Panel, calendar: Calendar, spec: FitSpec, first: int, la
         instruments=_instruments(block, spec, cells, used),
         common_controls=common,
         lags=_DAYS - 1 if panel.period_days == 1 else 0,
+        plain_seen=seen,
     )
+
+
+def _seen(
+    calendar: Calendar, used: BoolArray, when: IntArray, period_days: int, *, alike: bool
+) -> tuple[IntArray, BoolArray]:
+    """(s,) how much of the year each series has seen, (s, c) which columns therefore enter it."""
+    some = slice(0, 1) if alike else slice(None)
+    rich = richness(*seen_of(used[some], when[some], calendar.day, period_days))
+    enters = entering(calendar.names, rich, chosen=calendar.chosen)
+    shape = (len(used), len(calendar.names))
+    return np.broadcast_to(rich, len(used)), np.broadcast_to(enters, shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

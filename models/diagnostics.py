@@ -57,7 +57,8 @@ def diagnose(panel: Panel, curves: FittedCurves, row: int, spec: FitSpec) -> Dia
     sku, market = str(panel.sku[row]), str(panel.market[row])
     place = int(curves.rows_of(panel.sku[row : row + 1], panel.market[row : row + 1])[0])
     if place < 0 or not curves.demand.known[place] or not panel.lengths[row]:
-        raise InvalidPanel(f"{sku} in {market} has no demand curve; run `pricewright fit`")
+        why = "" if place < 0 or curves.status[place] == "ok" else f" ({curves.status[place]})"
+        raise InvalidPanel(f"{sku} in {market} has no demand curve{why}; run `pricewright fit`")
     design = design_block(panel, calendar_of(panel, spec), spec, row, row + 1)
     at = np.array([place])
     design = shaped(design, curves.demand.reference_price[at], curves.demand.exponent[at] == 1.0)

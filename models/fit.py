@@ -20,9 +20,9 @@ from models.demand import FittedCurves, Provenance
 from models.design import Calendar, calendar_of, design_block
 from models.errors import InvalidPanel
 from models.evidence import Evidence, Standing, evidence_of, stand
-from models.fit_report import FitReport, report_of
+from models.fit_report import IMPLAUSIBLE_LEVEL, FitReport, report_of
 from models.form_choice import choose_forms, relative_prices, shaped
-from models.levels import LevelBlock, curves_through, level_block, reference_prices
+from models.levels import LevelBlock, curves_through, level_block, levels_of, reference_prices
 from models.panel import Panel
 from models.partialling import partial_out
 from models.pooled_trap import pooled_trap
@@ -68,7 +68,8 @@ def fit_demand(
 
     A series that can not stand alone (its price never moved, its history is too short, its
     instruments are too weak where prices follow demand, its estimate has the wrong sign) takes
-    its category's elasticity; `status` says why. One that never sold gets no curve.
+    its category's elasticity; `status` says why. One that never sold gets no curve, and none is
+    believed whose level its sales cannot carry (`implausible_level`).
 
     Args:
         panel: from `build_panel`.
@@ -105,18 +106,21 @@ def fit_demand(
     _, product = np.unique(panel.sku, return_inverse=True)
     pooled, brands = _pool(standing, product, group, len(names), panel.brand, spec)
     settled = _settle(standing, pooled, group, spec)
+    demand = curves_through(blocks, settled.elasticity, settled.std, curve=evidence.sold)
+    levels = levels_of(blocks, demand)
+    believed = np.where(levels.implausible, -1, np.arange(len(demand)))
     curves = FittedCurves(
         sku=panel.sku,
         market=panel.market,
-        demand=curves_through(blocks, settled.elasticity, settled.std, curve=evidence.sold),
+        demand=demand.take(believed) if levels.implausible.any() else demand,
         own_elasticity=standing.own.elasticity,
         own_std_error=standing.own.std_error,
         n_obs=evidence.n_obs,
         method=settled.method,
-        status=settled.status,
+        status=np.where(levels.implausible, IMPLAUSIBLE_LEVEL, settled.status),
         provenance=_provenance(panel, spec),
     )
-    report = report_of(curves, evidence, pooled, names, group)
+    report = report_of(curves, evidence, pooled, names, group, levels)
     report = replace(report, warnings=report.warnings + pooled_trap(panel, evidence.ols.elasticity))
     return DemandFit(curves, report, evidence, prior_of(names, pooled, brands, spec.prior))
 

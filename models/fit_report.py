@@ -11,13 +11,44 @@ from scipy import special
 
 from models.arrays import IntArray, StrArray
 from models.demand import FittedCurves
+from models.dominance import Dominant, dominant_products
 from models.evidence import Evidence
+from models.levels import Levels
 from models.shrinkage import Pooled
 
 _BY_CHANCE: Final = 0.05
 """Level of the tests: the share of rejections that chance alone makes."""
 _WORTH_SAYING: Final = 0.25
 """Difference of two elasticities that would move a price noticeably."""
+_EXAMPLES: Final = 3
+
+IMPLAUSIBLE_LEVEL: Final = "implausible_level"
+"""Status of a series whose curve is not believed, because its sales cannot carry the level."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImplausibleLevel:
+    """A curve that is not believed.
+
+    Attributes:
+        sku, market: whose it is.
+        level: units that it says a plain period sells.
+        best: most units that a period did sell.
+        usual: units of the median period; of the mean one where most periods sold nothing.
+    """
+
+    sku: str
+    market: str
+    level: float
+    best: float
+    usual: float
+
+    def __str__(self) -> str:
+        """The figures side by side."""
+        return (
+            f"{self.sku} in {self.market}: {self.level:.4g} a period, where the best one sold "
+            f"{self.best:.4g} and the usual one {self.usual:.4g}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +86,8 @@ class FitReport:
         wu_hausman_rejected: share of those series whose difference is significant at 5 %.
         categories: findings by category.
         warnings: sentences that say what to conclude.
+        implausible_levels: curves that are not believed, because no sales carry their level.
+        dominant: products that own more than a fifth of what a plain period of a market sells.
     """
 
     series: int
@@ -65,6 +98,8 @@ class FitReport:
     wu_hausman_rejected: float | None
     categories: tuple[CategoryFinding, ...]
     warnings: tuple[str, ...]
+    implausible_levels: tuple[ImplausibleLevel, ...] = ()
+    dominant: tuple[Dominant, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """Plain values for storage and JSON."""
@@ -74,7 +109,12 @@ class FitReport:
 
 
 def report_of(
-    curves: FittedCurves, seen: Evidence, pooled: Pooled, names: StrArray, group: IntArray
+    curves: FittedCurves,
+    seen: Evidence,
+    pooled: Pooled,
+    names: StrArray,
+    group: IntArray,
+    levels: Levels,
 ) -> FitReport:
     """Sum up a fit.
 
@@ -84,6 +124,7 @@ def report_of(
         pooled: what pooling made of it.
         names: (g,) categories.
         group: (n,) category of each series.
+        levels: what the n curves say, and what was sold.
     """
     alone = np.isfinite(curves.own_elasticity)
     used_iv = np.char.startswith(curves.method, "2sls") & alone
@@ -104,6 +145,20 @@ def report_of(
     methods, statuses = _counts(curves.method), _counts(curves.status)
     ols_less_2sls = float(np.median(difference)) if any_iv else None
     rejected = float((p < _BY_CHANCE).mean()) if any_iv else None
+    doubted = tuple(
+        ImplausibleLevel(
+            str(curves.sku[i]),
+            str(curves.market[i]),
+            *(float(figure[i]) for figure in (levels.level, levels.best, levels.usual)),
+        )
+        for i in np.flatnonzero(levels.implausible).tolist()
+    )
+    units = np.exp(curves.demand.log_base)
+    figures = {
+        "expected units": units,
+        "expected revenue": units * curves.demand.reference_price,
+    }
+    dominant = dominant_products(curves.sku, curves.market, figures)
     return FitReport(
         series=len(curves),
         methods=methods,
@@ -112,8 +167,24 @@ def report_of(
         ols_less_2sls=ols_less_2sls,
         wu_hausman_rejected=rejected,
         categories=findings,
-        warnings=_warnings(len(curves), methods, statuses, ols_less_2sls),
+        warnings=_warnings(len(curves), methods, statuses, ols_less_2sls)
+        + _of_levels(doubted)
+        + tuple(map(str, dominant)),
+        implausible_levels=doubted,
+        dominant=dominant,
     )
+
+
+def _of_levels(doubted: tuple[ImplausibleLevel, ...]) -> tuple[str, ...]:
+    if not doubted:
+        return ()
+    examples = "; ".join(map(str, doubted[:_EXAMPLES]))
+    more = f"; and {len(doubted) - _EXAMPLES} more" if len(doubted) > _EXAMPLES else ""
+    told = (
+        f"{len(doubted)} curves are not believed, because no sales carry their level; their prices "
+        f"stay (`{IMPLAUSIBLE_LEVEL}`): {examples}{more}"
+    )
+    return (told,)
 
 
 def _warnings(

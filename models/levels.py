@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -12,6 +13,13 @@ from models.demand import ConstantElasticityDemand
 from models.design import Design
 from models.panel import Panel
 from models.partialling import Partialled
+
+_MOST: Final = 3.0
+"""Times the best period that a plain one can hardly sell."""
+_LEAST: Final = 0.1
+"""Share of the usual period below which a plain one can hardly fall."""
+_GREATEST: Final = 1e300
+"""Stands for what no float can hold, so that every level can be stored and shown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +36,9 @@ class LevelBlock:
         reference: (s,) price at which the level is told; NaN without rows.
         anchor: (s,) the price term there.
         exponent: (s,) 0 log-log, 1 semi-log.
+        middle: (s,) mean of the price term over the periods seen.
+        best: (s,) most units of a period.
+        usual: (s,) median units of a period; their mean where most periods sold nothing.
     """
 
     log_units: FloatArray
@@ -41,6 +52,28 @@ class LevelBlock:
     reference: FloatArray
     anchor: FloatArray
     exponent: FloatArray
+    middle: FloatArray
+    best: FloatArray
+    usual: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """What n curves say a plain period sells, beside what periods did sell; arrays (n,).
+
+    Attributes:
+        level: units a plain period at the price where they lie farthest from sales: the reference
+            price, or the middle of the prices paid; at most 1e300.
+        best: most units that a period sold.
+        usual: units of the median period; of the mean one where most periods sold nothing.
+        implausible: True where `level` exceeds three times the best or falls under a tenth of the
+            usual period: no sales carry such a curve.
+    """
+
+    level: FloatArray
+    best: FloatArray
+    usual: FloatArray
+    implausible: BoolArray
 
 
 def level_block(
@@ -54,7 +87,10 @@ def level_block(
         reference: (s,) reference prices.
         semi_log: (s,) series whose price term is relative to it.
     """
-    weights = parts.controls.weights_of(design.plain)
+    n_obs = np.maximum(parts.n_obs, 1)
+    weights = parts.controls.weights_of(
+        design.plain if design.plain_seen is None else design.plain_seen
+    )
     return LevelBlock(
         log_units=parts.log_units,
         log_price=parts.log_price,
@@ -67,7 +103,45 @@ def level_block(
         reference=reference,
         anchor=np.where(semi_log, 1.0, np.log(reference)),
         exponent=semi_log.astype(np.float64),
+        middle=design.log_price.sum(axis=1) / n_obs,
+        best=design.units.max(axis=1),
+        usual=_usual(design.units, design.used),
     )
+
+
+def _usual(units: FloatArray, used: BoolArray) -> FloatArray:
+    """(s,) median of the cells that count, the mean where that is 0; 0 where none counts."""
+    count = used.sum(axis=1)
+    if used.all():
+        median = np.median(units, axis=1)
+    else:
+        order = np.sort(np.where(used, units, np.inf), axis=1)
+        row, last = np.arange(len(units)), np.maximum(count, 1) - 1
+        median = (order[row, last // 2] + order[row, (last + 1) // 2]) / 2.0
+    median = np.where(count > 0, median, 0.0)
+    return np.where(median > 0, median, units.sum(axis=1) / np.maximum(count, 1))
+
+
+def levels_of(blocks: Sequence[LevelBlock], demand: ConstantElasticityDemand) -> Levels:
+    """Hold the level of each curve against the sales of its series.
+
+    Too high is judged at the reference price as well; too low only in the middle of what was paid,
+    because few sales at a regular price that is seldom charged are no fault of the level.
+
+    Args:
+        blocks: of n series, in order.
+        demand: their n curves.
+    """
+    anchor, middle, best, usual = (
+        np.concatenate([getattr(block, name) for block in blocks])
+        for name in ("anchor", "middle", "best", "usual")
+    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        there = np.exp(demand.log_base)
+        paid = np.exp(demand.log_base + demand.elasticity * (middle - anchor))
+        high, low = np.maximum(there, paid) > _MOST * best, paid < _LEAST * usual
+    level = np.where(high, np.maximum(there, paid), np.where(low, paid, there))
+    return Levels(np.minimum(level, _GREATEST), best, usual, high | low)
 
 
 def curves_through(

@@ -92,9 +92,15 @@ class Basis:
         return leverage if self.common is None else leverage + (self.common.q**2).sum(axis=1)
 
     def weights_of(self, contrast: FloatArray) -> FloatArray:
-        """(s, t) weights w for which w · y = contrast · (least-squares coefficients of y)."""
+        """(s, t) weights w for which w · y = contrast · (least-squares coefficients of y).
+
+        Args:
+            contrast: (c + k,), or (s, c + k) with the first c the same in every series.
+        """
         s, _, k = self.q.shape
-        first, own = contrast[: len(contrast) - k], contrast[len(contrast) - k :]
+        contrast = np.atleast_2d(contrast)
+        c = contrast.shape[1] - k
+        first, own = contrast[0, :c], contrast[:, c:]
         wanted = np.broadcast_to(own, (s, k))
         weights: FloatArray | float = 0.0
         if self.common is not None and self.across is not None:

@@ -22,6 +22,7 @@ from pricing.errors import InfeasibleLimits, InvalidCatalogue
 from pricing.guardrails import Limit, PriceBounds
 from pricing.joint_limits import CHANGE_COUNTS, Grid, JointLimit, change_limits, joint_limits
 from pricing.legal_bounds import LegalBounds
+from pricing.level_doubts import LevelDoubts
 from pricing.list_price import SolveReport, choose
 from pricing.objective import Objective
 from pricing.outcomes import CrossPull, moving_worth, outcome_columns
@@ -47,6 +48,7 @@ def decide(
     context: DemandContext | None = None,
     cross: CrossEffects | None = None,
     legal: LegalBounds | None = None,
+    doubts: LevelDoubts | None = None,
 ) -> Decisions:
     """Choose a list price for every row of the catalogue.
 
@@ -69,9 +71,11 @@ def decide(
         cross: what prices do to the demand of other rows; None where each row stands alone.
         legal: what the law leaves of each row's price; None where nobody said under which law any
             of them sells. No policy widens these bounds.
+        doubts: rows whose curve was not believed, because no sales carry its level: they are held
+            and say so; None where there are none.
 
     Raises:
-        InvalidCatalogue: `demand`, `competitors` or `legal` have another number of rows.
+        InvalidCatalogue: `demand`, `competitors`, `legal` or `doubts` have another number of rows.
         InvalidLimits: a joint limit spans currencies without exchange rates.
         InfeasibleLimits: the joint limits exclude each other.
     """
@@ -85,6 +89,8 @@ def decide(
         raise InvalidCatalogue(f"cross effects are for {len(cross)} rows, the catalogue has {n}")
     if legal is not None and len(legal) != n:
         raise InvalidCatalogue(f"legal bounds are for {len(legal)} rows, the catalogue has {n}")
+    if doubts is not None and len(doubts) != n:
+        raise InvalidCatalogue(f"level doubts are for {len(doubts)} rows, the catalogue has {n}")
     offers = plausible_offers(catalogue, competitors, policy.limits)
     question = Question(
         catalogue=catalogue,
@@ -98,6 +104,7 @@ def decide(
         ),
         ladders=Ladders(policy),
         legal=legal,
+        doubts=doubts,
     )
     tied = tie(policy.relations, catalogue)
     if len(tied) == 0 and cross is None and policy.max_changes is None and not policy.joint.any:
@@ -111,6 +118,7 @@ def decide(
         solve=solve,
         path=question.plan.path,
         legal=legal,
+        doubts=doubts,
         **columns,
     )
 

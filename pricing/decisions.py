@@ -17,6 +17,7 @@ from pricing.currencies import decimals
 from pricing.errors import InvalidCatalogue
 from pricing.guardrails import MISSING_INPUT, NO_CHANGE_NOW, Limit
 from pricing.legal_bounds import LegalBounds
+from pricing.level_doubts import LevelDoubts
 from pricing.list_price import SolveReport
 from pricing.money import Money
 from pricing.strategies import OPTIMISED
@@ -46,7 +47,8 @@ class ReasonCode(StrEnum):
     below, where the limit is the law: article, the provisions"""
     HELD = "held"
     """limit: the limit or the missing input that forbids a change; where it is a cost far from the
-    trusted one: cost, trusted_cost (amounts)"""
+    trusted one: cost, trusted_cost (amounts); where it is `implausible_level`: level, best and
+    usual, the units a period of the curve and of sales"""
     LIMITS_EXCLUDE_EACH_OTHER = "limits_exclude_each_other"
     """at_least, at_most (amounts), floor_limit, cap_limit"""
     DEMAND = "demand"
@@ -134,6 +136,7 @@ class Decisions:
         solve: how the joint problem was solved, and how good the answer is.
         path: (n,) which strategies spoke and which claimed the row; None where nobody noted it.
         legal: what the law left of each row's price; None where it was not asked.
+        doubts: curves that were not believed for their level; None where nobody noted any.
     """
 
     catalogue: Catalogue
@@ -161,6 +164,7 @@ class Decisions:
     solve: SolveReport
     path: Labels | None = None
     legal: LegalBounds | None = None
+    doubts: LevelDoubts | None = None
 
     def __post_init__(self) -> None:
         if self.decided_at.tzinfo is None:
@@ -213,6 +217,7 @@ class Decisions:
             competitors=self.competitors.take(rows),
             path=None if self.path is None else self.path.take(rows),
             legal=None if self.legal is None else self.legal.take(rows),
+            doubts=None if self.doubts is None else self.doubts.take(rows),
             **columns,
         )
 
@@ -292,7 +297,7 @@ class Decisions:
         if action == Action.CHANGE and (found := self._way(row)) is not None:
             yield Reason(ReasonCode.ON_THE_WAY, found)
         for limit in Limit(int(self.held_by[row])).names:
-            yield Reason(ReasonCode.HELD, self._named(row, limit))
+            yield Reason(ReasonCode.HELD, {**self._named(row, limit), **self._doubt(row, limit)})
         if (
             action != Action.CHANGE
             and self.upper[row] < self.lower[row]
@@ -337,6 +342,12 @@ class Decisions:
             for fact in ("cost", "trusted_cost"):
                 named[fact] = str(Money(int(getattr(self.catalogue, fact)[row]), currency))
         return named
+
+    def _doubt(self, row: int, limit: str) -> dict[str, float]:
+        """The figures behind an implausible level, where they are known."""
+        if limit != Limit.IMPLAUSIBLE_LEVEL.names[0] or self.doubts is None:
+            return {}
+        return self.doubts.facts(row) if self.doubts.there[row] else {}
 
     def _article(self, row: int, limits: int | np.int64) -> dict[str, str]:
         """The provisions, where the law is one of these limits and it is known which they are."""

@@ -60,6 +60,7 @@ class Limit(IntFlag):
     IMPLAUSIBLE_OFFER = auto()
     LAW = auto()
     UNCONFIRMED_COST = auto()
+    IMPLAUSIBLE_LEVEL = auto()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -78,9 +79,11 @@ MISSING_INPUT: Final = (
     | Limit.IMPLAUSIBLE_COST
     | Limit.CLOCK_BEHIND
     | Limit.UNCONFIRMED_COST
+    | Limit.IMPLAUSIBLE_LEVEL
 )
 """Without these, or with such ones, there is nothing to decide by. Demand is implausible where it
-does not fall as the price rises: such a curve would drive any price to its cap."""
+does not fall as the price rises: such a curve would drive any price to its cap. A level is
+implausible that no sales carry."""
 
 NO_CHANGE_NOW: Final = Limit.CADENCE | Limit.FROZEN_WINDOW
 """All is known, and the time is not right."""

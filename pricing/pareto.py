@@ -23,6 +23,7 @@ from pricing.decide import decide
 from pricing.decisions import Action, Decisions
 from pricing.errors import InvalidLimits
 from pricing.legal_bounds import LegalBounds
+from pricing.level_doubts import LevelDoubts
 from pricing.objective import Objective, price_image
 from pricing.policy import PricingPolicy
 
@@ -72,6 +73,7 @@ def pareto_front(
     context: DemandContext | None = None,
     cross: CrossEffects | None = None,
     legal: LegalBounds | None = None,
+    doubts: LevelDoubts | None = None,
 ) -> ParetoFront:
     """Decide once for every combination of weights and keep what nothing dominates.
 
@@ -86,6 +88,7 @@ def pareto_front(
         context: season and other effects in force.
         cross: what prices do to the demand of other rows.
         legal: what the law leaves of each price.
+        doubts: curves that are not believed for their level.
 
     Raises:
         InvalidLimits: a weight that `Objective` does not have, or too many combinations.
@@ -108,6 +111,7 @@ def pareto_front(
             context=context,
             cross=cross,
             legal=legal,
+            doubts=doubts,
         )
         points.append(
             ParetoPoint(objective, _figures_of(decisions, demand, policy, context), decisions)

@@ -86,6 +86,7 @@ def replay(
         decided_at=run.decided_at,
         cross=cross,
         legal=None if run.legal is None else run.legal.take(rows),
+        doubts=None if run.doubts is None else run.doubts.take(rows),
     )
     candidates = _candidates(run, row, demand, policy, again, place)
     price = int(again.price[place])

@@ -25,13 +25,14 @@ from pricing.guardrails import (
     violations,
 )
 from pricing.legal_bounds import LegalBounds
+from pricing.level_doubts import LevelDoubts
 from pricing.levels import tolerated
 from pricing.objective import Worth, worth_of
 from pricing.policy import PricingPolicy
 from pricing.sanity import reasons_to_hold
 from pricing.strategies import StrategyPlan
 
-_OF_DEMAND: Final = int(Limit.MISSING_DEMAND | Limit.IMPLAUSIBLE_DEMAND)
+_OF_DEMAND: Final = int(Limit.MISSING_DEMAND | Limit.IMPLAUSIBLE_DEMAND | Limit.IMPLAUSIBLE_LEVEL)
 _STANDS_WRONG: Final = int(LEVEL_FLOORS | LEVEL_CAPS | Limit.LAW)
 """A price in force that breaks one of these has somewhere to go, whatever demand says."""
 
@@ -50,6 +51,7 @@ class Question:
         plan: what strategies ask of them.
         ladders: presentable prices of the markets.
         legal: what the law leaves of each price; None where it was not asked.
+        doubts: curves whose level no sales carry; None where there are none.
     """
 
     catalogue: Catalogue
@@ -61,6 +63,7 @@ class Question:
     plan: StrategyPlan
     ladders: Ladders
     legal: LegalBounds | None = None
+    doubts: LevelDoubts | None = None
 
     def part(self, rows: slice) -> Question:
         """The same question of a run of rows."""
@@ -73,6 +76,7 @@ class Question:
             context=None if context is None else DemandContext(context.log_shift[rows]),
             plan=self.plan.part(rows),
             legal=None if self.legal is None else self.legal.part(rows),
+            doubts=None if self.doubts is None else self.doubts.part(rows),
         )
 
     def worth(self, price: FloatArray) -> Worth:
@@ -122,6 +126,9 @@ class RowOptions:
         in_force, _ = question.demand.price_elasticity(major(catalogue.price, catalogue))
         hold = reasons_to_hold(catalogue, limits, in_force, at=question.at)
         hold |= np.where(question.demand.known, 0, int(Limit.MISSING_DEMAND))
+        if question.doubts is not None:
+            doubted = (hold & ~int(Limit.MISSING_DEMAND)) | int(Limit.IMPLAUSIBLE_LEVEL)
+            hold = np.where(question.doubts.there, doubted, hold)
         broken = question.broken(catalogue.price)
         wrong = broken & _STANDS_WRONG != 0
         curveless = wrong & ~plan.aims & (hold & _OF_DEMAND != 0)

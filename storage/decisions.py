@@ -31,6 +31,7 @@ from storage.bulk import (
 )
 from storage.database import require_writer
 from storage.errors import DecisionNotFound, RunNotFound
+from storage.fits import doubts_of_fit
 from storage.keys import key_ids, market_codes_of
 from storage.markets import list_markets, market_id
 from storage.products import product_id
@@ -345,6 +346,9 @@ def _read(conn: Connection, head: sa.Row[Any], rows: sa.ColumnElement[bool]) -> 
         name: values[order] for name, values in zip(_COLUMNS, rest, strict=True)
     }
     place = Labels.of(market[order])
+    doubts = None
+    if (column["held_by"] & int(Limit.IMPLAUSIBLE_LEVEL)).any():
+        doubts = doubts_of_fit(conn, head.fit_id, sku[order], market[order])
     by_code = {item.code: item for item in list_markets(conn)}
     return Decisions(
         catalogue=Catalogue(
@@ -366,6 +370,7 @@ def _read(conn: Connection, head: sa.Row[Any], rows: sa.ColumnElement[bool]) -> 
         solve=_solve_of(head),
         path=Labels.of(column["path"]),
         legal=_legal(column),
+        doubts=doubts,
         **{name: column[name] for name in (*_CODES, *_FLAGS, *_FLOATS)},
     )
 

@@ -8,11 +8,14 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from models.arrays import StrArray
 from models.demand import ConstantElasticityDemand, FittedCurves, Provenance
+from pricing.level_doubts import LevelDoubts
 from storage.bulk import Kind, append, constant_in, floats_in, read_columns, refresh_statistics
 from storage.database import require_writer
 from storage.errors import FitNotFound
@@ -131,6 +134,36 @@ def load_fit(conn: Connection, fit_id: int | None = None) -> StoredFit:
             else f"there is no fit {fit_id}"
         )
     return StoredFit(head.fit_id, head.created_at, _curves(conn, head), head.report)
+
+
+def level_doubts(report: Mapping[str, Any], sku: StrArray, market: StrArray) -> LevelDoubts | None:
+    """The curves of a fit that are not believed for their level, as rows of a catalogue.
+
+    Args:
+        report: of the fit.
+        sku: (n,) products of the rows.
+        market: (n,) their markets.
+
+    Returns:
+        None where none of these rows is doubted.
+    """
+    doubted = pd.DataFrame(list(report.get("implausible_levels") or ()))
+    if doubted.empty:
+        return None
+    keys = pd.MultiIndex.from_arrays([doubted["sku"], doubted["market"]])
+    at = keys.get_indexer(pd.MultiIndex.from_arrays([sku, market]))
+    if (at < 0).all():
+        return None
+    figures = doubted[["level", "best", "usual"]].to_numpy(np.float64)
+    return LevelDoubts(*np.where(at[:, None] >= 0, figures[at], np.nan).T)
+
+
+def doubts_of_fit(
+    conn: Connection, fit_id: int | None, sku: StrArray, market: StrArray
+) -> LevelDoubts | None:
+    """As `level_doubts`, of a fit by its number; None where there is no such fit."""
+    report = conn.scalar(sa.select(fits.c.report).where(fits.c.fit_id == fit_id))
+    return None if report is None else level_doubts(report, sku, market)
 
 
 def _curves(conn: Connection, head: sa.Row[Any]) -> FittedCurves:

@@ -100,6 +100,8 @@ def _shares(text: str) -> tuple[float, ...]:
 
 def _print_proposal(done: Proposal) -> None:
     draft, report = done.draft, done.report
+    for dominant in done.dominant:
+        out.print(f"[yellow]note:[/] {escape(str(dominant))}")
     if done.version is not None:
         part = "" if draft.stages == 1 else f", stage {draft.stages_done} of {draft.stages}"
         out.print(

@@ -173,6 +173,13 @@ def _print_run(outcome: RepriceOutcome, rules: PricingRules) -> None:
         lower = sum(int((part.price < part.upper).sum()) for part in prices)
         total = sum(len(part) for part in prices)
         out.print(f"tier {escape(tier)}: {lower:,} of {total:,} prices below the public one")
+    if doubted := decisions.held_by_limit().get("implausible_level"):
+        out.print(
+            f"[yellow]note:[/] {doubted:,} prices are held because no sales carry the level of "
+            "their demand curves; `pricewright explain SKU` shows both"
+        )
+    for dominant in outcome.dominant:
+        out.print(f"[yellow]note:[/] {escape(str(dominant))}")
     for market in outcome.no_tiers_in:
         out.print(f"[yellow]note:[/] the law of {escape(market)} forbids prices for members")
     out.print(

@@ -22,6 +22,7 @@ ALARMING: Final = (
     Limit.IMPLAUSIBLE_COST
     | Limit.UNCONFIRMED_COST
     | Limit.IMPLAUSIBLE_DEMAND
+    | Limit.IMPLAUSIBLE_LEVEL
     | Limit.CURRENCY_MISMATCH
     | Limit.CLOCK_BEHIND
     | Limit.STALE_INPUTS
@@ -38,6 +39,7 @@ _WORDS: Final = {
     Limit.UNCONFIRMED_COST: "costs more than twice, or less than half, the last trusted ones; they "
     "wait for `pricewright costs confirm`",
     Limit.IMPLAUSIBLE_DEMAND: "demand that does not fall as it should when the price rises",
+    Limit.IMPLAUSIBLE_LEVEL: "demand curves whose level no sales carry",
     Limit.CURRENCY_MISMATCH: "amounts in another currency than the market's",
     Limit.CLOCK_BEHIND: "prices or inputs from the future: a clock is wrong",
     Limit.STALE_INPUTS: "inputs that are too old",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -137,6 +138,10 @@ def fit(
         others = _not_in(in_use.curves, found.curves)
         curves, carried = found.curves.joined_by(others), len(others)
         report["carried_over"] = {"from_fit": in_use.fit_id, "series": carried}
+        report["implausible_levels"] = [
+            *report["implausible_levels"],
+            *_doubts_about(others, in_use.report),
+        ]
     with writing(engine) as conn:
         fit_id = save_fit(conn, curves, created_at=now, report=report)
     progress("store", 4, 4)
@@ -164,6 +169,13 @@ def _judged(
     if cut >= last or not len(earlier.period_start):
         return accept(in_use.curves, in_use.curves, panel)
     return accept(fit_demand(earlier, spec, parallel).curves, in_use.curves, panel)
+
+
+def _doubts_about(curves: FittedCurves, report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The curves of a fit that were not believed for their level, of these series only."""
+    keys = set(zip(curves.sku.tolist(), curves.market.tolist(), strict=True))
+    known = report.get("implausible_levels") or ()
+    return [doubt for doubt in known if (doubt["sku"], doubt["market"]) in keys]
 
 
 def _not_in(old: FittedCurves, new: FittedCurves) -> FittedCurves:

@@ -73,6 +73,7 @@ def front(
         decided_at=as_of,
         cross=believed(known, rules),
         legal=known.legal,
+        doubts=known.doubts,
     )
 
 

@@ -11,6 +11,8 @@ import numpy as np
 import structlog
 from sqlalchemy.engine import Connection, Engine
 
+from api.jobs.totals import dominant_of
+from models.dominance import Dominant
 from pricing.catalogue import UNKNOWN, Labels
 from pricing.change_budget import BudgetReport, ChangeBudget, ProposedPrices, measure
 from pricing.decisions import Action, Decisions
@@ -82,11 +84,13 @@ class Proposal:
         draft: as it stands now.
         report: what it changes, against the budget.
         version: the price book that went live at once; None where it waits.
+        dominant: products that own more than a fifth of what the run expects of a currency.
     """
 
     draft: Draft
     report: BudgetReport
     version: int | None
+    dominant: tuple[Dominant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,7 @@ def release(
         live = live_version(conn)
         book = None if live is None else load_price_book(conn, live)
     report = measure(proposed_prices(stored.decisions, book), terms.budget)
+    dominant = dominant_of(stored.decisions)
     waits = terms.four_eyes or not (report.within or live is None)
     with writing(engine) as conn:
         require_unfrozen(conn)
@@ -155,7 +160,11 @@ def release(
             at=now,
             by=by,
             note=note,
-            review={"report": asdict(report), "first": live is None},
+            review={
+                "report": asdict(report),
+                "first": live is None,
+                "dominant": [asdict(one) for one in dominant],
+            },
             approvals_needed=1 if waits else 0,
             activate_at=terms.activate_at,
             stages=terms.plan.stages,
@@ -169,7 +178,7 @@ def release(
         version = None
         if not waits:
             version = release_next_stage(conn, draft_id, at=now, by=by, packs=packs)
-        return Proposal(read_draft(conn, draft_id), report, version)
+        return Proposal(read_draft(conn, draft_id), report, version, dominant)
 
 
 def approve_draft(

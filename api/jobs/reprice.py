@@ -15,21 +15,24 @@ from api.errors import NothingToPrice
 from api.jobs.alarm import alarm
 from api.jobs.pricing_rules import policy_of
 from api.jobs.progress import Progress, silent
+from api.jobs.totals import dominant_of
 from api.personal_prices import tiers_forbidden
 from models.demand import ConstantElasticityDemand
+from models.dominance import Dominant
 from pricing.catalogue import Catalogue, CompetitorPrices
 from pricing.cross_effects import CrossEffects
 from pricing.decide import PricingPolicy, decide
 from pricing.decisions import Decisions
 from pricing.exploration import propose_tests, with_tests
 from pricing.legal_bounds import LegalBounds
+from pricing.level_doubts import LevelDoubts
 from pricing.member_tiers import member_decisions
 from pricing.rules import PricingRules
 from storage.catalogue import read_catalogue
 from storage.cross_effects import cross_effects_of
 from storage.database import reading, writing
 from storage.decisions import save_run, save_tier
-from storage.fits import load_fit
+from storage.fits import level_doubts, load_fit
 from storage.law import list_market_rules
 from storage.legal_bounds import stored_legal_bounds
 from storage.offers import competitor_prices
@@ -48,6 +51,7 @@ class KnownNow:
     fit_id: int
     legal: LegalBounds
     cross: CrossEffects | None
+    doubts: LevelDoubts | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +65,7 @@ class RepriceOutcome:
         tiers: prices of members, by tier and rule.
         no_tiers_in: markets whose law forbids prices for members, so that they got none.
         cross_effects: how many cross effects the prices rest on.
+        dominant: products that own more than a fifth of what the run expects of a currency.
     """
 
     run_id: int
@@ -69,6 +74,7 @@ class RepriceOutcome:
     tiers: tuple[tuple[str, Decisions], ...] = ()
     cross_effects: int = 0
     no_tiers_in: tuple[str, ...] = ()
+    dominant: tuple[Dominant, ...] = ()
 
 
 def read_known(
@@ -104,13 +110,15 @@ def read_known(
     days = newest.curves.provenance.period_days
     # Recent sales are those of a week; demand curves may speak of days.
     catalogue = replace(catalogue, recent_units=catalogue.recent_units * days / 7.0)
+    market_of = catalogue.market.values()
     return KnownNow(
         catalogue=catalogue,
-        demand=newest.curves.align(catalogue.sku, catalogue.market.values()),
+        demand=newest.curves.align(catalogue.sku, market_of),
         competitors=competitor_prices(conn, catalogue, at=now, max_age=offer_max_age, named=named),
         fit_id=newest.fit_id,
         legal=stored_legal_bounds(conn, packs or load_rule_packs(), catalogue, at=now),
         cross=cross_effects_of(conn, newest.fit_id, catalogue),
+        doubts=level_doubts(newest.report, catalogue.sku, market_of),
     )
 
 
@@ -142,6 +150,7 @@ def decide_known(known: KnownNow, rules: PricingRules, *, at: datetime) -> Decis
         decided_at=at,
         cross=believed(known, rules),
         legal=known.legal,
+        doubts=known.doubts,
     )
 
 
@@ -275,11 +284,13 @@ def reprice_by_rules(
     tiers = member_decisions(decisions, rules.tiers, policy, barred=barred)
     progress("store", 2, 3)
     effects = 0 if cross is None else int(cross.elasticity.nnz)
+    dominant = dominant_of(decisions)
     report = {
         **asdict(decisions.solve),
         "cross_effects": effects,
         "price_tests": tested,
         "offer_max_age_seconds": offer_max_age.total_seconds(),
+        "dominant": [asdict(one) for one in dominant],
     }
     with writing(engine) as conn:
         run_id = save_run(
@@ -295,7 +306,7 @@ def reprice_by_rules(
         trust_first_costs(conn, run_id, at=as_of)
         alarm(conn, run_id, decisions, policy.limits, at=now)
     progress("store", 3, 3)
-    return RepriceOutcome(run_id, decisions, tested, tiers, effects, barred)
+    return RepriceOutcome(run_id, decisions, tested, tiers, effects, barred, dominant)
 
 
 def _without_tiers(

@@ -91,6 +91,10 @@ class DecisionRunDocument(Document):
     price_tests: int
     cross_effects: int = Field(description="Fitted cross-price effects that the prices rest on")
     tiers: list[str] = Field(examples=[["gold", "public"]])
+    dominant: list[dict[str, str | float]] = Field(
+        description="Products that own more than a fifth of the units, revenue or profit expected "
+        "in a currency: `sku`, `within`, `figure`, `share`"
+    )
 
     @classmethod
     def of(cls, found: RunSummary) -> Self:
@@ -118,6 +122,7 @@ class DecisionRunDocument(Document):
             price_tests=int(found.report.get("price_tests", 0)),
             cross_effects=int(found.report.get("cross_effects", 0)),
             tiers=list(found.tiers),
+            dominant=list(found.report.get("dominant", ())),
         )
 
 

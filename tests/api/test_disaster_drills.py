@@ -26,8 +26,9 @@ from pricing.decide import PricingPolicy
 from pricing.guardrails import GuardrailLimits
 from pricing.money import Money
 from storage.database import reading, writing
+from storage.decisions import decision_of
 from storage.errors import ClockBehind
-from storage.fits import save_fit
+from storage.fits import load_fit, save_fit
 from storage.markets import add_markets, market_ids
 from storage.outbox import claim_due
 from storage.price_books import load_price_book
@@ -129,6 +130,21 @@ def demand_that_rises(engine: Engine) -> None:
     add_fit(engine, OPENED + WEEK, 1.0)
 
 
+def levels_that_no_sales_carry(engine: Engine) -> None:
+    add_fit(engine, OPENED + WEEK, -2.6)
+    figures = {"level": 2.8e11, "best": 340.0, "usual": 100.0}
+    doubts = [{"sku": sku, "market": "online", **figures} for sku in PRICES]
+    with writing(engine) as conn:
+        newest = load_fit(conn)
+        curves = newest.curves
+        save_fit(
+            conn,
+            replace(curves, demand=curves.demand.take(np.full(len(curves), -1))),
+            created_at=OPENED + WEEK,
+            report={"implausible_levels": doubts},
+        )
+
+
 def another_currency(engine: Engine) -> None:
     add_costs(engine, date(2026, 3, 8), 160.0, currency="JPY")
 
@@ -179,6 +195,22 @@ def test_a_broken_input_moves_no_price_and_an_alert_says_what_was_held(
     first = alert["examples"][0]
     assert (first["sku"], first["price_decided"]) == ("cup", first["price_in_force"])
     assert {"code": "held", "limit": limit} in first["reasons"]
+
+
+def test_a_level_that_no_sales_carry_moves_no_price_and_both_figures_are_told(
+    shop: Engine,
+) -> None:
+    before = served(shop)
+    levels_that_no_sales_carry(shop)
+    attempt(shop, OPENED + WEEK)
+    assert served(shop) == before
+    (alert,) = alerts(shop)
+    assert alert["held"] == {"implausible_level": 4}
+    reason = {"code": "held", "limit": "implausible_level", "level": 2.8e11, "best": 340.0}
+    assert reason | {"usual": 100.0} in alert["examples"][0]["reasons"]
+    with reading(shop) as conn:
+        stored = decision_of(conn, "cup", "online")
+    assert reason | {"usual": 100.0} in [one.wire() for one in stored.decision.reasons]
 
 
 @pytest.mark.parametrize("disaster", [a_rival_for_a_cent, a_hundredfold_scrape])

@@ -12,8 +12,10 @@ from models.arrays import FloatArray
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
 from pricing.decide import PricingPolicy, decide
 from pricing.decisions import Action, Decisions
-from pricing.errors import InvalidLimits
+from pricing.errors import InvalidCatalogue, InvalidLimits
 from pricing.guardrails import FrozenWindow, GuardrailLimits
+from pricing.level_doubts import LevelDoubts
+from pricing.replay import replay
 from pricing.sanity import plausible_offers
 from tests.pricing.catalogues import EUROPE, NOW, catalogue_of, curves
 
@@ -80,6 +82,38 @@ def test_a_scrape_that_multiplies_by_a_hundred_changes_nothing(shop: Catalogue) 
 @pytest.mark.parametrize("elasticity", [-0.1, 1.0, 0.0, -35.0])
 def test_an_elasticity_that_no_shop_has_moves_no_price(shop: Catalogue, elasticity: float) -> None:
     assert all_held(run(shop, elasticity), "implausible_demand")
+
+
+def test_a_level_that_no_sales_carry_moves_no_price_and_is_told_with_its_figures(
+    shop: Catalogue,
+) -> None:
+    nan = np.nan
+    doubts = LevelDoubts(*np.array([[8.2e15, nan], [340.0, nan], [90.0, nan]]).repeat(2, axis=1))
+    decisions = decide(
+        shop,
+        curves(shop, -2.2).take(np.array([-1, -1, 2, 3])),
+        CompetitorPrices.none(4),
+        PricingPolicy(),
+        decided_at=NOW,
+        doubts=doubts,
+    )
+    assert (decisions.price[:2] == shop.price[:2]).all()
+    assert (decisions.price[2:] != shop.price[2:]).all()
+    assert decisions.held_by_limit() == {"implausible_level": 2}
+    said = {"limit": "implausible_level", "level": 8.2e15, "best": 340.0, "usual": 90.0}
+    assert {"code": "held", **said} in [reason.wire() for reason in decisions.record(0).reasons]
+    again = replay(decisions, 1, curves(shop, -2.2).take(np.array([-1, -1, 2, 3])), PricingPolicy())
+    assert again.same
+    assert {"code": "held", **said} in [reason.wire() for reason in again.decision.reasons]
+    with pytest.raises(InvalidCatalogue, match="level doubts are for 2 rows"):
+        decide(
+            shop,
+            curves(shop, -2.2),
+            CompetitorPrices.none(4),
+            PricingPolicy(),
+            decided_at=NOW,
+            doubts=doubts.take(np.array([0, 1])),
+        )
 
 
 def test_a_clock_an_hour_back_moves_no_price(shop: Catalogue) -> None:
