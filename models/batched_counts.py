@@ -11,11 +11,13 @@ from typing import Final
 
 import numpy as np
 
-from models.arrays import BoolArray, FloatArray
+from models.arrays import BoolArray, FloatArray, IntArray
 from models.partialling import SlopeEstimates, lasting, orthonormal
 
 _STEPS: Final = 60
 _SETTLED: Final = 1e-10
+_NO_EXCESS: Final = 1e-6
+_CLEARLY: Final = 1.645
 _FARTHEST: Final = 30.0
 """Log of a mean beyond which a coefficient is running away: a control that only zeros go with."""
 
@@ -44,6 +46,7 @@ def count_regressions(
     *,
     offset: FloatArray | float = 0.0,
     negative_binomial: bool = False,
+    where_clear: bool = False,
     lags: int = 0,
 ) -> CountFit:
     """Regress counts on columns with a log link.
@@ -57,6 +60,8 @@ def count_regressions(
         used: (s, t) cells that count.
         offset: (s, t) added to the index, with a coefficient of 1.
         negative_binomial: let the variance exceed the mean.
+        where_clear: do so only where it exceeds the mean by more than chance explains (one-sided,
+            5 %); the other series are Poisson.
         lags: periods over which errors last, see `models.partialling.lasting`.
     """
     offset = np.where(used, offset, 0.0)
@@ -67,12 +72,27 @@ def count_regressions(
     alpha = np.zeros(len(units))
     mean, coefficients, settled = _iterated(units, columns, used, alpha, offset)
     if negative_binomial:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            excess = (((units - mean) ** 2 - units) * mean).sum(axis=1) / (mean**3).sum(axis=1)
-        alpha = np.where(excess > 1e-6, np.nan_to_num(excess), 0.0)
-        mean, coefficients, settled = _iterated(units, columns, used, alpha, offset)
+        alpha = _excess(units, mean, clearly=where_clear)
+        over = np.flatnonzero(alpha > 0)
+        if len(over):
+            mean[over], coefficients[over], settled[over] = _iterated(
+                units[over], columns[over], used[over], alpha[over], offset[over]
+            )
     slope = _slope(units, columns, used, mean, coefficients, alpha, settled, lags)
     return CountFit(coefficients, slope, mean, alpha)
+
+
+def _excess(units: FloatArray, mean: FloatArray, *, clearly: bool) -> FloatArray:
+    """(s,) excess variance by a Poisson fit's residuals; 0 where there is none.
+
+    A Poisson count y of mean m has E[(y - m)² - y] = 0, with the variance 2 m².
+    """
+    excess = (((units - mean) ** 2 - units) * mean).sum(axis=1)
+    chance = np.sqrt(2.0 * (mean**4).sum(axis=1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        alpha = excess / (mean**3).sum(axis=1)
+    alpha = np.where(alpha > _NO_EXCESS, np.nan_to_num(alpha), 0.0)
+    return np.where(excess > _CLEARLY * chance, alpha, 0.0) if clearly else alpha
 
 
 def _iterated(
@@ -89,22 +109,74 @@ def _iterated(
     index = np.log(np.where(used, mean, 1.0))
     settled: BoolArray = np.zeros(len(units), dtype=np.bool_)
     coefficients: FloatArray = np.zeros((len(units), columns.shape[2]))
+    # Only what still moves is worked on: one series that runs away must not keep the others.
+    rows = np.arange(len(units))
     for _ in range(_STEPS):
-        weight = mean / (1.0 + alpha[:, None] * mean)
-        root = np.sqrt(weight)
-        working = index - offset + (units - mean) / np.where(used, mean, 1.0)
-        basis = orthonormal(columns * root[..., None])
+        x, there, m, at = columns[rows], used[rows], mean[rows], index[rows]
+        root = np.sqrt(m / (1.0 + alpha[rows, None] * m))
+        working = at - offset[rows] + (units[rows] - m) / np.where(there, m, 1.0)
+        basis = orthonormal(x * root[..., None])
         told = np.matmul(basis.q.transpose(0, 2, 1), (root * working)[..., None])
-        coefficients = np.asarray(np.linalg.solve(basis.r, told)[..., 0], dtype=np.float64)
-        moved = np.matmul(columns, coefficients[..., None])[..., 0]
-        moved = np.clip(moved + offset, -_FARTHEST, _FARTHEST)
-        change = np.abs(moved - index).max(axis=1, where=used, initial=0.0)
-        settled = np.asarray(change < _SETTLED * np.maximum(np.abs(moved).max(axis=1), 1.0))
-        index, mean = moved, np.where(used, np.exp(moved), 0.0)
-        if settled.all():
+        coefficients[rows] = np.linalg.solve(basis.r, told)[..., 0]
+        moved = np.matmul(x, coefficients[rows][..., None])[..., 0]
+        moved = np.clip(moved + offset[rows], -_FARTHEST, _FARTHEST)
+        change = np.abs(moved - at).max(axis=1, where=there, initial=0.0)
+        still = change >= _SETTLED * np.maximum(np.abs(moved).max(axis=1), 1.0)
+        index[rows], mean[rows] = moved, np.where(there, np.exp(moved), 0.0)
+        settled[rows] = ~still
+        rows = rows[still]
+        if not len(rows):
             break
     within = np.asarray((np.abs(index) < _FARTHEST).all(axis=1), dtype=np.bool_)
     return mean, coefficients, settled & within
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Influence:
+    """What each cell does to one coefficient of s count regressions.
+
+    Attributes:
+        score: (s, t) whose sum over t is the error of the coefficient, to first order.
+        pull: (s, t) derivative of the coefficient by the index of a cell, but for its sign.
+        along: (s, t) whose inner products are the model's variances and covariances.
+        rank: (s,) columns that count.
+    """
+
+    score: FloatArray
+    pull: FloatArray
+    along: FloatArray
+    rank: IntArray
+
+
+def influence_of(
+    units: FloatArray, columns: FloatArray, mean: FloatArray, alpha: FloatArray, place: int
+) -> Influence:
+    """The influence of cells on the coefficient of the column at `place`.
+
+    Args:
+        units: (s, t) counts, 0 where a cell does not count.
+        columns: (s, t, k) likewise.
+        mean: (s, t) expected counts, likewise.
+        alpha: (s,) excess variance.
+        place: of the column.
+    """
+    s, _, k = columns.shape
+    over = alpha[:, None]
+    # The observed information; for Poisson it is the expected one.
+    root = np.sqrt(mean * (1.0 + over * units)) / (1.0 + over * mean)
+    basis = orthonormal(columns * root[..., None])
+    one = np.zeros((s, k, 1))
+    one[:, place] = 1.0
+    # Row of the column in the inverse of the information, spread over the cells.
+    direction = np.linalg.solve(basis.r.transpose(0, 2, 1), one)
+    along = np.matmul(basis.q, direction)[..., 0]
+    influence = along / np.where(root > 0, root, 1.0)
+    return Influence(
+        score=influence * (units - mean) / (1.0 + over * mean),
+        pull=along * root,
+        along=along,
+        rank=basis.rank,
+    )
 
 
 def _slope(
@@ -118,23 +190,14 @@ def _slope(
     lags: int,
 ) -> SlopeEstimates:
     """The last coefficient, with its robust and its model-based error."""
-    s, _, k = columns.shape
-    over = alpha[:, None]
-    # The observed information; for Poisson it is the expected one.
-    root = np.sqrt(mean * (1.0 + over * units)) / (1.0 + over * mean)
-    basis = orthonormal(columns * root[..., None])
-    last = np.zeros((s, k, 1))
-    last[:, -1] = 1.0
-    # Row of the price in the inverse of the information, spread over the cells.
-    direction = np.linalg.solve(basis.r.transpose(0, 2, 1), last)
-    influence = np.matmul(basis.q, direction)[..., 0]
-    step = (units - mean) / (1.0 + over * mean)
-    score = influence * step / np.where(root > 0, root, 1.0)
-    freedom = used.sum(axis=1) - basis.rank
+    s = len(units)
+    told = influence_of(units, columns, mean, alpha, -1)
+    score = told.score
+    freedom = used.sum(axis=1) - told.rank
     # As statsmodels: what it calls HC1 of a generalised linear model has no n / (n - k).
     more = lasting(score, lags)
     robust = np.vecdot(score, score) * more
-    model = np.vecdot(influence, influence) * more
+    model = np.vecdot(told.along, told.along) * more
     known = settled & (columns[..., -1] != 0).any(axis=1) & (freedom > 0) & (robust > 0)
     nothing = np.zeros(s)
     found = SlopeEstimates(

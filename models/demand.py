@@ -304,8 +304,8 @@ class FittedCurves:
         own_elasticity: (n,) estimate from the series alone, NaN where it was not identified.
         own_std_error: (n,) standard error of `own_elasticity`, NaN likewise.
         n_obs: (n,) periods used for the series.
-        method: (n,) how the elasticity was estimated: `2sls`, `ols`, `category`, ... with
-            `+pooled` where it was shrunk toward its group.
+        method: (n,) how the elasticity was estimated: `2sls`, `ols`, `poisson`, `category`, ...
+            with `+pooled` where it was shrunk toward its group.
         status: (n,) `ok`, or why the series could not stand alone (`price_never_moved`, ...).
         provenance: what the whole fit rests on.
     """
@@ -359,6 +359,16 @@ class FittedCurves:
         }
         return replace(self, demand=self.demand.joined_by(others.demand), **arrays)
 
+    def _forms(self) -> StrArray:
+        """(n,) form of each curve; that of counts where the series' own estimate is of counts."""
+        counts = ("negative-binomial", "poisson")
+        forms: StrArray = np.select(
+            [np.char.find(self.method, name) >= 0 for name in counts],
+            counts,
+            default=np.where(self.demand.exponent == 1.0, "semi-log", "log-log"),
+        )
+        return forms
+
     def to_frame(self, level: float = 0.95) -> pd.DataFrame:
         """One row a series: elasticity with standard error and interval, as a user reads it."""
         std_error = np.sqrt(self.demand.covariance[:, 1, 1])
@@ -379,6 +389,6 @@ class FittedCurves:
                 "reference_price": self.demand.reference_price,
                 "base_units": np.exp(self.demand.log_base),
                 "residual_variance": self.demand.residual_variance,
-                "form": np.where(self.demand.exponent == 1.0, "semi-log", "log-log"),
+                "form": self._forms(),
             }
         )

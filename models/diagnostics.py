@@ -14,7 +14,7 @@ from models.demand import ConstantElasticityDemand, FittedCurves
 from models.design import calendar_of, design_block
 from models.errors import InvalidPanel
 from models.evidence import evidence_of
-from models.form_choice import shaped
+from models.form_choice import COUNTS, affordable, forms_by_sales, shaped
 from models.panel import Panel
 from models.partialling import partial_out
 from models.spec import FitSpec
@@ -62,8 +62,14 @@ def diagnose(panel: Panel, curves: FittedCurves, row: int, spec: FitSpec) -> Dia
     design = design_block(panel, calendar_of(panel, spec), spec, row, row + 1)
     at = np.array([place])
     design = shaped(design, curves.demand.reference_price[at], curves.demand.exponent[at] == 1.0)
+    form = forms_by_sales(design) if spec.forms is None else np.zeros(1, dtype=np.int64)
+    counted = spec.candidates[int(form[0])] in COUNTS
+    design = affordable(design, np.array([counted]), spec)
     parts = partial_out(design)
-    seen = evidence_of(design, parts, spec)
+    seen = evidence_of(design, parts, spec, form)
+    plain, through = "least squares", "two-stage least squares"
+    if counted:
+        plain, through = "count regression", "control function"
     used = design.used[0]
     elasticity = float(curves.demand.elasticity[place])
     residual = (parts.log_units - elasticity * parts.log_price)[0][used]
@@ -78,9 +84,9 @@ def diagnose(panel: Panel, curves: FittedCurves, row: int, spec: FitSpec) -> Dia
         "standard error": frame["std_error"],
         "95 % from": frame["ci_low"],
         "95 % to": frame["ci_high"],
-        "least squares alone": seen.ols.elasticity[0],
+        f"{plain} alone": seen.ols.elasticity[0],
         "its standard error (HC1)": seen.ols.std_error[0],
-        "two-stage least squares alone": seen.iv.elasticity[0],
+        f"{through} alone": seen.iv.elasticity[0],
         "its standard error (HC1) ": seen.iv.std_error[0],
         "first-stage F": seen.first_stage_f[0],
         "Wu-Hausman t": seen.wu_hausman_t[0],

@@ -21,7 +21,14 @@ from models.design import Calendar, calendar_of, design_block
 from models.errors import InvalidPanel
 from models.evidence import Evidence, Standing, evidence_of, stand
 from models.fit_report import IMPLAUSIBLE_LEVEL, FitReport, report_of
-from models.form_choice import choose_forms, relative_prices, shaped
+from models.form_choice import (
+    COUNTS,
+    affordable,
+    choose_forms,
+    forms_by_sales,
+    relative_prices,
+    shaped,
+)
 from models.levels import LevelBlock, curves_through, level_block, levels_of, reference_prices
 from models.panel import Panel
 from models.partialling import partial_out
@@ -150,13 +157,17 @@ def _look(
 def _look_at_block(panel: Panel, calendar: Calendar, spec: FitSpec) -> tuple[Evidence, LevelBlock]:
     design = design_block(panel, calendar, spec, 0, len(panel))
     reference = reference_prices(panel)
-    if spec.forms == (DemandForm.LOG_LOG,):
+    semi_log = np.zeros(len(panel), dtype=np.bool_)
+    if spec.forms is None:
+        form = forms_by_sales(design)
+    elif spec.forms == (DemandForm.LOG_LOG,):
         form = np.zeros(len(panel), dtype=np.int64)
-        semi_log = form > 0
     else:
         form = choose_forms(design, relative_prices(design, reference), spec.forms)
         semi_log = np.array([one is DemandForm.SEMI_LOG for one in spec.forms])[form]
         design = shaped(design, reference, semi_log)
+    counted = np.array([one in COUNTS for one in spec.candidates])[form]
+    design = affordable(design, counted, spec)
     parts = partial_out(design)
     return (
         evidence_of(design, parts, spec, form),
@@ -231,7 +242,7 @@ def _provenance(panel: Panel, spec: FitSpec) -> Provenance:
         window_end=last.astype(object),
         rows=len(panel.period_start),
         period_days=panel.period_days,
-        method=f"{' or '.join(spec.forms)} {spec.estimator.value}"
+        method=f"{' or '.join(spec.candidates)} {spec.estimator.value}"
         + (", pooled to category and brand" if spec.pooled else ""),
         software={
             "numpy": np.__version__,

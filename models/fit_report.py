@@ -127,7 +127,10 @@ def report_of(
         levels: what the n curves say, and what was sold.
     """
     alone = np.isfinite(curves.own_elasticity)
-    used_iv = np.char.startswith(curves.method, "2sls") & alone
+    used_iv = alone & (
+        np.char.startswith(curves.method, "2sls")
+        | np.char.startswith(curves.method, "control-function")
+    )
     difference = (seen.ols.elasticity - seen.iv.elasticity)[used_iv]
     p = 2.0 * special.ndtr(-np.abs(seen.wu_hausman_t[used_iv]))
     any_iv = bool(used_iv.any())

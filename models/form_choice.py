@@ -17,18 +17,48 @@ from models.arrays import BoolArray, FloatArray, IntArray
 from models.batched_counts import CountFit, count_regressions
 from models.design import Design
 from models.partialling import orthonormal
-from models.spec import DemandForm
+from models.spec import BY_SALES, DemandForm, FitSpec
 
 _FOLDS: Final = 4
 _LEAST: Final = 1e-300
 _EXACT: Final = 1e-12
 """Below it a difference of two tails has no digits left, and the density stands for it."""
+_FEW: Final = 5.0
+"""Units a period below which the logarithm of a count is far from that of its expectation."""
 _SMALLEST_STD: Final = 1e-6
 _WRONG: Final = -1e6
 """Log probability of a form that can not be fitted: lower than any that can."""
 
 
 COUNTS: Final = (DemandForm.POISSON, DemandForm.NEGATIVE_BINOMIAL)
+
+
+def forms_by_sales(design: Design) -> IntArray:
+    """(s,) position in `BY_SALES` of each series' form: counts where most periods sell few.
+
+    The logarithm of small counts is not their expectation's: regressions on it find an elasticity
+    near zero, and the nearer the fewer are sold.
+    """
+    few = ((design.units < _FEW) & design.used).sum(axis=1)
+    slow = _counted(design) & (2 * few > design.n_obs)
+    return np.where(slow, BY_SALES.index(DemandForm.POISSON), 0).astype(np.int64)
+
+
+def few_sold(units: FloatArray, parameters: int | IntArray, spec: FitSpec) -> BoolArray:
+    """(s,) where counts say too little for so many parameters: what informs is what was sold."""
+    few: BoolArray = units - parameters < spec.minimum_spare
+    return few
+
+
+def affordable(design: Design, counted: BoolArray, spec: FitSpec) -> Design:
+    """The design whose count series (s,) hold constant only what their sales can pay for."""
+    columns = 1 + design.plain.shape[0]
+    thin = counted & few_sold(design.units.sum(axis=1), columns, spec)
+    if not thin.any():
+        return design
+    controls = np.array(design.controls)
+    controls[thin, :, 1:] = 0.0
+    return replace(design, own_controls=controls, common_controls=np.empty((0, 0)))
 
 
 def choose_forms(

@@ -70,6 +70,11 @@ class Basis:
     common: Common | None = None
     across: FloatArray | None = None
 
+    def take(self, rows: IntArray) -> Basis:
+        """The basis of these series only, in this order."""
+        across = None if self.across is None else self.across[rows]
+        return replace(self, q=self.q[rows], r=self.r[rows], rank=self.rank[rows], across=across)
+
     def residual(self, values: FloatArray) -> FloatArray:
         """(s, m, t) what the columns do not explain of `values` (s, m, t)."""
         if self.common is not None:

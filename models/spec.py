@@ -50,6 +50,10 @@ class DemandForm(StrEnum):
     """The same, where counts scatter more than chance alone."""
 
 
+BY_SALES: Final = (DemandForm.LOG_LOG, DemandForm.POISSON, DemandForm.NEGATIVE_BINOMIAL)
+"""What a fit chooses from by the sales of a series, where nobody names forms."""
+
+
 @dataclass(frozen=True, slots=True)
 class FitSpec:
     """How demand curves are fitted.
@@ -76,8 +80,11 @@ class FitSpec:
         minimum_spare: periods beyond the number of parameters below which a series is too short
             to stand alone.
         forms: candidates of the form of demand, see `DemandForm`: of several,
-            each series takes the one that gives held-out weeks the highest probability. Count
-            forms replace least squares; where instruments are strong, they are used all the same.
+            each series takes the one that gives held-out weeks the highest probability. None
+            chooses by sales: counts where a series of whole numbers sells fewer than five in most
+            periods (Poisson, or the negative binomial where they scatter clearly more), log-log
+            elsewhere. Count forms replace least squares, and a control function two-stage least
+            squares where instruments are strong.
         pooled: shrink elasticities toward their category.
         prior: of the overall mean elasticity.
         engine: see `Engine`.
@@ -95,7 +102,7 @@ class FitSpec:
     minimum_f: float = 10.0
     minimum_price_std: float = 0.01
     minimum_spare: int = 8
-    forms: tuple[DemandForm, ...] = (DemandForm.LOG_LOG,)
+    forms: tuple[DemandForm, ...] | None = None
     pooled: bool = True
     prior: Prior = field(default_factory=Prior)
     engine: Engine = Engine.BATCHED
@@ -110,11 +117,12 @@ class FitSpec:
                 raise InvalidSpec(
                     f"{name} {value!r} must be one of {', '.join(repr(k.value) for k in kind)}"
                 ) from None
-        given = tuple(self.forms)
-        _refuse_unknown("forms", given, tuple(form.value for form in DemandForm))
-        if not given:
-            raise InvalidSpec("forms must name one form of demand or more")
-        object.__setattr__(self, "forms", tuple(DemandForm(form) for form in given))
+        if self.forms is not None:
+            given = tuple(self.forms)
+            _refuse_unknown("forms", given, tuple(form.value for form in DemandForm))
+            if not given:
+                raise InvalidSpec("forms must name one form of demand or more")
+            object.__setattr__(self, "forms", tuple(DemandForm(form) for form in given))
         _refuse_unknown("controls", self.controls, CONTROLS)
         if self.offset_traffic and "traffic" in self.controls:
             raise InvalidSpec("traffic is the offset or a control, not both")
@@ -132,6 +140,11 @@ class FitSpec:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise InvalidSpec(f"{name} must lie in {low}..{high}, not {value}")
+
+    @property
+    def candidates(self) -> tuple[DemandForm, ...]:
+        """The forms that a series can have."""
+        return BY_SALES if self.forms is None else self.forms
 
 
 def _refuse_unknown(name: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:

@@ -25,8 +25,9 @@ app = typer.Typer(add_completion=False)
 
 
 class FormChoice(StrEnum):
-    """What `--form` takes: a form of demand, or all of them to choose from."""
+    """What `--form` takes: a form of demand, or a way to choose one."""
 
+    BY_SALES = "by-sales"
     AUTO = "auto"
     LOG_LOG = "log-log"
     SEMI_LOG = "semi-log"
@@ -59,8 +60,11 @@ def fit_command(
     ] = True,
     form: Annotated[
         FormChoice,
-        typer.Option(help="Form of demand; auto: each series' best on held-out weeks (slower)."),
-    ] = FormChoice.LOG_LOG,
+        typer.Option(
+            help="Form of demand; by-sales: counts where most periods sell fewer than five, else "
+            "log-log; auto: each series' best on held-out weeks (slower)."
+        ),
+    ] = FormChoice.BY_SALES,
     daily: Annotated[
         bool, typer.Option("--daily", help="Fit days, weekdays held constant, not weeks.")
     ] = False,
@@ -89,7 +93,7 @@ def fit_command(
         country=country,
         engine=arithmetic,
         pooled=pooled,
-        forms=tuple(DemandForm) if form is FormChoice.AUTO else (DemandForm(form.value),),
+        forms=_forms(form),
     )
     with database(settings) as engine, bars("fit") as progress:
         outcome = fit(
@@ -122,6 +126,8 @@ def fit_command(
         f"fit {outcome.fit_id}: {len(outcome.curves):,} curves from {cleaning.rows_kept:,} of "
         f"{cleaning.rows_in:,} sales rows"
     )
+    methods = sorted(outcome.fit.report.methods.items(), key=lambda item: (-item[1], item[0]))
+    out.print("  " + escape(", ".join(f"{count:,} by {method}" for method, count in methods)))
     verdict = outcome.acceptance
     if not verdict.accepted:
         kept = "stored all the same" if accept_worse else f"not stored; fit {outcome.fit_id} stays"
@@ -149,6 +155,12 @@ def fit_command(
         out.print(f"[yellow]note:[/] {escape(warning)}")
     if out_file is not None:
         out.print(f"elasticities are in {escape(str(out_file))}")
+
+
+def _forms(choice: FormChoice) -> tuple[DemandForm, ...] | None:
+    if choice is FormChoice.BY_SALES:
+        return None
+    return tuple(DemandForm) if choice is FormChoice.AUTO else (DemandForm(choice.value),)
 
 
 def fit_table(outcome: FitOutcome) -> Table:

@@ -50,6 +50,7 @@ def shop(pricewright: CommandLine) -> CommandLine:
 
 def test_what_no_sales_carry_is_held_and_who_owns_a_total_is_named(shop: CommandLine) -> None:
     fitted = shop.succeed("fit", "--out", "elasticities.csv")
+    assert "12 by 2sls+pooled" in fitted
     assert re.search(r"P03 in online: \S+ a period, where the best one sold", fitted)
     assert re.search(r"P07 alone is \d\d% of the expected \w+ in online", fitted)
     table = pd.read_csv(shop.folder / "elasticities.csv").set_index("sku")
