@@ -20,6 +20,8 @@ from api.bodies import unique_keys
 from api.decision_process import RunProcesses
 from api.dependencies import Service
 from api.docs_page import add_docs_page
+from api.door import Door
+from api.door_openapi import describe_door
 from api.errors import ProblemDocument
 from api.jobs.crawls import crawl_desk
 from api.jobs.plan_queue import PlanWorkers
@@ -148,6 +150,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_problem_answers(app)
     # The last one added is the outermost.
     app.add_middleware(PriceServing, live=live, max_age=chosen.price_max_age_seconds)
+    app.add_middleware(Door, operators=chosen.operator_tokens)
     app.add_middleware(RequestLog, quiet_prefix=PREFIX)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
     return app
@@ -240,5 +243,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas.update(price_schemas())
         schemas.update(promotion_schemas())
         schemas.update(plan_schemas())
+        describe_door(schema["paths"])
         app.openapi_schema = schema
     return app.openapi_schema

@@ -12,13 +12,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
-from api.errors import BodyTooLarge, InvalidRequest
+from api.errors import InvalidRequest
 from api.promotion_errors import invalid_field
 from pricing.documents import refuse_repeated_keys
 from pricing.errors import RepeatedKey, field_of
 
-MAX_BODY: Final = 1 << 20
-MAX_FILE: Final = 64 << 20
 _MOST_KEY: Final = 200
 TWICE: Final = "is there twice; give it once"
 """Said of a key that a body repeats."""
@@ -30,30 +28,11 @@ _REF: Final = "#/components/schemas/{name}"
 
 
 async def _raw(request: Request) -> bytes:
-    return await _read(request, MAX_BODY, "send less at once")
-
-
-async def _file(request: Request) -> bytes:
-    return await _read(request, MAX_FILE, "split the file")
-
-
-async def _read(request: Request, most: int, fix: str) -> bytes:
-    """The whole body, refused as soon as it is too long."""
-    parts: list[bytes] = []
-    length = 0
-    async for part in request.stream():
-        length += len(part)
-        if length > most:
-            raise BodyTooLarge(f"the body is longer than {most} bytes; {fix}")
-        parts.append(part)
-    return b"".join(parts)
+    return await request.body()
 
 
 Raw = Annotated[bytes, Depends(_raw)]
-"""The body of a request, of bounded length."""
-
-RawFile = Annotated[bytes, Depends(_file)]
-"""A file sent as the body, of bounded length."""
+"""The body of a request, no longer than `api.body_limits` says for its route."""
 
 
 def decoded(raw: bytes, record: type[_T]) -> _T:

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from hmac import compare_digest
 from typing import Annotated
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Request
 from sqlalchemy import Connection, Engine
 
+from api.access import OPERATOR, not_an_operator
 from api.decision_process import RunProcesses
-from api.errors import NotAnOperator
 from api.jobs.crawls import CrawlDesk
 from api.promotion_board import PromotionBoard
 from api.settings import Settings
@@ -65,19 +64,10 @@ def reading_connection(
         yield conn
 
 
-def known_caller(
-    service: Annotated[Service, Depends(running_service)],
-    authorization: Annotated[
-        str | None, Header(description="`Bearer` and the token of an operator")
-    ] = None,
-) -> str | None:
-    """The name of the operator whose token the request carries; None without one that is known."""
-    scheme, _, given = (authorization or "").partition(" ")
-    for token, name in service.settings.operator_tokens.items():
-        # Compared in constant time, so that an answer's delay says nothing of a token.
-        if scheme.lower() == "bearer" and compare_digest(given.strip().encode(), token.encode()):
-            return name
-    return None
+async def known_caller(request: Request) -> str | None:
+    """The name of the operator whose token the request carries, as the door found it; or None."""
+    name: str | None = request.scope["state"].get(OPERATOR)
+    return name
 
 
 def known_operator(caller: Annotated[str | None, Depends(known_caller)]) -> str:
@@ -86,13 +76,9 @@ def known_operator(caller: Annotated[str | None, Depends(known_caller)]) -> str:
     Raises:
         NotAnOperator: it carries none, or an unknown one; answered with status 401.
     """
-    if caller is not None:
-        return caller
-    raise NotAnOperator(
-        "send `Authorization: Bearer TOKEN` with the token of an operator; the tokens are in "
-        "PRICEWRIGHT_OPERATORS",
-        headers={"www-authenticate": "Bearer"},
-    )
+    if caller is None:
+        raise not_an_operator()
+    return caller
 
 
 Running = Annotated[Service, Depends(running_service)]

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Path
 from pydantic import Field
 
-from api.bodies import RawFile, decoded
+from api.bodies import Raw, decoded
 from api.decision_process import RunFailed, RunRefused, RunRequest
 from api.dependencies import Operator, Reading, Running, Service
 from api.errors import (
@@ -134,7 +134,7 @@ class DecisionRunDocument(Document):
     responses=problem_responses(NotAnOperator, NotPossibleNow, BodyTooLarge, *_ALWAYS),
     openapi_extra={"requestBody": _QUESTION},
 )
-def post_run(service: Running, actor: Operator, raw: RawFile) -> DecisionRunDocument:
+def post_run(service: Running, actor: Operator, raw: Raw) -> DecisionRunDocument:
     """Decide and store a run under these rules; nothing goes live before it is published.
 
     The run is made by a process of its own; one at a time. The answer comes when it is stored.

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from sqlalchemy.engine import Connection
 
-from api.bodies import Raw, RawFile, decoded, encoded, gives, takes
+from api.bodies import Raw, decoded, encoded, gives, takes
 from api.dependencies import Operator, Reading, Running
 from api.errors import (
     BodyTooLarge,
@@ -102,7 +102,7 @@ def _refusals(at: str = "body") -> Iterator[None]:
     },
     openapi_extra=takes(PlanRequest, _EXAMPLE),
 )
-def post_plan(service: Running, actor: Operator, raw: RawFile) -> Response:
+def post_plan(service: Running, actor: Operator, raw: Raw) -> Response:
     """The document is checked at once; the plan is made by a process of its own."""
     request = decoded(raw, PlanRequest)
     with _refusals("body.document"):

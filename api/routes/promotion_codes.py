@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 
-from api.bodies import Raw, RawFile, decoded, encoded, gives, takes
+from api.bodies import Raw, decoded, encoded, gives, takes
 from api.dependencies import Operator, Reading, Running, Service
 from api.errors import BodyTooLarge, NotAnOperator, problem_responses
 from api.promotion_documents import (
@@ -78,7 +78,7 @@ def post_codes(service: Running, actor: Operator, name: Name, raw: Raw) -> Respo
         "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}
     },
 )
-def put_codes(service: Running, actor: Operator, name: Name, raw: RawFile) -> Response:
+def put_codes(service: Running, actor: Operator, name: Name, raw: Raw) -> Response:
     """CSV with a column `code` and, optionally, `customer`; all or nothing."""
     try:
         text = raw.decode("utf-8-sig")

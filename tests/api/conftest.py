@@ -27,6 +27,10 @@ from tests.databases import sqlite_engine, url_of
 QUICK = 0.05
 """Seconds between polls in tests."""
 
+TOKEN = "the-token-of-tess-long-enough"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+"""Of `tess`, who is an operator wherever a test names no others."""
+
 
 @pytest.fixture(autouse=True)
 def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
@@ -64,9 +68,19 @@ def shop(engine: Engine) -> Engine:
 
 @pytest.fixture
 def client(shop: Engine, settings: Settings) -> Iterator[httpx.Client]:
-    """A client of the service that serves the small shop."""
-    with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
+    """A client of the service that serves the small shop, with an operator's token."""
+    with (
+        serving(settings) as url,
+        httpx.Client(base_url=url, headers=BEARER, timeout=60) as client,
+    ):
         yield client
+
+
+@pytest.fixture
+def stranger(client: httpx.Client) -> Iterator[httpx.Client]:
+    """A client of the same service that has no token."""
+    with httpx.Client(base_url=client.base_url, timeout=60) as stranger:
+        yield stranger
 
 
 def quick_settings(engine: Engine, **given: object) -> Settings:
@@ -78,7 +92,7 @@ def quick_settings(engine: Engine, **given: object) -> Settings:
             "port": 0,
             "snapshot_poll_seconds": QUICK,
             "alert_poll_seconds": QUICK,
-            "operators": f"shop:{SHOP}",
+            "operators": f"tess:{TOKEN},shop:{SHOP}",
             **given,
         },
     )

@@ -83,8 +83,8 @@ def test_prices_of_several_competitors_are_stored_all_or_none(
     assert report(operator, seen(), south).json()["stored"] == 2
 
 
-def test_only_an_operator_reports(client: httpx.Client) -> None:
-    assert report(client, seen()).status_code == 401
+def test_only_an_operator_reports(stranger: httpx.Client) -> None:
+    assert report(stranger, seen()).status_code == 401
 
 
 def test_a_price_that_can_hardly_be_right_is_held_until_somebody_says_so(

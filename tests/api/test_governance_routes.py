@@ -131,7 +131,8 @@ def test_nobody_else_changes_anything(
 
 
 def test_while_no_operator_is_set_nobody_may(shop: Engine) -> None:
-    with serving(quick_settings(shop)) as url, httpx.Client(base_url=url, timeout=60) as client:
+    settings = quick_settings(shop, operators=None)
+    with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
         answer = client.post("/v1/freezes", json={"reason": "x"}, headers=as_operator(ANNA))
     assert answer.status_code == 401
 

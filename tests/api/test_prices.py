@@ -9,7 +9,8 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from api.routes.prices import MAX_BODY, MAX_SKUS
+from api.body_limits import DEFAULT
+from api.routes.prices import MAX_SKUS
 from api.server import serving
 from api.settings import Settings
 from storage.database import writing
@@ -162,7 +163,7 @@ REFUSED_BATCHES = [
     (b'{"skus":[%s"A"]}' % (b'"A",' * MAX_SKUS), 422, "invalid-request", "body.skus"),
     (b'{"skus":["A"]}', 422, "market-required", None),
     (b'{"skus":["A"],"market":"moon"}', 404, "no-price-for-market", None),
-    (b" " * (MAX_BODY + 1), 413, "body-too-large", None),
+    (b" " * (DEFAULT.most + 1), 413, "body-too-large", None),
 ]
 
 

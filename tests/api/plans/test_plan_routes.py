@@ -248,9 +248,9 @@ def test_a_stopped_service_leaves_a_plan_interrupted_with_its_best(shop: Engine)
     ],
 )
 def test_what_cannot_be_planned_is_refused_at_once_naming_the_field(
-    client: httpx.Client, plans: httpx.Client, body: dict[str, Any], field: str
+    stranger: httpx.Client, plans: httpx.Client, body: dict[str, Any], field: str
 ) -> None:
-    assert client.post("/v1/plans", json=body).status_code == 401
+    assert stranger.post("/v1/plans", json=body).status_code == 401
     answer = plans.post("/v1/plans", json=body)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == field
