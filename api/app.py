@@ -21,7 +21,7 @@ from api.decision_process import RunProcesses
 from api.dependencies import Service
 from api.docs_page import add_docs_page
 from api.door import Door
-from api.door_openapi import describe_door
+from api.door_openapi import SECURITY_SCHEMES, describe_door
 from api.errors import ProblemDocument
 from api.jobs.crawls import crawl_desk
 from api.jobs.plan_queue import PlanWorkers
@@ -32,6 +32,7 @@ from api.jobs.promotion_watch import (
     watch_promotions,
 )
 from api.jobs.release import keep_releases
+from api.operator_token import operators_of
 from api.periodic import Periodic
 from api.plans.wire import plan_schemas
 from api.problem_answers import install_problem_answers
@@ -82,6 +83,9 @@ Live prices and why they are what they are.
 Money is a decimal string with its currency, times are UTC. Every error is a problem document
 (RFC 9457, `application/problem+json`) whose `type` links to an explanation and whose `request_id`
 is in the log.
+
+Prices, quotes of carts and health are open; whoever holds a quote's own `token` may ask and settle
+it. Everything else needs `Authorization: Bearer TOKEN` with the token of an operator.
 """
 
 
@@ -95,7 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings: read from the environment and `.env` when None.
 
     Raises:
-        SettingsInvalid: a setting is missing or out of range.
+        SettingsInvalid: a setting is missing or out of range, or a kept token is none.
         InvalidRulePack: a rule pack cannot be applied.
     """
     chosen = load_settings() if settings is None else settings
@@ -150,7 +154,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_problem_answers(app)
     # The last one added is the outermost.
     app.add_middleware(PriceServing, live=live, max_age=chosen.price_max_age_seconds)
-    app.add_middleware(Door, operators=chosen.operator_tokens)
+    app.add_middleware(
+        Door,
+        operators=operators_of(chosen),
+        signing_key=lambda: app.state.service.signing_key,
+    )
     app.add_middleware(RequestLog, quiet_prefix=PREFIX)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
     return app
@@ -243,6 +251,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas.update(price_schemas())
         schemas.update(promotion_schemas())
         schemas.update(plan_schemas())
+        schema["components"]["securitySchemes"] = SECURITY_SCHEMES
         describe_door(schema["paths"])
         app.openapi_schema = schema
     return app.openapi_schema

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Connection, Engine
 
-from api.access import OPERATOR, not_an_operator
+from api.access import OPERATOR, Needs, not_let_in
 from api.decision_process import RunProcesses
 from api.jobs.crawls import CrawlDesk
 from api.promotion_board import PromotionBoard
@@ -77,7 +77,7 @@ def known_operator(caller: Annotated[str | None, Depends(known_caller)]) -> str:
         NotAnOperator: it carries none, or an unknown one; answered with status 401.
     """
     if caller is None:
-        raise not_an_operator()
+        raise not_let_in(Needs.OPERATOR)
     return caller
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from api.access import OPERATOR, Needs, bearer, needs, not_an_operator, operator_of
+from api.access import OPERATOR, Needs, bearer, holds_the_quote, needs, not_let_in, operator_of
 from api.body_limits import limit_of
 from api.errors import PROBLEM_JSON, BodyTooLarge
 from api.request_log import request_id_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,15 +38,19 @@ class Door:
     of unknown length is cut off where it passes its limit. Either way the connection is closed.
     """
 
-    def __init__(self, app: ASGIApp, operators: Mapping[str, str]) -> None:
+    def __init__(
+        self, app: ASGIApp, operators: Mapping[str, str], signing_key: Callable[[], bytes]
+    ) -> None:
         """Stand in front of an application.
 
         Args:
             app: what answers.
             operators: names by token.
+            signing_key: gives the key that signs quotes.
         """
         self._app = app
         self._operators = operators
+        self._signing_key = signing_key
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""
@@ -74,12 +78,17 @@ class Door:
     def _not_let_in(
         self, scope: Scope, method: str, path: str, authorization: bytes
     ) -> Problem | None:
-        operator = operator_of(bearer(authorization), self._operators) if authorization else None
+        needed = needs(method, path)
+        if needed is Needs.NOTHING:
+            return None
+        token = bearer(authorization)
+        operator = operator_of(token, self._operators)
         if operator is not None:
             scope["state"][OPERATOR] = operator
-        elif needs(method, path) is not Needs.NOTHING:
-            return not_an_operator()
-        return None
+            return None
+        if needed is Needs.HOLDER and holds_the_quote(token, path, self._signing_key()):
+            return None
+        return not_let_in(needed)
 
 
 class _Passage:

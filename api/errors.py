@@ -14,7 +14,7 @@
         ├── DraftNotFound        404  no such proposal of prices
         ├── NoRulesForMarket     404  nobody said under which law a market sells
         ├── UnknownResource      404  no such path
-        ├── NotAnOperator        401  the request changes prices and names no known operator
+        ├── NotAnOperator        401  the request carries no token that would do
         ├── MethodNotAllowed     405  the path exists, the method does not
         ├── NotPossibleNow       409  the state of drafts, books or freezes does not allow it
         ├── BodyTooLarge         413  the request is longer than the service reads
@@ -167,9 +167,10 @@ class NoRulesForMarket(Problem):
 
 
 class NotAnOperator(Problem):
-    """Only operators change prices: send `Authorization: Bearer TOKEN`.
+    """Only operators see and change what is behind the prices: `Authorization: Bearer TOKEN`.
 
-    Who has which token stands in PRICEWRIGHT_OPERATORS. While that is unset, nobody can.
+    Who has which token stands in PRICEWRIGHT_OPERATORS. While that is unset, the one token is in
+    the file that the service names in its log when it starts. A quote's own `token` opens it, too.
     """
 
     status = 401

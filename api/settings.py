@@ -37,7 +37,7 @@ _HOW_TO_MAKE_ONE = "make one with `openssl rand -base64 32` and put `whsec_` in 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 _SECRET = ("webhook_secret", "operators", "quote_signing_key")
-_TOKEN_LETTERS = 16  # fewer could be guessed
+TOKEN_LETTERS = 16  # fewer could be guessed
 
 
 class Settings(BaseSettings):
@@ -64,8 +64,9 @@ class Settings(BaseSettings):
         webhook_last_retry_seconds: the longest pause between two tries.
         alert_poll_seconds: how often to look for alerts to send.
         rule_packs: folder of further rule packs, for instance those that counsel confirmed.
-        operators: who may change prices over HTTP, as `name:token` pairs with commas between them;
-            nobody while it is unset.
+        operators: who may look behind the prices and change them over HTTP, as `name:token` pairs
+            with commas between them. While it is unset there is one, `owner`, whose token the
+            service makes and keeps in the file `operator-token` (see `api.operator_token`).
         four_eyes: a draft must be approved by somebody other than who proposed it.
         budget_share_of_products: most share of prices that may change without an approval.
         budget_average_change: most mean size of the changes, as a share of the old price.
@@ -199,10 +200,10 @@ class Settings(BaseSettings):
         if operators is None:
             return None
         pairs = [pair.strip().partition(":") for pair in operators.get_secret_value().split(",")]
-        if any(not name or len(token) < _TOKEN_LETTERS for name, _, token in pairs):
+        if any(not name or len(token) < TOKEN_LETTERS for name, _, token in pairs):
             raise ValueError(
                 f"must be name:token pairs with commas between them, each token of at least "
-                f"{_TOKEN_LETTERS} letters"
+                f"{TOKEN_LETTERS} letters"
             )
         for place, what in ((0, "name"), (2, "token")):
             if len({pair[place] for pair in pairs}) != len(pairs):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -93,6 +94,7 @@ def give_tour(folder: Path, *, seed: int, port: int, once: bool) -> None:
     )
     market = _make_market(seed, last_full_week(utc_now().date()))
     with ExitStack() as stack:
+        token = secrets.token_urlsafe(24)
         secret = "whsec_" + base64.b64encode(np.random.default_rng().bytes(32)).decode()
         receiver = stack.enter_context(WebhookReceiver(secret))
         settings = load_settings(
@@ -100,6 +102,7 @@ def give_tour(folder: Path, *, seed: int, port: int, once: bool) -> None:
             port=port,
             webhook_url=receiver.url,
             webhook_secret=secret,
+            operators=f"demo:{token}",
             snapshot_poll_seconds=0.2,
             alert_poll_seconds=0.2,
             promotion_poll_seconds=0.2,
@@ -124,7 +127,7 @@ def give_tour(folder: Path, *, seed: int, port: int, once: bool) -> None:
         quote = _promotions(stage, service, decisions)
         out.rule()
         out.print(f"done in {time.monotonic() - started:.0f} s. Look around:")
-        for line in [*_curls(service, sku), quote]:
+        for line in [*_curls(service, sku, token), quote]:
             out.print(f"  [cyan]{escape(line)}[/]")
         if not once:
             _stay_up(service)
@@ -358,16 +361,20 @@ def _promotions(stage: Stage, url: str, decisions: Decisions) -> str:
     return quote
 
 
-def _curls(url: str, sku: str) -> list[str]:
+def _curls(url: str, sku: str, token: str) -> list[str]:
+    as_operator = f"-H 'Authorization: Bearer {token}'"
     return [
         f"curl '{url}/v1/prices/{sku}?market={_MARKET}'",
-        f"curl '{url}/v1/decisions/{sku}?market={_MARKET}'",
-        f"curl '{url}/v1/offers/{sku}?market={_MARKET}'",
+        f"curl {as_operator} '{url}/v1/decisions/{sku}?market={_MARKET}'",
+        f"curl {as_operator} '{url}/v1/offers/{sku}?market={_MARKET}'",
     ]
 
 
 def _stay_up(url: str) -> None:
-    out.print(f"\nserving on [bold]{url}[/] (API at {url}/docs). Ctrl-C stops.")
+    out.print(
+        f"\nserving on [bold]{url}[/] (API at {url}/docs: Authorize with the token above). "
+        "Ctrl-C stops."
+    )
     try:
         while True:
             time.sleep(3600)

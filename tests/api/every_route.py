@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tempfile
+from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
@@ -34,4 +36,5 @@ def filled(path: str) -> str:
 
 def routes_of_the_service() -> list[tuple[str, str]]:
     """Of an application that is made for looking at it; nothing of it is started."""
-    return every_route(create_app(load_settings(None, database_url="sqlite:///nowhere/none.db")))
+    url = f"sqlite:///{Path(tempfile.gettempdir()) / 'no such.db'}"
+    return every_route(create_app(load_settings(None, database_url=url, operators="a:" + "b" * 16)))

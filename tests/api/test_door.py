@@ -220,7 +220,7 @@ def test_never_more_than_the_limit_is_handed_on(parts: list[bytes]) -> None:
         "type": "http", "method": "POST", "path": "/v1/quotes", "root_path": "",
         "headers": [(b"transfer-encoding", b"chunked")], "state": {REQUEST_ID: "x"},
     }  # fmt: skip
-    asyncio.run(Door(reads_all, operators={})(scope, receive, send))
+    asyncio.run(Door(reads_all, operators={}, signing_key=bytes)(scope, receive, send))
     whole = b"".join(parts)
     fits = len(whole) <= DEFAULT.most
     assert [m["status"] for m in sent if "status" in m] == [200 if fits else 413]

@@ -16,6 +16,7 @@ from pricing.law import Emergency, Finding, Verdict
 from pricing.reference_price import Announcement
 from storage.database import writing
 from storage.law import declare_emergency, record_reduction, set_market_rules
+from tests.api.conftest import BEARER
 from tests.api.shop import OPENED, open_shop, publish_prices
 from tests.databases import url_of
 from tests.end_to_end.command_line import CommandLine
@@ -38,7 +39,7 @@ def bananas(engine: Engine) -> Engine:
 
 @pytest.fixture
 def client(bananas: Engine, settings: Settings) -> Iterator[httpx.Client]:
-    with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
         yield client
 
 

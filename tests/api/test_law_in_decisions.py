@@ -17,6 +17,7 @@ from pricing.law import Emergency, Finding, Verdict
 from pricing.reference_price import Announcement
 from storage.database import reading, writing
 from storage.law import declare_emergency, record_reduction, set_market_rules
+from tests.api.conftest import BEARER
 from tests.api.test_disaster_drills import (
     OPENED,
     POLICY,
@@ -74,7 +75,7 @@ def test_in_an_emergency_prices_stop_at_the_cap_and_say_by_which_article(
     after = served(dear)
     assert all(before[sku] < after[sku] <= before[sku] * 1.1 for sku in PRICES)
     assert alerts(dear) == []
-    with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
         binds = [item for item in reasons(client, "pot") if item["code"] == "limit_binds"]
     assert (binds[0]["limit"], binds[0]["article"]) == ("law", CAP)
     with reading(dear) as conn:

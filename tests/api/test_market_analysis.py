@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from api.server import serving
-from tests.api.conftest import quick_settings
+from tests.api.conftest import BEARER, quick_settings
 from tests.api.rival_records import DAY, rival_crawl, rival_offer
 from tests.api.shop import EURO_SHOP, open_shop
 from tests.databases import sqlite_engine, url_of
@@ -34,7 +34,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def client(recorded: Engine) -> Iterator[httpx.Client]:
     """A client of the service on this record; nothing here writes."""
-    with serving(quick_settings(recorded)) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with (
+        serving(quick_settings(recorded)) as url,
+        httpx.Client(base_url=url, headers=BEARER, timeout=60) as client,
+    ):
         yield client
 
 

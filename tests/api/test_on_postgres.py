@@ -16,7 +16,7 @@ from api.server import serving
 from pricing.money import Money
 from storage.database import reading, writing
 from storage.outbox import enqueue, messages
-from tests.api.conftest import eventually, quick_settings
+from tests.api.conftest import BEARER, eventually, quick_settings
 from tests.api.shop import observe_offer, open_shop, publish_prices
 from tests.databases import postgres_engine
 
@@ -53,7 +53,10 @@ def server_gone(engine: Engine) -> Iterator[None]:
 def test_every_route_answers_from_postgres(shop: Engine) -> None:
     now = datetime.now(UTC)
     observe_offer(shop, "TEA-1", Money(449, "EUR"), at=now, site="north")
-    with serving(quick_settings(shop)) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with (
+        serving(quick_settings(shop)) as url,
+        httpx.Client(base_url=url, headers=BEARER, timeout=60) as client,
+    ):
         price = client.get("/v1/prices/TEA-1?market=online").json()
         assert price["price"] == {"amount": "4.99", "currency": "EUR"}
         assert price["published_at"] == "2026-03-01T12:00:00Z"
@@ -88,7 +91,10 @@ def test_a_character_that_postgres_does_not_keep_is_refused(shop: Engine) -> Non
 
 
 def test_while_postgres_is_gone_prices_are_served_stale_and_the_rest_says_so(shop: Engine) -> None:
-    with serving(quick_settings(shop)) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with (
+        serving(quick_settings(shop)) as url,
+        httpx.Client(base_url=url, headers=BEARER, timeout=60) as client,
+    ):
         path = "/v1/prices/TEA-1?market=online"
         with server_gone(shop):
             assert eventually(lambda: bool(client.get(path).json()["stale"]))

@@ -14,7 +14,7 @@ from api.server import serving
 from api.settings import Settings
 from storage.database import writing
 from storage.law import set_market_rules
-from tests.api.conftest import eventually
+from tests.api.conftest import BEARER, eventually
 from tests.api.promotions import cart, open_promotion
 from tests.api.shop import OPENED, publish_prices
 from tests.databases import url_of
@@ -57,7 +57,7 @@ def client(members: Engine, settings: Settings, tmp_path: Path) -> Iterator[http
     folder.mkdir()
     (folder / "zz.yaml").write_text(FORBIDS)
     chosen = settings.model_copy(update={"rule_packs": folder})
-    with serving(chosen) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with serving(chosen) as url, httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
         yield client
 
 

@@ -352,4 +352,4 @@ def test_only_operators_change_promotions_and_see_codes(client: httpx.Client) ->
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}):
             answer = client.request(method, f"/v1/promotions{path}", json={}, headers=headers)
             assert (answer.status_code, answer.json()["type"]) == (401, "/problems/not-an-operator")
-    assert client.get("/v1/promotions/ten").status_code == 200
+    assert client.get("/v1/promotions/ten").status_code == 401

@@ -13,8 +13,8 @@ from api.server import serving
 from api.settings import Settings
 from storage.database import writing
 from storage.promotion_codes import import_codes
-from tests.api.conftest import eventually, quick_settings
-from tests.api.promotions import HOLDER, cart, lapse, open_promotion, set_cost, set_limits, used
+from tests.api.conftest import BEARER, eventually, quick_settings
+from tests.api.promotions import cart, lapse, open_promotion, set_cost, set_limits, used
 from tests.api.shop import OPENED, publish_prices
 
 TEN = {"id": "ten", "type": "percent_off", "percent": "10"}
@@ -24,7 +24,7 @@ COUPON = {"id": "five", "type": "spend_and_save", "amount": "5", "spend": "10", 
 @pytest.fixture
 def connect(shop: Engine, settings: Settings) -> Iterator[httpx.Client]:
     """A client of a service that starts when it is first asked: promotions are stored before."""
-    with serving(settings) as url, httpx.Client(base_url=url, headers=HOLDER, timeout=60) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
         yield client
 
 
@@ -83,7 +83,7 @@ def test_cost_with_tax_is_a_floor_that_no_promotion_breaks(
 ) -> None:
     set_cost(shop, "TEA-1", 480)
     open_promotion(shop, {**TEN, "percent": "50"})
-    with serving(settings) as url, httpx.Client(base_url=url, headers=HOLDER, timeout=60) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
         assert quote(client, cart("TEA-1"))["cart"]["total"]["amount"] == "4.80"
 
 
@@ -103,7 +103,7 @@ def test_the_floor_is_cost_the_minimum_and_where_it_binds_the_advertised_price(
     set_limits(shop, "TEA-1", **limits)
     open_promotion(shop, {**TEN, "percent": "50"})
     settings = quick_settings(shop, map_floor_in=binding)
-    with serving(settings) as url, httpx.Client(base_url=url, headers=HOLDER, timeout=60) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
         assert quote(client, cart("TEA-1"))["cart"]["total"]["amount"] == total
 
 
@@ -187,7 +187,7 @@ def test_unique_codes_are_good_once_and_only_for_their_customer(
     with writing(shop) as conn:
         lines = ["code,customer\n", "GIFT-AAA,\n", "GIFT-BBB,kim\n"]
         import_codes(conn, "ten", lines, source="f", actor="ann", at=OPENED)
-    with serving(settings) as url, httpx.Client(base_url=url, headers=HOLDER, timeout=60) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
 
         def state(code: str, **more: Any) -> str:  # noqa: ANN401
             document = quote(client, cart("TEA-1", codes=[code], **more))
@@ -204,7 +204,7 @@ def test_unique_codes_are_good_once_and_only_for_their_customer(
 
 def test_a_limit_by_customer_needs_a_customer(shop: Engine, settings: Settings) -> None:
     open_promotion(shop, {**TEN, "limits": {"per_customer": 1}})
-    with serving(settings) as url, httpx.Client(base_url=url, headers=HOLDER, timeout=60) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
 
         def discount(**more: Any) -> str:  # noqa: ANN401
             return str(quote(client, cart("TEA-1", **more))["cart"]["discount"]["amount"])
@@ -218,7 +218,7 @@ def test_a_limit_by_customer_needs_a_customer(shop: Engine, settings: Settings) 
 def test_a_funder_pays_no_more_than_its_budget(shop: Engine, settings: Settings) -> None:
     promotion = {**TEN, "percent": "50", "funding": {"ours": "50", "brand": "50"}}
     open_promotion(shop, promotion, funder_budgets={"brand": "3.00"})
-    with serving(settings) as url, httpx.Client(base_url=url, headers=HOLDER, timeout=60) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
         off = [quote(client, cart("TEA-1"))["cart"]["discount"]["amount"] for _ in range(4)]
     assert off == ["2.50", "2.50", "1.00", "0.00"]
     assert used(shop, "ten").by_funder == {"brand": 300, "ours": 300}
@@ -227,7 +227,7 @@ def test_a_funder_pays_no_more_than_its_budget(shop: Engine, settings: Settings)
 def test_gifts_go_out_while_stock_lasts(shop: Engine, settings: Settings) -> None:
     gift = {"id": "cup", "type": "gift", "spend": "4", "gifts": [{"sku": "CUP", "stock": 2}]}
     open_promotion(shop, gift)
-    with serving(settings) as url, httpx.Client(base_url=url, headers=HOLDER, timeout=60) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
         gifts = [quote(client, cart("TEA-1"))["cart"]["gifts"] for _ in range(3)]
     assert [len(given) for given in gifts] == [1, 1, 0]
 
@@ -237,7 +237,7 @@ def test_a_market_may_resolve_overlaps_by_priority(shop: Engine, settings: Setti
     open_promotion(shop, {"id": "twenty", "type": "percent_off", "percent": "20"})
     chosen = settings.model_copy(update={"promotion_modes": {"online": "priority"}})
     for how, discount in ((settings, "1.00"), (chosen, "0.50")):
-        with serving(how) as url, httpx.Client(base_url=url, headers=HOLDER, timeout=60) as client:
+        with serving(how) as url, httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
             assert quote(client, cart("TEA-1"))["cart"]["discount"]["amount"] == discount
 
 

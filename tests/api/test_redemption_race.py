@@ -143,17 +143,20 @@ class Shopper(threading.Thread):
         quote = self._ask("/v1/quotes", cart("TEA-2", codes=["race"], explain=False), key)
         if quote.json()["cart"]["discount"]["amount"] == "0.00":
             return False
-        done = self._ask(f"/v1/quotes/{quote.json()['id']}/commit", {"order": key}, key)
+        holder = {"Authorization": f"Bearer {quote.json()['token']}"}
+        done = self._ask(f"/v1/quotes/{quote.json()['id']}/commit", {"order": key}, key, **holder)
         assert done.json()["status"] == "committed"
         self._committed[quote.json()["id"]] += 1
         return True
 
-    def _ask(self, path: str, body: object, key: str) -> httpx.Response:
+    def _ask(self, path: str, body: object, key: str, **headers: str) -> httpx.Response:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             url = self._urls[self._turn % 2]
             try:
-                answer = self._client.post(url + path, json=body, headers={"Idempotency-Key": key})
+                answer = self._client.post(
+                    url + path, json=body, headers={"Idempotency-Key": key, **headers}
+                )
             except httpx.TransportError:
                 self._turn += 1  # this one is dead, or died while answering: try the other one
                 self.retries += 1

@@ -17,7 +17,7 @@ from api.server import serving
 from storage.database import writing
 from storage.outbox import claim_due
 from storage.promotions import revise_promotion
-from tests.api.conftest import eventually, quick_settings
+from tests.api.conftest import BEARER, eventually, quick_settings
 from tests.api.promotions import open_promotion, terms_of, used
 from tests.api.shop import open_shop, publish_prices
 from tests.databases import postgres_engine, sqlite_engine
@@ -50,7 +50,10 @@ def connect(anywhere: Engine) -> Iterator[httpx.Client]:
     """A client of a service over it that starts when it is first asked."""
     for promotion in (STEP, MUG, TOGETHER):
         open_promotion(anywhere, promotion)
-    with serving(quick_settings(anywhere)) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with (
+        serving(quick_settings(anywhere)) as url,
+        httpx.Client(base_url=url, headers=BEARER, timeout=60) as client,
+    ):
         yield client
 
 
@@ -189,7 +192,7 @@ def test_what_cannot_come_back_is_refused_by_name(connect: httpx.Client) -> None
 def test_a_market_may_give_back_the_shares_that_were_paid(anywhere: Engine) -> None:
     open_promotion(anywhere, STEP)
     settings = quick_settings(anywhere, return_policies={"online": "pro_rata"})
-    with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
+    with serving(settings) as url, httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
         order = ordered(client, {"TEA-1": 2, "TEA-2": 1})
         answer = back(client, order, "k", {"TEA-2": 1}).json()
     paid = next(line for line in order["cart"]["lines"] if line["id"] == "TEA-2")["after"]

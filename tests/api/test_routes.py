@@ -17,7 +17,7 @@ from api.errors import every_problem
 from api.server import serving
 from api.settings import Settings
 from pricing.money import Money
-from tests.api.conftest import database_away
+from tests.api.conftest import BEARER, database_away
 from tests.api.shop import observe_offer, publish_prices
 
 NOW = datetime.now(UTC)
@@ -105,7 +105,7 @@ def test_a_service_without_a_price_book_is_alive_but_not_ready(settings: Setting
     with serving(settings) as url:
         assert httpx.get(f"{url}/healthz", timeout=60).status_code == 200
         ready = httpx.get(f"{url}/readyz", timeout=60)
-        live = httpx.get(f"{url}/v1/price-books/live", timeout=60)
+        live = httpx.get(f"{url}/v1/price-books/live", headers=BEARER, timeout=60)
     assert (ready.status_code, ready.json()["type"]) == (503, "/problems/not-ready")
     assert "pricewright publish" in ready.json()["detail"]
     assert ready.json()["checks"]["price_book"]["ok"] is False
@@ -180,7 +180,7 @@ def test_a_defect_is_answered_without_its_details(
         raise RuntimeError("the secret is 42")
 
     with serving(settings, app) as url:
-        answer = httpx.get(f"{url}/broken", timeout=60)
+        answer = httpx.get(f"{url}/broken", headers=BEARER, timeout=60)
     assert (answer.status_code, answer.json()["type"]) == (500, "/problems/unexpected-failure")
     assert "secret" not in answer.text
     assert answer.headers["x-request-id"] == answer.json()["request_id"]

@@ -22,7 +22,7 @@ from api.errors import ServerNotStarted
 from api.server import serve, serving
 from storage.database import open_engine
 from storage.errors import NotMigrated
-from tests.api.conftest import eventually, quick_settings
+from tests.api.conftest import BEARER, TOKEN, eventually, quick_settings
 from tests.databases import url_of
 from tests.run_guard import guarded
 
@@ -42,6 +42,7 @@ def process(
         **os.environ,
         "DATABASE_URL": url_of(engine),
         "PRICEWRIGHT_SNAPSHOT_POLL_SECONDS": "0.1",
+        "PRICEWRIGHT_OPERATORS": f"tess:{TOKEN}",
         "PYTHONUNBUFFERED": "1",
         **environment,
     }
@@ -89,7 +90,7 @@ def test_a_process_serves_and_stops_on_sigterm(shop: Engine, workers: str) -> No
         price = httpx.get(f"{url}/v1/prices/TEA-1?market=online", timeout=60)
         assert price.json()["price"]["amount"] == "4.99"
         missing = httpx.get(
-            f"{url}/v1/price-books/99", headers={"x-request-id": "trace-1"}, timeout=60
+            f"{url}/v1/price-books/99", headers={**BEARER, "x-request-id": "trace-1"}, timeout=60
         )
         assert missing.status_code == 404
         assert eventually(lambda: any("trace-1" in line for line in lines))

@@ -120,7 +120,7 @@ class CommandLine:
 
     @contextmanager
     def serving(self, port: int) -> Iterator[httpx.Client]:
-        """`pricewright serve` while the block runs."""
+        """`pricewright serve` while the block runs, asked with the token that it keeps."""
         process = subprocess.Popen(
             self._command("serve", "--port", str(port)),
             cwd=self.folder,
@@ -134,6 +134,8 @@ class CommandLine:
                 httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
             ):
                 _wait(client, process)
+                token = (self.folder / "operator-token").read_text(encoding="ascii").strip()
+                client.headers["authorization"] = f"Bearer {token}"
                 yield client
         finally:
             process.terminate()

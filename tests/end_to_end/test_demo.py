@@ -15,8 +15,9 @@ def test_the_demo_goes_all_the_way_serves_and_stops_on_ctrl_c(
 ) -> None:
     with pricewright.started("demo", "--port", "0", "--folder", "demo") as process:
         told = process.read_until("Ctrl-C stops")
-        curls = re.findall(r"^  curl '(.*)'$", told, re.MULTILINE)
-        answers = [httpx.get(url) for url in curls]
+        curls = re.findall(r"^  curl (?:-H '(.*?): (.*?)' )?'(.*)'$", told, re.MULTILINE)
+        answers = [httpx.get(url, headers={name: to} if name else {}) for name, to, url in curls]
+        bare = [httpx.get(url).status_code for _, _, url in curls]
         (quote,) = re.findall(r"^  curl (\S+/v1/quotes) -d '(.*)'$", told, re.MULTILINE)
         quoted = httpx.post(quote[0], content=quote[1])
         process.interrupt()
@@ -40,6 +41,7 @@ def test_the_demo_goes_all_the_way_serves_and_stops_on_ctrl_c(
     assert "signed webhook received: competitor.price_changed" in told
     assert "the new recommendation:" in told
     assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert bare == [200, 401, 401]
     price, decision, offers = (answer.json() for answer in answers)
     assert re.fullmatch(r"\d+\.\d\d", price["price"]["amount"])
     assert decision["reasons"]
