@@ -51,8 +51,13 @@ def quote(client: httpx.Client, **headers: str) -> Json:
     return document
 
 
-def commit(client: httpx.Client, quote_id: str) -> httpx.Response:
-    return client.post(f"/v1/quotes/{quote_id}/commit", headers={"Idempotency-Key": quote_id})
+def of_its_holder(document: Json) -> dict[str, str]:
+    return {"Authorization": f"Bearer {document['token']}"}
+
+
+def commit(client: httpx.Client, document: Json) -> httpx.Response:
+    headers = {**of_its_holder(document), "Idempotency-Key": document["id"]}
+    return client.post(f"/v1/quotes/{document['id']}/commit", headers=headers)
 
 
 def test_without_a_token_half_of_what_is_left_is_held_and_the_rest_say_that_they_hold_nothing(
@@ -70,23 +75,25 @@ def test_without_a_token_half_of_what_is_left_is_held_and_the_rest_say_that_they
         assert "without a token" in first["notice"]
         assert last["held_until"] is None
         assert last["notice"].startswith("Nothing is held")
-        assert client.get(f"/v1/quotes/{last['id']}").json() == last
+        last_url = f"/v1/quotes/{last['id']}"
+        assert client.get(last_url, headers=of_its_holder(last)).json() == last
         # Whoever has a token finds the other half, and holds it as long as the quote is good.
         firm = [quote(client, **HOLDER) for _ in range(6)]
         assert [q["reserved"] for q in firm[:5]] == [True] * 5
         assert all(q["held_until"] == q["expires_at"] and not q["notice"] for q in firm)
         assert firm[5]["cart"]["discount"]["amount"] == "0.00"
-        refused = commit(client, last["id"])
+        refused = commit(client, last)
         assert (refused.status_code, refused.json()["type"]) == (409, "/problems/limit-used-up")
         # A minute later the loose holds have ended, and the last one finds its share.
         later = datetime.now(UTC) + timedelta(seconds=61)
         assert sweep_quotes(anywhere, later) == 0
         assert used(anywhere, "five").uses == 5
-        again = client.get(f"/v1/quotes/{first['id']}").json()
+        first_url = f"/v1/quotes/{first['id']}"
+        again = client.get(first_url, headers=of_its_holder(first)).json()
         assert (again["status"], again["reserved"], again["held_until"]) == ("open", False, None)
         assert again["notice"] == quotes[-1]["notice"]
-        client.post(f"/v1/quotes/{firm[0]['id']}/cancel")
-        done = commit(client, quotes[1]["id"])
+        client.post(f"/v1/quotes/{firm[0]['id']}/cancel", headers=of_its_holder(firm[0]))
+        done = commit(client, quotes[1])
         assert (done.status_code, done.json()["status"]) == (200, "committed")
         assert (done.json()["held_until"], done.json()["notice"]) == (None, "")
     assert used(anywhere, "five").uses == 5
@@ -125,7 +132,7 @@ def test_of_sixty_four_clients_at_once_none_goes_past_the_limit(
                     kinds["nothing left"] += 1
                     continue
                 assert document["cart"]["discount"]["amount"] == "5.00"
-                done = commit(client, document["id"])
+                done = commit(client, document)
                 kind = "held" if document["reserved"] else "not held"
                 assert done.status_code == 200 or (kind, done.status_code) == ("not held", 409)
                 kinds[f"{kind}, {done.status_code}"] += 1
