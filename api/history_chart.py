@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from api.charts import save_figure
+from api.charts import drawable, save_figure, write_notes
 from api.jobs.market_analysis import PriceRecord
 from models.competition_history import OBSERVED, UNSEEN
 
@@ -23,19 +24,31 @@ _GAPS: Final = {
 }
 
 
-def draw_price_record(record: PriceRecord, path: Path) -> None:
+def draw_price_record(record: PriceRecord, path: Path) -> tuple[str, ...]:
     """Draw every page's price over time; below, a strip a page in the colour of each gap.
 
-    No line is drawn across a gap: what was not seen has no price.
+    No line is drawn across a gap: what was not seen has no price. A price that cannot be drawn
+    makes a hole and does not stop it.
 
     Args:
         record: what is known.
         path: where to write; .png or .svg.
 
+    Returns:
+        sentences on what is not drawn; they are in the chart, too.
+
     Raises:
         CannotWrite: another ending, or the place cannot be written.
     """
-    pages = list(record.spans.groupby(["site", "url"], sort=True))
+    observed = record.spans["state"] == OBSERVED
+    shown, _ = drawable(record.spans["price"])
+    notes = []
+    if left_out := int((np.isnan(shown) & observed).sum()):
+        notes.append(
+            f"{left_out} of {int(observed.sum())} prices are no numbers, or greater than any "
+            "price, and are not drawn"
+        )
+    pages = list(record.spans.assign(price=shown).groupby(["site", "url"], sort=True))
     rows = max(len(pages), 1)
     figure = Figure(figsize=(12, 4 + 0.28 * rows), layout="constrained")
     prices, gaps = figure.subplots(2, 1, sharex=True, height_ratios=[4.0, 0.3 * rows + 0.2])
@@ -70,7 +83,9 @@ def draw_price_record(record: PriceRecord, path: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=8, ncols=6, loc="best")
+    write_notes(figure, notes)
     save_figure(figure, path)
+    return tuple(notes)
 
 
 def _unbroken(known: pd.DataFrame) -> list[pd.DataFrame]:

@@ -67,9 +67,6 @@ def diagnose(panel: Panel, curves: FittedCurves, row: int, spec: FitSpec) -> Dia
     design = affordable(design, np.array([counted]), spec)
     parts = partial_out(design)
     seen = evidence_of(design, parts, spec, form)
-    plain, through = "least squares", "two-stage least squares"
-    if counted:
-        plain, through = "count regression", "control function"
     used = design.used[0]
     elasticity = float(curves.demand.elasticity[place])
     residual = (parts.log_units - elasticity * parts.log_price)[0][used]
@@ -84,9 +81,9 @@ def diagnose(panel: Panel, curves: FittedCurves, row: int, spec: FitSpec) -> Dia
         "standard error": frame["std_error"],
         "95 % from": frame["ci_low"],
         "95 % to": frame["ci_high"],
-        f"{plain} alone": seen.ols.elasticity[0],
+        "alone, without instruments": seen.ols.elasticity[0],
         "its standard error (HC1)": seen.ols.std_error[0],
-        f"{through} alone": seen.iv.elasticity[0],
+        "alone, with instruments": seen.iv.elasticity[0],
         "its standard error (HC1) ": seen.iv.std_error[0],
         "first-stage F": seen.first_stage_f[0],
         "Wu-Hausman t": seen.wu_hausman_t[0],

@@ -74,7 +74,9 @@ class WhatIf:
     def difference(self, scenario: str, measure: str) -> Estimate:
         """The same less that of the base, draw by draw."""
         m, k = self._position(scenario, measure)
-        return _estimate(self.draws[m, :, k] - self.base_draws[m], self.level)
+        with np.errstate(over="ignore", invalid="ignore"):
+            less = self.draws[m, :, k] - self.base_draws[m]
+        return _estimate(less, self.level)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a scenario and measure: mean, low, high, and the same of the difference.
@@ -278,5 +280,7 @@ def _refuse(
 
 def _estimate(values: FloatArray, level: float) -> Estimate:
     tail = (1.0 - level) / 2.0
-    low, high = np.quantile(values, [tail, 1.0 - tail])
-    return Estimate(float(values.mean()), float(low), float(high))
+    # Amounts beyond what a float can hold are infinite, and so are their figures.
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = np.quantile(values, [tail, 1.0 - tail])
+        return Estimate(float(values.mean()), float(low), float(high))

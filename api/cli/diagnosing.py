@@ -48,5 +48,7 @@ def diagnose_command(
     for alert in state.alerts:
         out.print(f"[yellow]alert:[/] {escape(alert)}")
     if chart is not None:
-        draw_diagnosis(found[0], chart)
+        notes = draw_diagnosis(found[0], chart)
         out.print(f"the chart is in {escape(str(chart))}")
+        for note in notes:
+            out.print(f"[yellow]note:[/] {escape(note)}")

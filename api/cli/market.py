@@ -66,8 +66,7 @@ def history_command(
             conn, sku, _market(market, [item.code for item in list_markets(conn)]),
             since=_begin(since, now), until=now,
         )  # fmt: skip
-    if chart is not None:
-        draw_price_record(record, chart)
+    notes = () if chart is None else draw_price_record(record, chart)
     if as_json:
         typer.echo(PriceRecordDocument.of(record).model_dump_json(indent=2))
         return
@@ -77,6 +76,8 @@ def history_command(
         out.print(_record_table(record))
     if chart is not None:
         out.print(f"the chart is in {escape(str(chart))}")
+        for note in notes:
+            out.print(f"[yellow]note:[/] {escape(note)}")
 
 
 @app.command("analyse")

@@ -210,7 +210,8 @@ def _show_front(found: ParetoFront, rules: PricingRules, paths: list[Path]) -> N
     out.print(f"{len(frame)} of {found.tried} answers are beaten by none of the others")
     for path in paths:
         if path.suffix in CHART_ENDINGS:
-            draw_front(frame, ("profit", _compared(weights)), path)
+            for note in draw_front(frame, ("profit", _compared(weights)), path):
+                out.print(f"[yellow]note:[/] {escape(note)}")
         else:
             write_table(frame, path)
         out.print(f"front: {escape(str(path))}")

@@ -86,8 +86,10 @@ def what_if_command(
     for reason, rows in answer.left_out.items():
         out.print(f"left out {rows:,} prices: {reason}")
     if chart is not None:
-        draw_what_if(answer, chart)
+        notes = draw_what_if(answer, chart)
         out.print(f"chart: {escape(str(chart))}")
+        for note in notes:
+            out.print(f"[yellow]note:[/] {escape(note)}")
     if out_file is not None:
         write_table(answer.to_frame(), out_file)
         out.print(f"figures: {escape(str(out_file))}")

@@ -33,7 +33,7 @@ def test_a_fit_of_slow_sellers_says_that_it_took_them_as_counts(pricewright: Com
     table = pd.read_csv(folder / "default.csv")
     assert set(table["form"]) <= {"poisson", "negative-binomial"}
     assert abs(table["elasticity"].mean() + 2.0) < 0.5
-    assert "count regression alone" in pricewright.succeed("diagnose", "P00")
+    assert "method poisson" in pricewright.succeed("diagnose", "P00")
 
     named = pricewright.succeed("fit", "--form", "log-log", "--out", "logs.csv")
     assert "40 by ols+pooled" in named
