@@ -21,7 +21,7 @@ from pricing.coupled_search import climb
 from pricing.cp_sat import Verdict
 from pricing.cross_effects import CrossEffects
 from pricing.joint_limits import JointLimit
-from pricing.list_price import SolveReport, hopeless, no_answer
+from pricing.list_price import SolveReport, hopeless, no_answer, told
 from pricing.relation_groups import Pairs, RelationGroups
 from pricing.stopwatch import Stopwatch
 
@@ -111,12 +111,7 @@ def choose_coupled(
 def _report(worth: float, bound: float, allowed: float, seconds: float) -> SolveReport:
     bound = max(bound, worth)
     gap = (bound - worth) / max(abs(bound), 1e-9)
-    status = "feasible"
-    if gap <= _TOLERANCE:
-        status = "optimal"
-    elif gap <= allowed + _TOLERANCE:
-        status = "within_gap"
-    return SolveReport(status, "decomposition", worth, bound, gap, seconds)
+    return SolveReport(told(gap, allowed), "decomposition", worth, bound, gap, seconds)
 
 
 __all__ = ["CoupledProblem", "choose_coupled"]

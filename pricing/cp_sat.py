@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+import numpy as np
 from ortools.sat.python import cp_model
 
+from models.arrays import FloatArray, IntArray
 from pricing.errors import SolverFault
 
 MOST_STEPS: Final = 2**60
 """What the terms of one linear expression may add up to in steps, each at its greatest: CP-SAT
 refuses 2**62, and a right-hand side and some rounding come on top."""
 
+_USAGE_STEPS: Final = 2**55
+_WORTH_STEPS: Final = 2**40
 _LEAST_SECONDS: Final = 0.01
 
 
@@ -111,6 +115,34 @@ def solve(
     solver.parameters.cp_model_presolve = not solver.parameters.cp_model_presolve
     second = _verdict(solver, model, watch)
     return Solved(second, solver, seconds + solver.wall_time)
+
+
+def whole_steps(usage: FloatArray, room: float, slack: float, terms: int) -> tuple[IntArray, int]:
+    """A limit in whole steps that cuts off nothing which keeps it; judge what passes once more.
+
+    Args:
+        usage: (c,) of each candidate, in any unit.
+        room: what the candidates taken may use together.
+        slack: what passes for rounding.
+        terms: most candidates that are taken at once.
+
+    Returns:
+        (c,) steps, and how many of them are allowed.
+    """
+    total = float(np.abs(usage).sum())
+    whole = bool((usage == np.rint(usage)).all()) and room == np.rint(room)
+    if whole and max(total, abs(room)) < _USAGE_STEPS:
+        return usage.astype(np.int64), int(room)
+    step = max(total, abs(room), 1e-300) / _USAGE_STEPS
+    steps: IntArray = np.rint(usage / step).astype(np.int64)
+    return steps, int(np.floor((room + slack) / step + 0.5 * terms))
+
+
+def worth_step(worth: FloatArray) -> float:
+    """The size of a step of an objective: so fine that rounding is no difference in value."""
+    size = np.abs(worth)
+    largest, total = float(size.max(initial=0.0)), float(size.sum())
+    return max(largest / _WORTH_STEPS, total / MOST_STEPS, 1e-300)
 
 
 def _verdict(

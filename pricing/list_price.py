@@ -16,15 +16,11 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from models.arrays import BoolArray, FloatArray, IntArray
-from pricing.cp_sat import MOST_STEPS, Verdict, new_solver, solve
+from pricing.cp_sat import Verdict, new_solver, solve, worth_step
 from pricing.errors import InfeasibleLimits, InvalidLimits
 from pricing.joint_limits import JointLimit
 from pricing.lagrangian import lagrangian_dual
 from pricing.portions import in_portions
-
-_WORTH_STEPS: Final = 2**40
-"""Integer steps between nothing and the largest gain, where all gains together leave room for them:
-rounding then stays below what counts as a difference in value."""
 
 _TOLERANCE: Final = 1e-9
 """Share of the bound below which a difference in value is rounding."""
@@ -201,7 +197,7 @@ def _solve_core(
     alive[np.arange(len(core)), fallback] = False
     rows, columns = np.nonzero(alive)
     gain = part[rows, columns] - part[rows, fallback[rows]]
-    step = _worth_step(gain)
+    step = worth_step(gain)
 
     model = cp_model.CpModel()
     chosen = [model.new_bool_var("") for _ in range(len(rows))]
@@ -234,13 +230,6 @@ def _solve_core(
     return _Core(found.verdict, answer, found.seconds, step * len(core))
 
 
-def _worth_step(gain: FloatArray) -> float:
-    """The size of a step of the objective: as fine as the gains together allow."""
-    size = np.abs(gain)
-    largest, total = float(size.max(initial=0.0)), float(size.sum())
-    return max(largest / _WORTH_STEPS, total / MOST_STEPS, 1e-300)
-
-
 class _StopWhenEnough(cp_model.CpSolverSolutionCallback):
     """Ends a search at the first answer worth this many steps: a bound from outside proves it."""
 
@@ -252,6 +241,13 @@ class _StopWhenEnough(cp_model.CpSolverSolutionCallback):
         """Called by the solver at every better answer."""
         if self.objective_value >= self._steps:
             self.stop_search()
+
+
+def told(gap: float, allowed: float) -> str:
+    """The status of an answer whose bound is proven to lie this share above it."""
+    if gap <= _TOLERANCE:
+        return "optimal"
+    return "within_gap" if gap <= allowed + _TOLERANCE else "feasible"
 
 
 def hopeless(masked: FloatArray, limits: Sequence[JointLimit]) -> list[JointLimit]:

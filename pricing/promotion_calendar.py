@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.arrays import FloatArray, IntArray
-from pricing.list_price import SolveReport
+from pricing.list_price import SolveReport, told
 from pricing.promotion_demand import CalendarCourse, PromotionProblem, follow_calendar
 from pricing.promotion_limits import CalendarLimits
 from pricing.promotion_search import CalendarSearch
@@ -58,7 +58,7 @@ def plan_calendar(
         starts: (n, t) calendars to improve on, such as last year's; one that breaks a limit is
             left out.
         time_limit: seconds of the exact solver.
-        gap: at which the choice among known sequences may stop.
+        gap: at which the choice among known sequences may stop; `optimal` is told only of what is.
         watch: told of each better calendar, with its profit and the bound known so far (infinite
             before there is one).
 
@@ -84,7 +84,7 @@ def plan_calendar(
         actions=best,
         course=course,
         report=SolveReport(
-            status="optimal" if certified <= max(gap, 1e-9) else "feasible",
+            status=told(certified, gap),
             method="column_generation",
             objective=profit,
             bound=bound,

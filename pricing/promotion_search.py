@@ -10,7 +10,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from models.arrays import FloatArray, IntArray
-from pricing.cp_sat import new_solver, solve
+from pricing.cp_sat import new_solver, solve, whole_steps, worth_step
 from pricing.errors import InfeasibleLimits
 from pricing.markdown.columns import Columns
 from pricing.markdown.core import select
@@ -25,7 +25,6 @@ _ROUNDS: Final = 120
 _SWEEPS: Final = 12
 _SMALL: Final = 200
 """Sequences of all products together up to which every pair of them is given to the solver."""
-_STEPS: Final = 10**9
 
 
 class CalendarSearch:
@@ -130,13 +129,11 @@ class CalendarSearch:
             columns, room, Risk(), best, bound,
             tolerance=gap, time_limit=time_limit, core=200, workers=1,
         )  # fmt: skip
-        if found.chosen is None:
-            raise InfeasibleLimits(
-                "no calendar was found within the limits; raise the time limit",
-                sorted(set(self.rows.names)),
-            )
         self._bound = bound
-        chosen = columns.rungs[found.chosen].astype(np.int64)
+        # What is pinned keeps the limits, so there is a calendar however short the time was.
+        chosen = self.least
+        if found.chosen is not None:
+            chosen = columns.rungs[found.chosen].astype(np.int64)
         self.saw(chosen)
         return bound, chosen, found.seconds
 
@@ -181,10 +178,9 @@ class CalendarSearch:
         for i in range(n):
             model.add_exactly_one(chosen[k] for k in np.flatnonzero(item == i))
         usage = self.rows.usage(item, sequences).toarray()
-        for row in range(len(self.rows)):
-            step = max(float(np.abs(usage[:, row]).max(initial=0.0)), 1e-12) / _STEPS
-            needed = np.ceil(usage[:, row] / step - 1e-6).astype(np.int64)
-            most = int(min(np.floor(self.rows.room[row] / step + 1e-6), 4e18))
+        for row, room in enumerate(self.rows.room.tolist()):
+            slack = 1e-9 * max(abs(room), 1.0)
+            needed, most = whole_steps(usage[:, row], room, slack, n)
             model.add(cp_model.LinearExpr.weighted_sum(chosen, needed.tolist()) <= most)
         terms, worth = list(chosen), value.tolist()
         for c, d in combinations(range(len(item)), 2):
@@ -197,19 +193,24 @@ class CalendarSearch:
                 model.add(pair >= chosen[c] + chosen[d] - 1)
                 terms.append(pair)
                 worth.append(float(both))
-        step = max(float(np.abs(worth).max()), 1e-12) / _STEPS
+        step = worth_step(np.array(worth))
         model.maximize(cp_model.LinearExpr.weighted_sum(terms, [round(w / step) for w in worth]))
-        solver = new_solver(seconds=time_limit)
-        found = solve(solver, model)
-        if not found.answered:
-            raise InfeasibleLimits(
-                "no calendar was found within the limits; raise the time limit",
-                sorted(set(self.rows.names)),
-            )
-        taken = np.array([solver.boolean_value(variable) for variable in chosen])
-        best: IntArray = sequences[taken]
-        bound = self.profit(best) if found.complete else solver.best_objective_bound * step
-        return bound, best, found.seconds
+        # Half a step a sequence and a pair of them, in each answer.
+        rounding = 0.5 * step * (n + n * (n - 1) // 2)
+        bound = float(self.oracle.best(self._optimistic())[0].sum())
+        best, seconds = self.least, 0.0
+        while seconds < time_limit:
+            found = solve(new_solver(seconds=time_limit - seconds), model)
+            seconds += found.seconds
+            if not found.answered:
+                break
+            taken = np.array([found.solver.boolean_value(variable) for variable in chosen])
+            bound = min(bound, found.solver.best_objective_bound * step + rounding)
+            if self.keeps(sequences[taken]):
+                best = sequences[taken]
+                break
+            model.add_bool_or([~chosen[k] for k in np.flatnonzero(taken).tolist()])
+        return bound, best, seconds
 
     def _answer(self, actions: IntArray, i: int) -> IntArray:
         """Best sequence of product i, given the others and what they leave of the limits."""

@@ -1,9 +1,9 @@
 """The plan itself: one column an item within all joint limits, near the bound.
 
 At the dual's charges most items are settled. Those whose second-best path lies closest to their
-best make the core, which CP-SAT of OR-Tools decides exactly. Its data are integers, scaled and
-rounded so that what it calls feasible is feasible; what it calls infeasible is tried again with
-more of the items.
+best make the core, which CP-SAT of OR-Tools decides exactly. Its data are integers, rounded so that
+nothing which keeps the limits is cut off; a choice that breaks one by a hair is left out and the
+next one looked for. What it calls infeasible is tried again with more of the items.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from ortools.sat.python import cp_model
 from scipy import sparse
 
 from models.arrays import BoolArray, FloatArray, IntArray
-from pricing.cp_sat import new_solver, solve
+from pricing.cp_sat import new_solver, solve, whole_steps, worth_step
 from pricing.markdown.columns import Columns
 from pricing.markdown.dual import best_columns, charged
 from pricing.markdown.oracle import Charges
 from pricing.markdown.scenarios import Risk
 
 _STEPS: Final = 10**9
-"""Integer steps in the largest coefficient of a row: fine, and safe to add up in 63 bits."""
+"""Integer steps in the largest worth that a plan has in some scenario."""
 _SHARES: Final = 10_000
 """Integer steps of the weights of mean and CVaR."""
 
@@ -36,21 +36,34 @@ class Selection:
     Attributes:
         chosen: (n,) columns; None where none was found.
         worth: of the choice.
-        proven: nothing among the columns is better by more than the tolerance, or nothing holds
-            the limits.
-        seconds: wall time of the solver.
+        bound: no choice among the columns is worth more; infinite where that is not proven, minus
+            infinite where none holds the limits. It says nothing of paths that are no columns.
+        complete: the solver ended by itself.
+        seconds: its wall time.
     """
 
     chosen: IntArray | None
     worth: float
-    proven: bool
+    bound: float
+    complete: bool
     seconds: float
+
+    @property
+    def proven_empty(self) -> bool:
+        """Whether it is certain that nothing among the columns holds the limits."""
+        return self.chosen is None and self.bound == -np.inf
 
 
 def holds(columns: Columns, chosen: IntArray, room: FloatArray) -> bool:
     """True where a choice keeps all limits, up to rounding."""
     used = np.asarray(columns.usage[chosen].sum(axis=0)).ravel()
-    return bool((used <= room + 1e-9 * np.maximum(np.abs(room), 1.0)).all())
+    return bool((used <= room + _slack(room)).all())
+
+
+def _slack(room: FloatArray) -> FloatArray:
+    """(m,) what passes for rounding of each limit."""
+    slack: FloatArray = 1e-9 * np.maximum(np.abs(room), 1.0)
+    return slack
 
 
 def select(
@@ -90,7 +103,7 @@ def select(
     n, size, seconds = len(settled), core, 0.0
     good = bound - tolerance * max(abs(bound), 1e-9)
     best: IntArray | None = None
-    worth, proven = -np.inf, False
+    worth = -np.inf
     while True:
         items = np.zeros(n, dtype=np.bool_)
         items[doubtful_first[:size]] = True
@@ -99,9 +112,9 @@ def select(
         seconds += found.seconds
         if found.chosen is not None and found.worth > worth:
             best, worth = found.chosen, found.worth
-        proven = found.proven and size >= n
-        if worth >= good or size >= n or not found.proven or seconds >= time_limit:
-            return Selection(best, worth, proven, seconds)
+        if worth >= good or size >= n or not found.complete or seconds >= time_limit:
+            whole = found.complete and size >= n
+            return Selection(best, worth, found.bound if whole else np.inf, whole, seconds)
         size *= 4
 
 
@@ -126,20 +139,29 @@ def _solve(
     ends = np.flatnonzero(np.diff(item, prepend=-1, append=item[-1:] + 1 if len(item) else 1))
     for first, last in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
         model.add_exactly_one(chosen[first:last])
-    _add_limits(model, chosen, columns.usage[open_], room - spent)
+    _add_limits(model, chosen, columns.usage[open_], room - spent, _slack(room), int(core.sum()))
     hints = np.isin(open_, settled)
     for variable, hint in zip(chosen, hints.tolist(), strict=True):
         model.add_hint(variable, hint)
-    _maximise(model, chosen, columns.value[:, open_], base, risk)
-    stop = _Stop(good, columns, open_, fixed, risk, chosen, watch)
-    found = solve(new_solver(seconds=time_limit, workers=workers), model, stop)
-    if not found.answered:
-        return Selection(None, -np.inf, found.complete, found.seconds)
-    taken = open_[np.array([found.solver.boolean_value(v) for v in chosen], dtype=np.bool_)]
-    answer = np.sort(np.concatenate([fixed, taken]))
+    rounding = _maximise(model, chosen, columns.value[:, open_], base, risk, int(core.sum()))
+    stop = _Stop(good, columns, room, open_, fixed, risk, chosen, watch)
+    seconds = 0.0
+    while True:
+        found = solve(new_solver(seconds=time_limit - seconds, workers=workers), model, stop)
+        seconds += found.seconds
+        if not found.answered:
+            bound = -np.inf if found.complete else np.inf
+            return Selection(None, -np.inf, bound, found.complete, seconds)
+        mine = np.array([found.solver.boolean_value(v) for v in chosen], dtype=np.bool_)
+        answer = np.sort(np.concatenate([fixed, open_[mine]]))
+        if holds(columns, answer, room):
+            break
+        if seconds >= time_limit:
+            return Selection(None, -np.inf, np.inf, complete=False, seconds=seconds)
+        model.add_bool_or([~chosen[k] for k in np.flatnonzero(mine).tolist()])
     worth = risk.worth(columns.value[:, answer].sum(axis=1))
-    complete = found.complete or worth >= good
-    return Selection(answer, worth, complete, found.seconds)
+    bound = worth + rounding if found.complete else np.inf
+    return Selection(answer, worth, bound, found.complete, seconds)
 
 
 def _add_limits(
@@ -147,17 +169,14 @@ def _add_limits(
     chosen: list[cp_model.IntVar],
     usage: sparse.csr_array,
     room: FloatArray,
+    slack: FloatArray,
+    items: int,
 ) -> None:
     by_row = sparse.csc_array(usage)
     for row in range(usage.shape[1]):
         part = slice(by_row.indptr[row], by_row.indptr[row + 1])
         used, which = by_row.data[part], by_row.indices[part]
-        whole = bool((used == np.rint(used)).all()) and room[row] == np.rint(room[row])
-        step = 1.0 if whole else max(np.abs(used).max(initial=0.0), 1e-12) / _STEPS
-        # Used is rounded up and room down: a choice within the integers is within the limit.
-        needed = np.ceil(used / step - 1e-9).astype(np.int64)
-        free = float(np.floor(room[row] / step + 1e-6))
-        most = int(max(min(free, 4e18), -4e18))
+        needed, most = whole_steps(used, float(room[row]), float(slack[row]), items)
         model.add(
             cp_model.LinearExpr.weighted_sum([chosen[k] for k in which], needed.tolist()) <= most
         )
@@ -169,13 +188,20 @@ def _maximise(
     value: FloatArray,
     base: FloatArray,
     risk: Risk,
-) -> None:
-    """Set the objective, in integer steps."""
+    items: int,
+) -> float:
+    """Set the objective, in integer steps.
+
+    Returns:
+        No choice is worth more than this above the one that is best in steps; infinite with risk,
+        whose weights are rounded, too.
+    """
     if len(value) == 1:
-        step = max(float(np.abs(value).max(initial=0.0)), 1e-12) / _STEPS
+        step = worth_step(value[0])
         steps = np.rint(value[0] / step).astype(np.int64)
         model.maximize(cp_model.LinearExpr.weighted_sum(chosen, steps.tolist()))
-        return
+        # Half a step an item, of the best choice and of any other one.
+        return step * items
     count = len(value)
     largest = float(np.abs(value).max(initial=0.0)) * max(len(chosen), 1) + np.abs(base).max()
     step = max(largest, 1e-12) / _STEPS
@@ -198,6 +224,7 @@ def _maximise(
     model.maximize(
         even * sum(totals) + round(_SHARES * risk.weight) * threshold - tail * sum(shortfalls)
     )
+    return np.inf
 
 
 class _Stop(cp_model.CpSolverSolutionCallback):
@@ -207,6 +234,7 @@ class _Stop(cp_model.CpSolverSolutionCallback):
         self,
         good: float,
         columns: Columns,
+        room: FloatArray,
         open_: IntArray,
         fixed: IntArray,
         risk: Risk,
@@ -215,6 +243,7 @@ class _Stop(cp_model.CpSolverSolutionCallback):
     ) -> None:
         super().__init__()
         self._good, self._risk, self._chosen = good, risk, chosen
+        self._columns, self._room = columns, room
         self._open, self._fixed, self._watch = open_, fixed, watch
         self._value = columns.value[:, open_]
         self._base = columns.value[:, fixed].sum(axis=1)
@@ -223,7 +252,12 @@ class _Stop(cp_model.CpSolverSolutionCallback):
         """Judge a choice by its true worth, not by the solver's integers."""
         taken = np.array([self.boolean_value(v) for v in self._chosen], dtype=np.bool_)
         worth = self._risk.worth(self._base + self._value[:, taken].sum(axis=1))
+        if self._watch is None and worth < self._good:
+            return
+        answer = np.sort(np.concatenate([self._fixed, self._open[taken]]))
+        if not holds(self._columns, answer, self._room):
+            return
         if self._watch is not None:
-            self._watch(worth, np.sort(np.concatenate([self._fixed, self._open[taken]])))
+            self._watch(worth, answer)
         if worth >= self._good:
             self.stop_search()

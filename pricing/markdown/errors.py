@@ -36,7 +36,12 @@ class InfeasibleClearance(InfeasibleLimits):
     """
 
     def __init__(
-        self, message: str, conflicting: tuple[str, ...], relaxations: Mapping[str, float]
+        self,
+        message: str,
+        conflicting: tuple[str, ...],
+        relaxations: Mapping[str, float],
+        *,
+        proven: bool = True,
     ) -> None:
-        super().__init__(message, conflicting)
+        super().__init__(message, conflicting, proven=proven)
         self.relaxations = dict(relaxations)

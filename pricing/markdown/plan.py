@@ -17,7 +17,7 @@ import numpy as np
 
 from models.arrays import FloatArray, IntArray, StrArray
 from pricing.errors import InvalidLimits
-from pricing.list_price import SolveReport
+from pricing.list_price import SolveReport, told
 from pricing.markdown.columns import Columns, columns_of
 from pricing.markdown.core import Selection, holds, select
 from pricing.markdown.dual import best_columns, least_bound
@@ -172,7 +172,7 @@ class _Search:
             bound = worth if self.oracle.exact else max(self.bound, worth)
             gap = (bound - worth) / max(abs(bound), 1e-9)
             report = SolveReport(
-                status="optimal" if gap <= max(self.effort.gap, 1e-9) else "feasible",
+                status=told(gap, self.effort.gap),
                 method="separable", objective=worth, bound=bound, gap=gap, seconds=0.0,
             )  # fmt: skip
             return self._plan(columns, chosen, free, report)
@@ -183,11 +183,9 @@ class _Search:
             columns, selection = self._close_gap(columns, point, selection)
         if selection.chosen is None:
             raise self._no_plan(selection)
-        if selection.proven and self.oracle.exact:
-            self.bound = min(self.bound, selection.worth)
         gap = self._gap(selection)
         report = SolveReport(
-            status="optimal" if gap <= max(self.effort.gap, 1e-9) else "feasible",
+            status=told(gap, self.effort.gap),
             method="column_generation",
             objective=selection.worth,
             bound=max(self.bound, selection.worth),
@@ -315,11 +313,14 @@ class _Search:
         slack += 1e-9 * max(abs(at_point), 1.0)
         near = self.oracle.near(point, best[0], slack, max(_EXACT_PATHS, 4 * n))
         if near is None:
-            return columns, replace(selection, proven=False)
+            # What was found, or not found, among the columns says nothing of all other paths.
+            return columns, replace(selection, bound=np.inf)
         columns = columns.joined_by(self._columns(*near))
         found = self._select(columns, point)
-        if found.chosen is None or found.worth < selection.worth:
-            found = replace(selection, proven=False)
+        if found.worth < selection.worth:
+            found = replace(selection, bound=found.bound)
+        if found.chosen is not None:
+            self.bound = min(self.bound, max(found.bound, found.worth))
         return columns, found
 
     def meets_limits(self) -> bool:
@@ -353,13 +354,17 @@ class _Search:
 
     def _no_plan(self, selection: Selection) -> InfeasibleClearance:
         families = tuple(dict.fromkeys(self.rows.names))
-        if not selection.proven and self.meets_limits():
-            return InfeasibleClearance(
-                f"no plan within {', '.join(families)} was found in {self.effort.time_limit:g} s; "
-                "raise the time limit or relax one of them",
-                families,
-                {},
+        if not selection.proven_empty and self.meets_limits():
+            names, allowed = ", ".join(families), self.effort.time_limit
+            message = (
+                f"no plan within {names} was found, nor proven not to exist; relax one of them"
             )
+            if selection.seconds >= allowed:
+                message = (
+                    f"no plan within {names} was found in {allowed:g} s, nor proven not to exist; "
+                    "raise the time limit or relax one of them"
+                )
+            return InfeasibleClearance(message, families, {}, proven=False)
         return explain_infeasible(
             self.limits,
             families,

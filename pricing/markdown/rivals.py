@@ -20,6 +20,7 @@ import numpy as np
 from scipy import sparse
 
 from models.arrays import FloatArray, IntArray
+from pricing.list_price import told
 from pricing.markdown.columns import columns_of
 from pricing.markdown.errors import InfeasibleClearance, InvalidClearance
 from pricing.markdown.items import ClearanceItems
@@ -107,6 +108,7 @@ def plan_with_rivals(
             f"{', '.join(dict.fromkeys(rows.names))}; allow more of what may be given away",
             tuple(dict.fromkeys(rows.names)),
             {},
+            proven=False,
         )
     _, _, found = best
     rungs, worth, usage = _improved(items, cross, found.course.rungs, best[:2], rows, futures, risk)
@@ -116,7 +118,7 @@ def plan_with_rivals(
     gap = (bound - worth) / max(abs(bound), 1e-9)
     report = replace(
         found.report,
-        status="optimal" if gap <= (effort or Effort()).gap else "feasible",
+        status=told(gap, (effort or Effort()).gap),
         method="fixed_point", objective=worth, bound=bound, gap=gap, seconds=seconds,
     )  # fmt: skip
     used: dict[str, float] = {}

@@ -118,6 +118,50 @@ def test_calendars_equal_brute_force_on_500_tiny_problems() -> None:
     assert promoted > 150
 
 
+def judge_loose_gaps(seeds: range) -> list[str]:
+    """Calendars too large for the exact programme, against all there are; the statuses told."""
+    told = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(1, 3))
+        problem = replace(random_problem(rng, n, 5, 2, rivals=1), most=rng.integers(1, 3, n))
+        limits = CalendarLimits(
+            slots={"m0": 1} if rng.random() < 0.5 else {},
+            budget=int(rng.uniform(0, 20_000)) if rng.random() < 0.5 else None,
+        )
+        rows = [
+            [one for one in product(range(3), repeat=5) if np.count_nonzero(one) <= most]
+            for most in problem.most.tolist()
+        ]
+        best = max(
+            plain_profit(problem, actions)
+            for one in product(*rows)
+            if plainly_kept(problem, limits, actions := np.array(one))
+        )
+        gap = float(10.0 ** rng.uniform(-3, -1))
+        report = plan_calendar(problem, limits, gap=gap).report
+        said = f"seed {seed}, gap {gap}: {report}, best {best}"
+        assert report.objective <= best * (1 + 1e-9), said
+        assert report.bound >= best * (1 - 1e-9), said
+        if report.status == "optimal":
+            assert report.objective >= best * (1 - 2e-9), said
+        elif report.status == "within_gap":
+            assert 1e-9 < report.gap <= gap + 1e-9, said
+        else:
+            assert (report.status, report.gap > gap) == ("feasible", True), said
+        told.append(report.status)
+    return told
+
+
+def test_what_stops_at_a_loose_gap_is_told_with_a_true_bound_and_not_as_optimal() -> None:
+    assert judge_loose_gaps(range(60)).count("within_gap") > 10
+
+
+@pytest.mark.slow
+def test_what_stops_at_a_loose_gap_is_told_truly_of_hundreds() -> None:
+    assert judge_loose_gaps(range(1_000, 1_500)).count("within_gap") > 100
+
+
 def test_a_quarter_of_a_category_tree_is_planned_within_one_percent_of_its_bound() -> None:
     rng = np.random.default_rng(3)
     problem = random_problem(rng, 60, 13, 4, rivals=4)

@@ -59,3 +59,41 @@ def test_plans_equal_brute_force_on_500_tiny_clearances() -> None:
     # The sample must contain what it is meant to test.
     assert infeasible > 20
     assert coupled > 150
+
+
+def judge_loose_gaps(seeds: range) -> list[str]:
+    """Tiny clearances planned to a loose gap, against all plans there are; the statuses told."""
+    told = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(1, 4))
+        items = random_items(rng, n, weeks=int(rng.integers(2, 4)), rungs=3)
+        limits = random_limits(rng, float((items.supply * items.ladder[:, 0]).sum()), n)
+        best = best_by_trying_all(items, limits)
+        if best is None:
+            continue
+        gap = float(10.0 ** rng.uniform(-3, -1))
+        found = plan(items, limits, effort=Effort(gap=gap))
+        paths = [path_of(items, i, found.price[i]) for i in range(n)]
+        report, size = found.report, abs(best)
+        said = f"seed {seed}, gap {gap}: {report}, best {best}"
+        assert within(limits, [used for _, used in map(outcome, [items] * n, range(n), paths)])
+        assert report.objective <= best + 1e-9 * size, said
+        assert report.bound >= best - 1e-9 * size, said
+        if report.status == "optimal":
+            assert report.objective >= best - 2e-9 * size, said
+        elif report.status == "within_gap":
+            assert 1e-9 < report.gap <= gap + 1e-9, said
+        else:
+            assert (report.status, report.gap > gap) == ("feasible", True), said
+        told.append(report.status)
+    return told
+
+
+def test_what_stops_at_a_loose_gap_is_told_with_a_true_bound_and_not_as_optimal() -> None:
+    assert judge_loose_gaps(range(300)).count("within_gap") > 30
+
+
+@pytest.mark.slow
+def test_what_stops_at_a_loose_gap_is_told_truly_of_thousands() -> None:
+    assert judge_loose_gaps(range(1_000, 4_000)).count("within_gap") > 300
