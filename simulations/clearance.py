@@ -154,9 +154,9 @@ def by_replanning(
     prior: Prior | None = None,
     limits: MarkdownLimits | None = None,
     effort: Effort | None = None,
-    look_ahead: int = 8,
+    look_ahead: int = 0,
 ) -> Course:
-    """A plan anew each week from what was sold."""
+    """A plan anew each week from what was sold; `look_ahead` as in `pricing.markdown.replan`."""
     items, weeks = season.items, season.items.weeks
     rungs = np.zeros((len(items), weeks), dtype=np.int64)
     history = ClearanceHistory.none(len(items))

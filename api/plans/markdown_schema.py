@@ -166,7 +166,10 @@ class MarkdownIn(Strict):
     history: list[SoldIn] = Field(default_factory=list)
     in_force: list[PriceIn] = Field(default_factory=list)
     look_ahead: int = Field(
-        default=8, ge=0, le=500, description="futures in which the coming week's prices are tried"
+        default=0,
+        ge=0,
+        le=500,
+        description="futures in which the coming week's prices are tried; 0 plans anew without",
     )
     current_policy: dict[int, float] = Field(
         default_factory=lambda: dict(USUAL_POLICY),

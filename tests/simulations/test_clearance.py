@@ -30,7 +30,8 @@ def policies() -> dict[str, Callable[[Season], Course]]:
     rules: dict[str, Callable[[Season], Course]] = {
         name: partial(by_rule, rule=rule) for name, rule in USUAL_RULES.items()
     }
-    return {**rules, "plan once": by_plan_once, "replan": by_replanning}
+    ahead = partial(by_replanning, look_ahead=8)
+    return {**rules, "plan once": by_plan_once, "replan": ahead}
 
 
 def judged(seasons: int, seed: int) -> Comparison:
@@ -85,7 +86,7 @@ def test_under_joint_limits_a_replanned_season_keeps_its_budget() -> None:
         season = draw_season(SeasonSpec(items=15, weeks=6), rng)
         rule = by_rule(season, {0: 0.2})
         limits = MarkdownLimits(budget=int(rule.given_away), labels_per_week=8)
-        course = by_replanning(season, limits=limits)
+        course = by_replanning(season, limits=limits, look_ahead=8)
         # Sales beyond expectation give more away than planned; the next plan makes up for it.
         assert course.given_away <= 1.1 * rule.given_away
         assert course.margin <= with_foresight(season) * (1 + 1e-9)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from api.cli.commands import main
+from api.plans.markdown_schema import MarkdownIn
 
 
 def game(**changes: object) -> dict[str, Any]:
@@ -163,6 +164,26 @@ def test_a_document_with_everything_is_continued_from_its_history(tmp_path: Path
     assert answer["learned"]["items"][0]["demand_factor"] < 0.6
     value, bound = (float(answer["certificate"][name]["amount"]) for name in ("value", "bound"))
     assert value <= bound
+
+
+def test_a_season_under_way_is_planned_anew_and_looks_ahead_only_when_asked(
+    tmp_path: Path,
+) -> None:
+    document = game(weeks=8) | {
+        "history": [
+            {"sku": sku, "week": week, "price": "60.00", "units": units}
+            for sku, units in (("STYLE", 200), ("OTHER", 200))
+            for week in (1, 2)
+        ],
+    }
+
+    def method(**asked: object) -> str:
+        answer = json.loads(finished(tmp_path, document | asked).read_text("utf-8"))
+        return str(answer["certificate"]["method"])
+
+    assert method(look_ahead=64) == "look_ahead"
+    assert method() == method(look_ahead=0) != "look_ahead"
+    assert MarkdownIn.model_json_schema()["properties"]["look_ahead"]["default"] == 0
 
 
 @pytest.mark.parametrize(
