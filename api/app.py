@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
@@ -66,6 +67,7 @@ from api.settings import load_settings
 from api.snapshot import LivePrices
 from storage.database import open_engine, require_migrated
 from storage.rule_packs import load_rule_packs
+from storage.service_secrets import QUOTE_SIGNING_KEY, kept_secret
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -122,6 +124,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         live=live,
         packs=packs,
         board=PromotionBoard(engine),
+        # Until the start has read what the database keeps, nobody can know it.
         signing_key=chosen.signing_key or secrets.token_bytes(32),
         crawls=crawl_desk(engine, chosen),
         runs=RunProcesses(),
@@ -168,6 +171,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     await anyio.to_thread.run_sync(require_migrated, service.engine)
+    if service.settings.quote_signing_key is None:
+        key = await anyio.to_thread.run_sync(_kept_signing_key, service)
+        service = app.state.service = replace(service, signing_key=key)
     await anyio.to_thread.run_sync(service.live.refresh)
     await anyio.to_thread.run_sync(service.board.refresh)
     planners = PlanWorkers(
@@ -190,6 +196,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if not await anyio.to_thread.run_sync(service.crawls.stop, _STOP_WAIT):
             _log.warning("a crawl was left unfinished", wait=str(_STOP_WAIT))
         service.engine.dispose()
+
+
+def _kept_signing_key(service: Service) -> bytes:
+    """The key that signs quotes where none is set: all hosts of a database have the same."""
+    kept = kept_secret(service.engine, QUOTE_SIGNING_KEY, at=datetime.now(UTC))
+    return kept.encode()
 
 
 def _background_work(service: Service) -> list[Periodic]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import socket
 import threading
 from contextlib import contextmanager, suppress
@@ -51,8 +49,6 @@ def serve(settings: Settings) -> None:
     listening = _listen(settings)
     if settings.workers > 1:
         listening.close()
-        if settings.quote_signing_key is None:  # what one worker signs, the others must verify
-            os.environ["PRICEWRIGHT_QUOTE_SIGNING_KEY"] = secrets.token_urlsafe(32)
         uvicorn.run(_FACTORY, factory=True, workers=settings.workers, **_options(settings))
         return
     with listening:

@@ -75,7 +75,7 @@ class Settings(BaseSettings):
             the demand interval.
         release_poll_seconds: how often to look for scheduled books, stages and watched figures.
         quote_signing_key: signs quotes (32 bytes or more); the same wherever they are verified.
-            While it is unset each start of the service makes one up, for all its workers.
+            While it is unset one is made up once and kept in the database, for all its hosts.
         quote_seconds: how long a quote is good.
         promotion_modes: how overlapping promotions are resolved, by market: `best` (where nothing
             is said) or `priority`; JSON such as `{"store-01": "priority"}`.

@@ -363,7 +363,7 @@ def _check_token(service: Service, quote_id: str, token: str) -> None:
         raise invalid_field(
             "body.token",
             "was not signed here; leave it out, or set PRICEWRIGHT_QUOTE_SIGNING_KEY to the same "
-            "key in all processes",
+            "key in all processes, or in none",
         )
     if claims.get("jti") != quote_id:
         raise invalid_field("body.token", "is of another quote")

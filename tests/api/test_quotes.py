@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+from api.quote_signing import verified
 from api.server import serving
 from api.settings import Settings
 from storage.database import writing
@@ -248,6 +249,27 @@ def test_a_token_is_verified_when_it_is_given(ten: None, connect: httpx.Client) 
     forged = commit(connect, one["id"], "b", token=one["token"][:-2] + "xx")
     assert (forged.status_code, forged.json()["errors"][0]["field"]) == (422, "body.token")
     assert commit(connect, one["id"], "c", token=one["token"]).status_code == 200
+
+
+def test_a_token_outlives_a_restart_and_is_good_on_every_host(
+    ten: None, shop: Engine, settings: Settings
+) -> None:
+    assert settings.quote_signing_key is None
+    with serving(settings) as one, serving(settings) as two:
+        with httpx.Client(base_url=one, headers=HOLDER, timeout=60) as client:
+            quotes = [quote(client, cart("TEA-1")) for _ in range(3)]
+        with httpx.Client(base_url=two, timeout=60) as client:
+            done = commit(client, quotes[0]["id"], "a", token=quotes[0]["token"])
+            assert done.status_code == 200, done.text
+    with serving(settings) as again, httpx.Client(base_url=again, timeout=60) as client:
+        assert commit(client, quotes[1]["id"], "b", token=quotes[1]["token"]).status_code == 200
+    own = quick_settings(shop, quote_signing_key="a key that the shop has chosen by itself")
+    with serving(own) as url, httpx.Client(base_url=url, timeout=60) as client:
+        refused = commit(client, quotes[2]["id"], "c", token=quotes[2]["token"])
+        assert refused.json()["errors"][0]["field"] == "body.token"
+        chosen = quote(client, cart("TEA-1"))
+        assert verified(chosen["token"], b"a key that the shop has chosen by itself") is not None
+        assert commit(client, chosen["id"], "d", token=chosen["token"]).status_code == 200
 
 
 def many(lines: int) -> dict[str, Any]:
