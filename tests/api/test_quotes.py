@@ -256,7 +256,7 @@ def test_a_token_outlives_a_restart_and_is_good_on_every_host(
 ) -> None:
     assert settings.quote_signing_key is None
     with serving(settings) as one, serving(settings) as two:
-        with httpx.Client(base_url=one, headers=HOLDER, timeout=60) as client:
+        with httpx.Client(base_url=one, headers=BEARER, timeout=60) as client:
             quotes = [quote(client, cart("TEA-1")) for _ in range(3)]
         with httpx.Client(base_url=two, timeout=60) as client:
             done = commit(client, quotes[0]["id"], "a", token=quotes[0]["token"])
