@@ -13,6 +13,7 @@ from scrapers.extract.meta_tags import meta_candidate
 from scrapers.extract.microdata import microdata_nodes
 from scrapers.extract.page import Page
 from scrapers.extract.record import (
+    Availability,
     Candidate,
     Evidence,
     Offer,
@@ -25,6 +26,7 @@ from scrapers.extract.record import (
 from scrapers.extract.schema_product import candidates
 from scrapers.extract.selectors import TAX_OPTION, selected_candidate
 from scrapers.extract.tax import Tax, chosen_by_tax
+from scrapers.extract.walls import barrier
 
 _TRUST: Final = {Source.JSON_LD: 0.93, Source.MICRODATA: 0.9}
 _ORDER: Final = tuple(Source)
@@ -59,6 +61,8 @@ def extract_offer(body: bytes, url: str, hints: PageHints | None = None) -> Offe
     embedded state, markup. The first that names one price is taken; the others raise or lower the
     confidence. Where a source names several prices, another that names one of them decides; where
     nothing decides, the page is refused. RDFa is not read: it costs ten times the rest together.
+    A page that is a wall, or whose product is no longer sold, is refused whatever price stands on
+    it (`walls`).
 
     Args:
         body: the page as fetched, decompressed.
@@ -79,6 +83,8 @@ def extract_offer(body: bytes, url: str, hints: PageHints | None = None) -> Offe
             microdata_nodes(page), page, Source.MICRODATA, _TRUST[Source.MICRODATA], prefer
         ),
     ]
+    if (refused := _no_product(page, heard)) is not None:
+        return refused
     if (meta := meta_candidate(page, prefer)) is not None:
         heard.append(meta)
     # Scripts keep list prices and prices of other versions too: the state is asked only where
@@ -97,6 +103,16 @@ def extract_offer(body: bytes, url: str, hints: PageHints | None = None) -> Offe
         # The others are of the other kind, or say the same.
         heard = heard if by_tax is None else [by_tax, *map(_priceless, heard)]
     return _decide(url, heard, prefer=hints.currency)
+
+
+def _no_product(page: Page, stated: Sequence[Candidate]) -> Refusal | None:
+    """A page that is a wall, or of a product that is no longer sold: no price on it counts."""
+    facts = _merged(stated)
+    if (found := barrier(page, [c.facts.title for c in stated if c.facts.title])) is not None:
+        return Refusal(page.url, *found, facts)
+    if facts.availability is Availability.DISCONTINUED:
+        return Refusal(page.url, Reason.GONE, "its data say that it is discontinued", facts)
+    return None
 
 
 def _priceless(candidate: Candidate) -> Candidate:

@@ -60,6 +60,8 @@ class Reason(StrEnum):
     AMBIGUOUS_PRICE = "a price that can be read in two ways"
     NO_CURRENCY = "no currency"
     SELECTOR = "the site's own selector finds no price"
+    WALL = "a wall instead of the page"
+    GONE = "the product is no longer sold"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 import scrapy
 from scrapy import Request, signals
@@ -35,8 +36,23 @@ _WALL: Final = re.compile(
     re.IGNORECASE,
 )
 _LOGIN: Final = re.compile(
-    r"/(?:log-?in|sign-?in|account/auth|anmelden|connexion)\b", re.IGNORECASE
+    r"/(?:log-?in|sign-?in|account/auth|anmelden|connexion|accedi|inloggen|logowanie|zaloguj|"
+    r"prihlaseni|iniciar-sesion)\b",
+    re.IGNORECASE,
 )
+_TEST: Final = re.compile(r"/(?:validate)?captcha\b|/(?:bot|robot)-?check\b", re.IGNORECASE)
+_NOT_THERE: Final = re.compile(
+    r"/(?:error[-_/]?)?(?:404|not-?found|page-?not-?found)(?:\.\w{2,5})?/?$", re.IGNORECASE
+)
+_FRONT: Final = re.compile(
+    r"/?(?:[a-z]{2}(?:[-_][a-z]{2})?/?)?(?:(?:index|home|default)(?:\.\w{2,5})?/?)?", re.IGNORECASE
+)
+_TRACKING: Final = re.compile(
+    r"utm_\w+|gclid|fbclid|ref|source|src|from|lang|language|locale|currency|country|error|status|"
+    r"redirect(?:ed)?|notfound|not_found",
+    re.IGNORECASE,
+)
+"""Names in a query that choose no product: `/?product=tea` may be a product's page."""
 
 Found = Request | Observation | Unchanged | PageDone
 
@@ -190,11 +206,30 @@ def outcome_of(status: int) -> Outcome:
     return Outcome.BLOCKED if status in _BLOCKED else Outcome.FAILED
 
 
+def turned_away(response: Response) -> tuple[Outcome, str] | None:
+    """Where a product page led somewhere else than to a product: what that means, in words."""
+    asked, led_to = asked_url(response.request), response.url
+    if asked == led_to:
+        return None
+    if _LOGIN.search(led_to) and not _LOGIN.search(asked):
+        return Outcome.BLOCKED, "the page asks to log in"
+    if _TEST.search(led_to) and not _TEST.search(asked):
+        return Outcome.BLOCKED, "the page leads to a test for robots"
+    if _NOT_THERE.search(urlsplit(led_to).path) and not _NOT_THERE.search(urlsplit(asked).path):
+        return Outcome.GONE, f"the page leads to {led_to}"
+    if _is_front(led_to) and not _is_front(asked):
+        return Outcome.GONE, "the page leads to the shop's front page"
+    return None
+
+
+def _is_front(url: str) -> bool:
+    parts = urlsplit(url)
+    names = (name for name, _ in parse_qsl(parts.query, keep_blank_values=True))
+    return bool(_FRONT.fullmatch(parts.path)) and all(map(_TRACKING.fullmatch, names))
+
+
 def is_wall(response: Response) -> str:
     """Why a page without an offer is a wall against us rather than a page; empty if it is none."""
-    redirected = response.request is not None and "redirect_urls" in response.request.meta
-    if redirected and _LOGIN.search(response.url):
-        return "the page asks to log in"
     found = _WALL.search(response.body[:100_000])
     return f"the page says {found[0].decode('latin-1')!r}" if found else ""
 

@@ -24,6 +24,7 @@ from scrapers.spiders.base import (
     header,
     is_wall,
     outcome_of,
+    turned_away,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _PRODUCT, _EITHER = "product", "either"
 _LONGEST_ADDRESS: Final = 2000
 _NOT_MODIFIED: Final = 304
+_NO_PAGE: Final = {Reason.WALL: Outcome.BLOCKED, Reason.GONE: Outcome.GONE}
 _NO_PAGES: Final = (".xml", ".gz", "/robots.txt")
 _BARREN: Final = 3
 """Listing pages in a row without a new product after which a listing is not followed further."""
@@ -114,11 +116,17 @@ class StorefrontSpider(SiteSpider):
                 self._remember(response, asked)
             yield Unchanged(asked, now)
             return
+        if (away := turned_away(response)) is not None:
+            yield self.done(response, *away)
+            return
         read = extract_offer(response.body, response.url, self.hints(response))
         if isinstance(read, Offer):
             self.note(response.url, Outcome.OBSERVED)
             self._remember(response, asked)
             yield Observation(read, now, asked)
+            return
+        if read.reason in _NO_PAGE:
+            yield self.done(response, _NO_PAGE[read.reason], read.detail)
             return
         detail = f"{read.reason}: {read.detail}"
         if role == _EITHER and read.reason in {Reason.NO_PRODUCT, Reason.SEVERAL_PRICES}:
