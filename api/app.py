@@ -16,30 +16,30 @@ import structlog
 from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.access.door import Door
+from api.access.openapi import SECURITY_SCHEMES, describe_door
+from api.access.operator_token import operators_of
 from api.alerts.delivery import deliver_due
-from api.bodies import unique_keys
-from api.decision_process import RunProcesses
-from api.dependencies import Service
-from api.docs_page import add_docs_page
-from api.door import Door
-from api.door_openapi import SECURITY_SCHEMES, describe_door
 from api.errors import ProblemDocument
+from api.http.bodies import unique_keys
+from api.http.docs_page import add_docs_page
+from api.http.problem_answers import install_problem_answers
+from api.http.request_log import RequestLog
 from api.jobs.crawls import crawl_desk
-from api.jobs.plan_queue import PlanWorkers
-from api.jobs.promotion_watch import (
+from api.jobs.decision_process import RunProcesses
+from api.jobs.release import keep_releases
+from api.live.openapi import price_paths, price_schemas
+from api.live.promotion_board import PromotionBoard
+from api.live.serving import PREFIX, PriceServing
+from api.live.snapshot import LivePrices
+from api.plans.queue import PlanWorkers
+from api.plans.wire import plan_schemas
+from api.promotions.watch import (
     forget_old_keys,
     settle_due_groups,
     sweep_quotes,
     watch_promotions,
 )
-from api.jobs.release import keep_releases
-from api.operator_token import operators_of
-from api.periodic import Periodic
-from api.plans.wire import plan_schemas
-from api.problem_answers import install_problem_answers
-from api.promotion_board import PromotionBoard
-from api.promotion_schemas import promotion_schemas
-from api.request_log import RequestLog
 from api.routes import (
     competitors,
     costs,
@@ -61,13 +61,13 @@ from api.routes import (
     quotes,
     sites,
 )
-from api.routes.prices import PREFIX, PriceServing
-from api.routes.prices_openapi import price_paths, price_schemas
+from api.routes.dependencies import Service
+from api.routes.openapi_records import promotion_schemas
 from api.settings import load_settings
-from api.snapshot import LivePrices
+from api.work.periodic import Periodic
+from storage.access.service_secrets import QUOTE_SIGNING_KEY, kept_secret
 from storage.database import open_engine, require_migrated
-from storage.rule_packs import load_rule_packs
-from storage.service_secrets import QUOTE_SIGNING_KEY, kept_secret
+from storage.law.rule_packs import load_rule_packs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pricing.law import RulePack, TierRule
-from pricing.personal_price import check_personal_price
+from pricing.law.packs import RulePack, TierRule
+from pricing.law.personal_price import check_personal_price
 from pricing.price_book import PUBLIC
-from storage.personal_prices import PersonalPrice
+from storage.law.personal_prices import PersonalPrice
 
 if TYPE_CHECKING:
     from pricing.promotions.cart import Cart
     from pricing.promotions.evaluation import Evaluation
     from pricing.promotions.promotion import Audience
-    from storage.promotions import StoredPromotion
+    from storage.promotions.versions import StoredPromotion
 
 _OF_EVERY_PRICE: Final = ("sku", "market", "channel", "tier", "price_book", "time")
 

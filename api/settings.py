@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         rule_packs: folder of further rule packs, for instance those that counsel confirmed.
         operators: who may look behind the prices and change them over HTTP, as `name:token` pairs
             with commas between them. While it is unset there is one, `owner`, whose token the
-            service makes and keeps in the file `operator-token` (see `api.operator_token`).
+            service makes and keeps in the file `operator-token` (see `api.access.operator_token`).
         four_eyes: a draft must be approved by somebody other than who proposed it.
         budget_share_of_products: most share of prices that may change without an approval.
         budget_average_change: most mean size of the changes, as a share of the old price.

@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from models.arrays import StrArray
-from models.choice_demand import LogitDemand
-from models.cross_demand import CROSS_ARRAYS, CrossPriceDemand
+from models.choice.demand import LogitDemand
+from models.cross.demand import CROSS_ARRAYS, CrossPriceDemand
 from models.demand import ConstantElasticityDemand, Provenance
 from models.errors import InvalidDemand
 

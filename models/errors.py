@@ -7,7 +7,8 @@
     └── NotIdentified       one regression was asked for, and the data cannot answer it
 
 A series of a panel that cannot be estimated is no error: it gets a status that says why (see
-`models.fit` and `models.elasticity`). `NotIdentified` is for functions that give a single answer.
+`models.sensitivity.fit` and `models.estimators.elasticity`). `NotIdentified` is for functions that
+give a single answer.
 """
 
 from __future__ import annotations

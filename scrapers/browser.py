@@ -84,7 +84,7 @@ def rendered_settings(site: Site, executable: str) -> dict[str, object]:
     }
     if executable:
         launch["executable_path"] = executable
-    handler = "scrapers.rendered.RenderedPages"
+    handler = "scrapers.rendered.downloads.RenderedPages"
     return {
         "TWISTED_REACTOR": "twisted.internet.asyncioreactor.AsyncioSelectorReactor",
         "DOWNLOAD_HANDLERS": {"http": handler, "https": handler},

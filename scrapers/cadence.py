@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from models.competition_cadence import cadence_of
+from models.competitors.cadence import cadence_of
 from scrapers.schedule import Schedule
 from scrapers.sites import Site
 

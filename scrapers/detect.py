@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 
 from pricing.catalogue import Market
 from scrapers.browser import find_browser
-from scrapers.crawl import CrawlRun
+from scrapers.crawling.crawl import CrawlRun
 from scrapers.errors import CrawlFailed
 from scrapers.outcomes import CrawlReport
 from scrapers.sites import Site, SiteKind
+from storage.competitors.offers import ObservedOffer, latest_offers
 from storage.database import migrate, open_engine, reading, writing
-from storage.markets import add_markets
-from storage.offers import ObservedOffer, latest_offers
+from storage.products.markets import add_markets
 
 _FEED_ENDINGS = (".xml", ".tsv", ".csv", ".txt", ".xml.gz", ".tsv.gz", ".csv.gz")
 

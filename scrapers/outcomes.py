@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from scrapers.extract import Offer
-from storage.offers import ObservedOffer
+from storage.competitors.offers import ObservedOffer
 
 
 class Outcome(StrEnum):

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from scrapers.extract import gtin_key, parse_gtin
-from storage.offers import ObservedOffer
+from storage.competitors.offers import ObservedOffer
 
 LARGEST_JUMP: Final = 0.60
 """Share of the old price by which a price may move without being looked at."""

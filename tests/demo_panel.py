@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from models.fit import DemandFit, fit_demand
-from models.panel import Panel, build_panel
-from models.spec import Estimator, FitSpec
-from simulations.market import COUNTRY, DemoMarket, MarketSpec, generate_market
+from models.sensitivity.fit import DemandFit, fit_demand
+from models.sensitivity.panel import Panel, build_panel
+from models.sensitivity.spec import Estimator, FitSpec
+from simulations.demo_market.market import COUNTRY, DemoMarket, MarketSpec, generate_market
 
 LAST_WEEK = date(2026, 11, 9)
 

@@ -21,7 +21,7 @@ import structlog
 from api.alerts.webhook import Delivered, Message, Refused, send
 from api.errors import SettingsInvalid
 from storage.database import writing
-from storage.outbox import claim_due, mark_delivered, mark_failed
+from storage.jobs.outbox import claim_due, mark_delivered, mark_failed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from api.settings import Settings
-    from storage.outbox import OutboxMessage
+    from storage.jobs.outbox import OutboxMessage
 
 _log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ from api.cli.terminal import out, utc_now
 from api.logs import configure_logs
 from api.settings import load_settings
 from storage.database import reading
-from storage.outbox import messages
+from storage.jobs.outbox import messages
 
 app = typer.Typer(
     add_completion=False, help="Alerts: what happened, and whether somebody was told."

@@ -27,38 +27,38 @@ _EXPECTED = (ApiError, ModelError, PricingError, ScraperError, SimulationError, 
 _INTERRUPTED: Final = 130
 
 _COMMANDS: Final = {
-    "demo": ("demo", "Show everything once, on an embedded database of its own."),
+    "demo": ("api.demo.command", "Show everything once, on an embedded database of its own."),
     "import": (
-        "imports",
+        "api.cli.imports",
         "Bring in products, sales, costs, stock, price limits or markets from a file.",
     ),
-    "sites": ("sites", "Add competitor shops, list them, bring them into the database."),
-    "crawl": ("crawling", "Collect competitor prices."),
-    "worker": ("worker", "Crawl sites when their schedules say so, until stopped."),
-    "costs": ("costs", "See which costs wait for a confirmation, and say yes to them."),
-    "reviews": ("reviews", "Decide matches in doubt and prices held back."),
-    "market": ("market", "Show what competitors did over time; analyse a market."),
-    "extract": ("extraction", "Read the offers on saved pages."),
-    "match": ("matching", "Match a file of offers with a file of products."),
-    "fit": ("fitting", "Fit a demand curve with its uncertainty to every product."),
-    "forecast": ("forecasting", "Forecast demand for the weeks to come."),
-    "diagnose": ("diagnosing", "Show the evidence behind one product's demand curve."),
-    "uplift": ("uplift", "Measure what a promotion changed, after the fact."),
-    "reprice": ("reprice", "Decide a price for every product under hard limits."),
-    "publish": ("publish", "Make the prices of a run the live price book."),
-    "price-books": ("price_books", "List, compare, approve and roll back price books."),
-    "freeze": ("freezing", "Freeze prices at once; serving goes on."),
-    "unfreeze": ("unfreezing", "Let prices change again."),
-    "explain": ("explain", "Show the newest decision on a price, and why."),
-    "legal": ("legal", "Ask what the law allows, and say under which law a market sells."),
-    "what-if": ("what_if", "Simulate a category under other prices."),
-    "plan": ("planning", "Plan clearances, promotions, bundles; with a proof of how good."),
-    "promo": ("promo", "Write promotions, try them on a cart, let them run; coupon codes."),
-    "serve": ("serve", "Serve live prices over HTTP and deliver alerts."),
-    "alerts": ("alerts", "See and send what waits in the outbox."),
-    "migrate": ("migrate", "Bring the database up to date."),
+    "sites": ("api.cli.sites", "Add competitor shops, list them, bring them into the database."),
+    "crawl": ("api.cli.crawling", "Collect competitor prices."),
+    "worker": ("api.cli.worker", "Crawl sites when their schedules say so, until stopped."),
+    "costs": ("api.cli.costs", "See which costs wait for a confirmation, and say yes to them."),
+    "reviews": ("api.cli.reviews", "Decide matches in doubt and prices held back."),
+    "market": ("api.cli.market", "Show what competitors did over time; analyse a market."),
+    "extract": ("api.cli.extraction", "Read the offers on saved pages."),
+    "match": ("api.cli.matching", "Match a file of offers with a file of products."),
+    "fit": ("api.cli.fitting", "Fit a demand curve with its uncertainty to every product."),
+    "forecast": ("api.cli.forecasting", "Forecast demand for the weeks to come."),
+    "diagnose": ("api.cli.diagnosing", "Show the evidence behind one product's demand curve."),
+    "uplift": ("api.cli.uplift", "Measure what a promotion changed, after the fact."),
+    "reprice": ("api.cli.reprice", "Decide a price for every product under hard limits."),
+    "publish": ("api.cli.publish", "Make the prices of a run the live price book."),
+    "price-books": ("api.cli.price_books", "List, compare, approve and roll back price books."),
+    "freeze": ("api.cli.freezing", "Freeze prices at once; serving goes on."),
+    "unfreeze": ("api.cli.unfreezing", "Let prices change again."),
+    "explain": ("api.cli.explain", "Show the newest decision on a price, and why."),
+    "legal": ("api.cli.legal", "Ask what the law allows, and say under which law a market sells."),
+    "what-if": ("api.cli.what_if", "Simulate a category under other prices."),
+    "plan": ("api.cli.planning", "Plan clearances, promotions, bundles; with a proof of how good."),
+    "promo": ("api.cli.promo", "Write promotions, try them on a cart, let them run; coupon codes."),
+    "serve": ("api.cli.serve", "Serve live prices over HTTP and deliver alerts."),
+    "alerts": ("api.cli.alerts", "See and send what waits in the outbox."),
+    "migrate": ("api.cli.migrate", "Bring the database up to date."),
 }
-"""Name: module below `api.cli` that has the command's `app`, and its line in the overview."""
+"""Name: the module that has the command's `app`, and its line in the overview."""
 
 
 class _Later(TyperCommand):
@@ -76,7 +76,7 @@ class _Later(TyperCommand):
         **extra: Any,  # noqa: ANN401 - as the base class has it
     ) -> Any:  # noqa: ANN401
         """Import the command and let it read its own arguments."""
-        module = importlib.import_module(f"api.cli.{self._module}")
+        module = importlib.import_module(self._module)
         return typer.main.get_command(module.app).make_context(info_name, args, parent, **extra)
 
 

@@ -13,9 +13,9 @@ from api.cli.database import database
 from api.cli.moments import operator
 from api.cli.terminal import out, utc_now
 from api.settings import load_settings
-from storage.catalogue import read_catalogue
 from storage.database import reading, writing
-from storage.trusted_costs import HeldCost, confirm_costs, held_costs
+from storage.decision_inputs.catalogue import read_catalogue
+from storage.decision_inputs.trusted_costs import HeldCost, confirm_costs, held_costs
 
 app = typer.Typer(
     add_completion=False,

@@ -14,11 +14,11 @@ from sqlalchemy.engine import Engine
 from api.cli.database import database
 from api.cli.terminal import Bars, bars, fail, out, utc_now
 from api.settings import load_settings
-from scrapers.crawl import run_crawl
+from scrapers.crawling.crawl import run_crawl
+from scrapers.crawling.timetable import stored_sites, timetable
 from scrapers.errors import CrawlFailed, CrawlRunning, InvalidSites
 from scrapers.outcomes import CrawlProgress, CrawlReport
 from scrapers.sites import DEFAULT_FILE, Site, find_site, load_sites
-from scrapers.timetable import stored_sites, timetable
 from storage.database import reading
 
 app = typer.Typer(add_completion=False)

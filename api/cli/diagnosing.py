@@ -10,13 +10,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from api.charts import CHART_ENDINGS
 from api.cli.database import database
 from api.cli.terminal import out
-from api.diagnosis_chart import draw_diagnosis
 from api.jobs.diagnose import diagnose_sku
+from api.reports.charts import CHART_ENDINGS
+from api.reports.diagnosis_chart import draw_diagnosis
+from api.reports.tables import refuse_unwritable
 from api.settings import load_settings
-from api.tables import refuse_unwritable
 
 app = typer.Typer(add_completion=False)
 

@@ -15,11 +15,11 @@ from api.cli.moments import local_time
 from api.cli.terminal import out
 from api.jobs.explain import Explanation, explain_at
 from api.settings import load_settings
-from pricing.decisions import Action, PriceDecision, estimate_text
-from pricing.exploration import is_price_test
+from pricing.deciding.decisions import Action, PriceDecision, estimate_text
+from pricing.deciding.exploration import is_price_test
 from storage.database import reading
-from storage.decisions import decision_of
-from storage.markets import list_markets
+from storage.prices.decisions import decision_of
+from storage.products.markets import list_markets
 
 app = typer.Typer(add_completion=False)
 

@@ -15,11 +15,11 @@ from api.cli.database import database
 from api.cli.terminal import bars, out, utc_now
 from api.jobs.cross_fit import fit_cross_effects
 from api.jobs.fit import FitOutcome, fit
+from api.reports.tables import TABLE_ENDINGS, refuse_unwritable, write_table
 from api.settings import load_settings
-from api.tables import TABLE_ENDINGS, refuse_unwritable, write_table
-from models.cleaning import PanelSpec, Period
-from models.outliers import OutlierAction
-from models.spec import DemandForm, Engine, Estimator, FitSpec
+from models.sensitivity.cleaning import PanelSpec, Period
+from models.sensitivity.outliers import OutlierAction
+from models.sensitivity.spec import DemandForm, Engine, Estimator, FitSpec
 
 app = typer.Typer(add_completion=False)
 

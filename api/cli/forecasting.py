@@ -14,11 +14,11 @@ from rich.table import Table
 from api.cli.database import database
 from api.cli.terminal import bars, out
 from api.jobs.forecast import forecast_demand
+from api.reports.tables import TABLE_ENDINGS, refuse_unwritable, write_table
 from api.settings import load_settings
-from api.tables import TABLE_ENDINGS, refuse_unwritable, write_table
 from models.errors import InvalidPanel
-from models.forecast import Forecast
-from models.forecast_history import ForecastSpec
+from models.forecasting.forecast import Forecast
+from models.forecasting.history import ForecastSpec
 
 app = typer.Typer(add_completion=False)
 

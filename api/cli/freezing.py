@@ -12,7 +12,7 @@ from api.cli.moments import operator
 from api.cli.terminal import out, utc_now
 from api.settings import load_settings
 from storage.database import writing
-from storage.freezes import freeze
+from storage.releases.freezes import freeze
 
 app = typer.Typer(add_completion=False)
 

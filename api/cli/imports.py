@@ -14,7 +14,7 @@ from api.cli.terminal import bars, out
 from api.settings import Settings, load_settings
 from storage.database import reading
 from storage.imports import ImportReport, Kind, NewMarkets, import_file
-from storage.markets import list_markets
+from storage.products.markets import list_markets
 
 app = typer.Typer(add_completion=False)
 

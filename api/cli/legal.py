@@ -17,12 +17,12 @@ from api.cli.terminal import out, utc_now
 from api.jobs.legal import ReferencePrice, judge_announcement, reference_price
 from api.settings import load_settings
 from pricing.catalogue import Market
-from pricing.law import Emergency, Evidence, Finding, Verdict
+from pricing.law.packs import Emergency, Evidence, Finding, Verdict
+from pricing.law.reference_price import Announcement
 from pricing.money import Money
-from pricing.reference_price import Announcement
 from storage.database import reading, writing
 from storage.errors import UnknownMarket
-from storage.law import (
+from storage.law.market_rules import (
     declare_emergency,
     end_emergency,
     end_reduction,
@@ -33,8 +33,8 @@ from storage.law import (
     record_reduction,
     set_market_rules,
 )
-from storage.markets import list_markets
-from storage.rule_packs import load_rule_packs
+from storage.law.rule_packs import load_rule_packs
+from storage.products.markets import list_markets
 
 app = typer.Typer(
     add_completion=False,

@@ -12,10 +12,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from api.charts import CHART_ENDINGS
 from api.cli.database import database
 from api.cli.terminal import out, utc_now
-from api.history_chart import draw_price_record
 from api.jobs.market_analysis import (
     USUAL_WINDOW,
     MarketReport,
@@ -23,14 +21,16 @@ from api.jobs.market_analysis import (
     market_report,
     price_record,
 )
-from api.market_documents import MarketAnalysisDocument, PriceRecordDocument
+from api.reports.charts import CHART_ENDINGS
+from api.reports.history_chart import draw_price_record
+from api.reports.tables import refuse_unwritable
+from api.routes.market_documents import MarketAnalysisDocument, PriceRecordDocument
 from api.settings import load_settings
-from api.tables import refuse_unwritable
-from models.competition_figures import Figure
-from models.competition_history import OBSERVED
+from models.competitors.figures import Figure
+from models.competitors.history import OBSERVED
 from pricing.currencies import decimals
 from storage.database import reading
-from storage.markets import list_markets
+from storage.products.markets import list_markets
 
 app = typer.Typer(
     add_completion=False,

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import typer
 from sqlalchemy.engine import Connection
 
-from pricing.price_history import on_the_clock
+from pricing.law.price_history import on_the_clock
 from storage.errors import UnknownMarket
-from storage.markets import list_markets
+from storage.products.markets import list_markets
 
 
 def operator(named: str | None) -> str:

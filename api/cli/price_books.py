@@ -13,15 +13,15 @@ from api.cli.moments import operator
 from api.cli.terminal import out, utc_now
 from api.jobs.release import approve_draft, keep_releases, roll_back_to
 from api.settings import load_settings
-from storage.book_diff import BookDiff, diff_books, diff_draft
+from storage.access.log import read_log
 from storage.database import reading, writing
-from storage.drafts import Draft, list_drafts, read_draft, reject
 from storage.errors import PriceBookNotFound
-from storage.governance_log import read_log
-from storage.price_books import list_price_books, live_version
-from storage.publishing import kept_by_law
-from storage.rule_packs import load_rule_packs
-from storage.watched_figures import add_reading
+from storage.law.rule_packs import load_rule_packs
+from storage.prices.price_books import list_price_books, live_version
+from storage.releases.book_diff import BookDiff, diff_books, diff_draft
+from storage.releases.drafts import Draft, list_drafts, read_draft, reject
+from storage.releases.publishing import kept_by_law
+from storage.releases.watched_figures import add_reading
 
 app = typer.Typer(
     add_completion=False,

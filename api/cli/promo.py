@@ -25,7 +25,7 @@ from api.settings import load_settings
 from pricing.promotions.dry_run import dry_run, tables, to_wire
 from storage.database import reading, writing
 from storage.errors import CodesRefused
-from storage.promotion_codes import export_codes, generate_codes, import_codes
+from storage.promotions.codes import export_codes, generate_codes, import_codes
 
 app = typer.Typer(
     add_completion=False,

@@ -14,12 +14,13 @@ from api.cli.database import database
 from api.cli.moments import operator
 from api.cli.promo_files import parsed
 from api.cli.terminal import out, utc_now
-from api.jobs.promotion_conflicts import Conflict
-from api.jobs.promotion_files import add_promotions, conflicts_beside, terms_of_file
-from api.promotion_errors import PromotionsConflict
+from api.promotions.conflicts import Conflict
+from api.promotions.files import add_promotions, conflicts_beside, terms_of_file
+from api.promotions.problems import PromotionsConflict
 from api.settings import load_settings
 from storage.database import reading, writing
-from storage.promotions import (
+from storage.law.rule_packs import load_rule_packs
+from storage.promotions.versions import (
     StoredPromotion,
     audit_of,
     end_promotion,
@@ -27,7 +28,6 @@ from storage.promotions import (
     read_promotion,
     schedule_promotion,
 )
-from storage.rule_packs import load_rule_packs
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -16,10 +16,10 @@ from api.jobs.release import Proposal, release
 from api.jobs.release_terms import terms_of
 from api.settings import load_settings
 from storage.database import reading
-from storage.decisions import newest_run
 from storage.errors import RunNotFound
-from storage.markets import list_markets
-from storage.rule_packs import load_rule_packs
+from storage.law.rule_packs import load_rule_packs
+from storage.prices.decisions import newest_run
+from storage.products.markets import list_markets
 
 app = typer.Typer(add_completion=False)
 

@@ -13,20 +13,20 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from api.charts import CHART_ENDINGS
 from api.cli.database import database
 from api.cli.terminal import bars, out, utc_now
 from api.jobs.pareto import DEFAULT_SWEEP, front, front_frame
 from api.jobs.pricing_rules import lines_of, read_rules
 from api.jobs.reprice import RepriceOutcome, reprice_by_rules
-from api.pareto_chart import draw_front
+from api.reports.charts import CHART_ENDINGS
+from api.reports.pareto_chart import draw_front
+from api.reports.tables import TABLE_ENDINGS, refuse_unwritable, write_table
 from api.settings import load_settings
-from api.tables import TABLE_ENDINGS, refuse_unwritable, write_table
-from pricing.decisions import Action
-from pricing.guardrails import GuardrailLimits
-from pricing.pareto import ParetoFront
-from pricing.rules import PricingRules
-from storage.rule_packs import load_rule_packs
+from pricing.deciding.decisions import Action
+from pricing.deciding.guardrails import GuardrailLimits
+from pricing.deciding.pareto import ParetoFront
+from pricing.rulebook.document import PricingRules
+from storage.law.rule_packs import load_rule_packs
 
 _DEFAULTS: Final = GuardrailLimits()
 _MOST_LINES: Final = 12

@@ -12,10 +12,10 @@ from rich.table import Table
 from api.cli.database import database
 from api.cli.terminal import out, utc_now
 from api.settings import load_settings
-from scrapers.doubts import settle_held
+from scrapers.offers.doubts import settle_held
+from storage.competitors.match_reviews import decide, reopen, reviews
+from storage.competitors.quarantine import held_offers
 from storage.database import reading, writing
-from storage.match_reviews import decide, reopen, reviews
-from storage.quarantine import held_offers
 
 app = typer.Typer(
     add_completion=False, help="Matches in doubt and prices held back.", no_args_is_help=True

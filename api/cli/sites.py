@@ -13,14 +13,14 @@ from rich.table import Table
 from api.cli.database import database
 from api.cli.terminal import bars, out, utc_now
 from api.settings import load_settings
-from scrapers.crawl import lease_name
+from scrapers.crawling.crawl import lease_name
+from scrapers.crawling.timetable import state_of, stored_sites, timetable
 from scrapers.detect import Detected, detect_site
 from scrapers.errors import CrawlRunning
 from scrapers.sites import DEFAULT_FILE, Site, dump_sites, load_sites, site_fields
-from scrapers.timetable import state_of, stored_sites, timetable
+from storage.competitors.sites import remove_site, save_site
 from storage.database import reading, writing
-from storage.leases import held_leases
-from storage.sites import remove_site, save_site
+from storage.jobs.leases import held_leases
 
 app = typer.Typer(
     add_completion=False,

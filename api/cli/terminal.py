@@ -36,7 +36,7 @@ def fail(message: str) -> None:
 
 
 class Bars:
-    """A progress bar a job: takes `api.jobs.progress.Progress` calls."""
+    """A progress bar a job: takes `api.work.progress.Progress` calls."""
 
     def __init__(self, progress: Progress, description: str) -> None:
         self._progress = progress

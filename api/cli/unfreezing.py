@@ -11,7 +11,7 @@ from api.cli.moments import operator
 from api.cli.terminal import out, utc_now
 from api.settings import load_settings
 from storage.database import writing
-from storage.freezes import freezes_in_force, unfreeze
+from storage.releases.freezes import freezes_in_force, unfreeze
 
 app = typer.Typer(add_completion=False)
 

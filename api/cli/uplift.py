@@ -19,11 +19,11 @@ from api.cli.database import database
 from api.cli.terminal import out, utc_now
 from api.jobs.uplift import CampaignData, PromotionQuestion, figures, kpis, measure, question_of
 from api.settings import load_settings
+from models.campaigns.uplift import Method, Uplift
 from models.errors import InvalidSpec
-from models.uplift import Method, Uplift
 from pricing.currencies import decimals
 from storage.errors import PromotionNotFound
-from storage.promotion_monitor import PromotionFigures
+from storage.promotions.monitor import PromotionFigures
 
 app = typer.Typer(add_completion=False)
 

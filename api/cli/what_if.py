@@ -11,16 +11,16 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from api.charts import CHART_ENDINGS, draw_what_if
 from api.cli.database import database
 from api.cli.terminal import out, utc_now
 from api.jobs.pricing_rules import lines_of, read_rules
 from api.jobs.what_if import WhatIfQuestion, ask_what_if
+from api.reports.charts import CHART_ENDINGS, draw_what_if
+from api.reports.tables import TABLE_ENDINGS, refuse_unwritable, write_table
 from api.settings import load_settings
-from api.tables import TABLE_ENDINGS, refuse_unwritable, write_table
-from pricing.rules import PricingRules
-from simulations.what_if import MEASURES, Estimate, WhatIf
-from storage.rule_packs import load_rule_packs
+from pricing.rulebook.document import PricingRules
+from simulations.scenarios.what_if import MEASURES, Estimate, WhatIf
+from storage.law.rule_packs import load_rule_packs
 
 app = typer.Typer(add_completion=False)
 

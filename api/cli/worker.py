@@ -14,8 +14,8 @@ import typer
 from api.cli.database import database
 from api.jobs.crawls import crawl_desk
 from api.logs import configure_logs
-from api.periodic import Periodic
 from api.settings import load_settings
+from api.work.periodic import Periodic
 
 app = typer.Typer(add_completion=False)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from api.demo.shops import ShopProduct
 from pricing.money import Money, Rounding
-from simulations.market import DemoMarket
+from simulations.demo_market.market import DemoMarket
 from storage.imports import Kind
 
 IMPORT_ORDER: Final[tuple[Kind, ...]] = ("markets", "products", "costs", "sales", "stock")
@@ -31,7 +31,7 @@ def shelves(rivals: pd.DataFrame, shop: str) -> list[ShopProduct]:
     """What one rival shop sells.
 
     Args:
-        rivals: as `simulations.rivals.rival_offers` makes it.
+        rivals: as `simulations.demo_market.rivals.rival_offers` makes it.
         shop: the rival's name.
     """
     offers = rivals[rivals["shop"] == shop].to_dict("records")

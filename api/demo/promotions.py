@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from api.cli.terminal import out
 from api.errors import DemoFailed
-from api.jobs.promotion_files import add_promotions, terms_of_file
+from api.promotions.files import add_promotions, terms_of_file
 from pricing.money import Money
 from pricing.promotions.evaluate import evaluate
 from pricing.promotions.file_format import parse_cart, parse_promotions, parse_text

@@ -19,7 +19,6 @@ import numpy as np
 import sqlalchemy as sa
 from rich.markup import escape
 
-from api.charts import draw_what_if
 from api.cli.crawling import crawl_table, watch
 from api.cli.database import database
 from api.cli.explain import print_decision
@@ -38,18 +37,25 @@ from api.jobs.release_terms import terms_of
 from api.jobs.reprice import reprice
 from api.jobs.what_if import WhatIfQuestion, ask_what_if
 from api.logs import configure_logs
+from api.reports.charts import draw_what_if
 from api.server import serving
 from api.settings import Settings, load_settings
-from models.spec import Engine, FitSpec
-from pricing.decide import PricingPolicy
-from pricing.decisions import Decisions
+from models.sensitivity.spec import Engine, FitSpec
+from pricing.deciding.decide import PricingPolicy
+from pricing.deciding.decisions import Decisions
 from pricing.money import Rounding
-from pricing.rules import PricingRules
-from scrapers.crawl import run_crawl
+from pricing.rulebook.document import PricingRules
+from scrapers.crawling.crawl import run_crawl
 from scrapers.outcomes import CrawlReport
 from scrapers.sites import Site, dump_sites
-from simulations.market import COUNTRY, CURRENCY, DemoMarket, MarketSpec, generate_market
-from simulations.rivals import RIVALS
+from simulations.demo_market.market import (
+    COUNTRY,
+    CURRENCY,
+    DemoMarket,
+    MarketSpec,
+    generate_market,
+)
+from simulations.demo_market.rivals import RIVALS
 from storage.imports import import_file
 
 """The newest week of the demo's history: fixed, so that equal seeds show equal figures."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.demand import FittedCurves
-from models.evidence import Evidence
-from pricing.decisions import Action, Decisions
-from simulations.market import MarketLaw
+from models.sensitivity.evidence import Evidence
+from pricing.deciding.decisions import Action, Decisions
+from simulations.demo_market.market import MarketLaw
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from models.arrays import BoolArray
-from pricing.decisions import Decisions
-from pricing.guardrails import GuardrailLimits, Limit
-from pricing.sanity import plausible_offers
-from pricing.stuck import freed_by
-from storage.outbox import enqueue
+from pricing.deciding.decisions import Decisions
+from pricing.deciding.guardrails import GuardrailLimits, Limit
+from pricing.deciding.sanity import plausible_offers
+from pricing.deciding.stuck import freed_by
+from storage.jobs.outbox import enqueue
 
 TOPIC: Final = "prices.held"
 """Topic of the alert; its key is the number of the run."""

@@ -12,13 +12,13 @@ import structlog
 from sqlalchemy.engine import Engine
 
 from api.settings import Settings
-from scrapers.crawl import CrawlRun
+from scrapers.crawling.crawl import CrawlRun
+from scrapers.crawling.timetable import stored_sites, timetable
 from scrapers.errors import CrawlFailed, CrawlRunning, InvalidSites, ScraperError
 from scrapers.sites import Site
-from scrapers.timetable import stored_sites, timetable
 from storage.database import reading, writing
 from storage.errors import LeaseHeld, StorageError, UnknownSite
-from storage.leases import Lease, give_back, renew_lease, take_lease
+from storage.jobs.leases import Lease, give_back, renew_lease, take_lease
 
 _log = structlog.get_logger(__name__)
 

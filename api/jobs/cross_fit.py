@@ -11,17 +11,17 @@ import numpy as np
 import pandas as pd
 from sqlalchemy.engine import Engine
 
-from api.jobs.progress import Progress, silent
-from models.cross_price import fit_cross
+from api.work.progress import Progress, silent
+from models.cross.cross_price import fit_cross
 from models.errors import InvalidPanel
-from models.panel import Panel, build_panel
-from storage.cross_effects import (
+from models.sensitivity.panel import Panel, build_panel
+from storage.database import reading, writing
+from storage.demand.cross_effects import (
     last_with_cross_effects,
     read_cross_effects,
     save_cross_effects,
 )
-from storage.database import reading, writing
-from storage.sales import read_sales
+from storage.products.sales import read_sales
 
 _MOST_PRODUCTS: Final = 400
 """Each product of a category is regressed on the prices of all others."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from sqlalchemy.engine import Engine
 
-from models.diagnostics import Diagnosis, diagnose
 from models.errors import InvalidPanel
-from models.health import Health, health
-from models.panel import build_panel
-from models.spec import FitSpec
+from models.sensitivity.diagnostics import Diagnosis, diagnose
+from models.sensitivity.health import Health, health
+from models.sensitivity.panel import build_panel
+from models.sensitivity.spec import FitSpec
 from storage.database import reading
-from storage.fits import load_fit
-from storage.sales import read_sales
+from storage.demand.fits import load_fit
+from storage.products.sales import read_sales
 
 
 def diagnose_sku(

@@ -11,18 +11,18 @@ from sqlalchemy.engine import Connection
 
 from api.jobs.reprice import believable
 from models.errors import ModelError
+from pricing.deciding.policy import PricingPolicy
+from pricing.deciding.replay import Replay, replay
 from pricing.errors import PricingError
-from pricing.policy import PricingPolicy
 from pricing.price_book import PUBLIC
-from pricing.replay import Replay, replay
-from storage.catalogue import with_inputs
-from storage.cross_effects import cross_effects_of
-from storage.decisions import StoredDecision, decision_of, read_run
-from storage.drafts import Draft, list_drafts
+from storage.competitors.offers import competitor_prices
+from storage.decision_inputs.catalogue import with_inputs
+from storage.demand.cross_effects import cross_effects_of
+from storage.demand.fits import load_fit
 from storage.errors import DecisionNotFound, FitNotFound, PriceBookNotFound
-from storage.fits import load_fit
-from storage.offers import competitor_prices
-from storage.price_books import PriceChange, price_history
+from storage.prices.decisions import StoredDecision, decision_of, read_run
+from storage.prices.price_books import PriceChange, price_history
+from storage.releases.drafts import Draft, list_drafts
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,19 +12,19 @@ import joblib
 import numpy as np
 from sqlalchemy.engine import Engine
 
-from api.jobs.progress import Progress, silent
-from models.cleaning import CleaningReport, PanelSpec
+from api.work.progress import Progress, silent
 from models.demand import FittedCurves
 from models.errors import InvalidPanel, InvalidSpec
-from models.fit import DemandFit, fit_demand
-from models.health import Acceptance, accept
-from models.outliers import OutlierAction, Outliers, treat_outliers
-from models.panel import Panel, build_panel
-from models.spec import FitSpec
+from models.sensitivity.cleaning import CleaningReport, PanelSpec
+from models.sensitivity.fit import DemandFit, fit_demand
+from models.sensitivity.health import Acceptance, accept
+from models.sensitivity.outliers import OutlierAction, Outliers, treat_outliers
+from models.sensitivity.panel import Panel, build_panel
+from models.sensitivity.spec import FitSpec
 from storage.database import reading, writing
+from storage.demand.fits import StoredFit, load_fit, save_fit
 from storage.errors import FitNotFound
-from storage.fits import StoredFit, load_fit, save_fit
-from storage.sales import read_sales
+from storage.products.sales import read_sales
 
 _HELD_OUT_DAYS: Final = 8 * 7
 _FIRST: Final = Acceptance(

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pandas as pd
 from sqlalchemy.engine import Engine
 
-from api.jobs.progress import Progress, silent
+from api.work.progress import Progress, silent
 from models.errors import InvalidPanel
-from models.forecast import Forecast, backtest, forecast, wmape
-from models.forecast_history import ForecastSpec
+from models.forecasting.forecast import Forecast, backtest, forecast, wmape
+from models.forecasting.history import ForecastSpec
 from storage.database import reading
-from storage.sales import read_sales
+from storage.products.sales import read_sales
 
 
 def forecast_demand(

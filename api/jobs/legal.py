@@ -12,11 +12,10 @@ from sqlalchemy.engine import Connection
 
 from api.errors import NoRulesForMarket
 from pricing.catalogue import UNKNOWN, Market
-from pricing.emergency_cap import check_emergency_price, in_force
-from pricing.law import Evidence, PriorBasis, RulePack, Verdict
-from pricing.money import Money
-from pricing.price_history import NEVER, PriceHistory, instant, moment_of
-from pricing.reference_price import (
+from pricing.law.emergency_cap import check_emergency_price, in_force
+from pricing.law.packs import Evidence, PriorBasis, RulePack, Verdict
+from pricing.law.price_history import NEVER, PriceHistory, instant, moment_of
+from pricing.law.reference_price import (
     Announcement,
     PriorStatus,
     check_reduction,
@@ -24,9 +23,8 @@ from pricing.reference_price import (
     prior_prices,
     whole_percent,
 )
-from storage.asked_prices import asked_prices
-from storage.charged_prices import transactions
-from storage.law import (
+from pricing.money import Money
+from storage.law.market_rules import (
     MarketRules,
     StoredEmergency,
     StoredReduction,
@@ -34,9 +32,11 @@ from storage.law import (
     list_market_rules,
     reduction_in_force,
 )
-from storage.markets import list_markets
-from storage.products import chosen_products, product_frame, product_id
-from storage.rule_packs import RulePacks
+from storage.law.rule_packs import RulePacks
+from storage.prices.asked_prices import asked_prices
+from storage.prices.charged_prices import transactions
+from storage.products.markets import list_markets
+from storage.products.products import chosen_products, product_frame, product_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,21 +12,21 @@ import numpy as np
 import pandas as pd
 from sqlalchemy.engine import Connection
 
-from models.competition import MarketAnalysis, analyse_market
-from models.competition_cadence import GRACE
-from models.competition_history import price_spans
-from models.competition_panel import rival_panel
+from models.competitors.cadence import GRACE
+from models.competitors.history import price_spans
+from models.competitors.panel import rival_panel
+from models.competitors.record import MarketAnalysis, analyse_market
 from pricing.catalogue import UNKNOWN
 from pricing.currencies import decimals
 from scrapers.cadence import site_cadence
 from scrapers.errors import InvalidSites
 from scrapers.sites import site_from
-from storage.charged_prices import applied_prices
-from storage.crawl_times import crawl_starts
-from storage.markets import list_markets, market_id
-from storage.products import all_products, product_id
-from storage.sightings import sightings
-from storage.sites import site_definitions
+from storage.competitors.crawl_times import crawl_starts
+from storage.competitors.sightings import sightings
+from storage.competitors.sites import site_definitions
+from storage.prices.charged_prices import applied_prices
+from storage.products.markets import list_markets, market_id
+from storage.products.products import all_products, product_id
 
 USUAL_WINDOW: Final = timedelta(days=180)
 """How far the analysis looks back where nobody says otherwise."""
@@ -38,7 +38,7 @@ class PriceRecord:
 
     Attributes:
         currency: of all prices; offers in another one are left out.
-        spans: of `models.competition_history.price_spans`; gaps are rows without a price.
+        spans: of `models.competitors.history.price_spans`; gaps are rows without a price.
         cadence: time between two looks, by competitor.
         since, until: what the record covers.
     """

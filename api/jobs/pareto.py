@@ -12,10 +12,10 @@ from sqlalchemy.engine import Engine
 
 from api.jobs.pricing_rules import policy_of
 from api.jobs.reprice import believed, read_known
-from pricing.pareto import ParetoFront, pareto_front
-from pricing.rules import PricingRules
+from pricing.deciding.pareto import ParetoFront, pareto_front
+from pricing.rulebook.document import PricingRules
 from storage.database import reading
-from storage.rule_packs import RulePacks
+from storage.law.rule_packs import RulePacks
 
 DEFAULT_SWEEP: Final[Mapping[str, Sequence[float]]] = {"revenue": (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)}
 """What is swept where the rules say nothing: profit against revenue."""

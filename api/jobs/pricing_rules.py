@@ -12,14 +12,14 @@ from typing import Final
 import yaml
 from sqlalchemy.engine import Connection
 
+from pricing.deciding.policy import PricingPolicy
 from pricing.documents import read_yaml
 from pricing.errors import InvalidStrategy, RepeatedKey
-from pricing.joint_limits import EVERY_CATEGORY
-from pricing.policy import PricingPolicy
-from pricing.rule_entries import Entry
-from pricing.rules import PricingRules, rules_of
-from storage.markets import list_markets
-from storage.products import categories, product_ids
+from pricing.rulebook.document import PricingRules, rules_of
+from pricing.rulebook.rule_entries import Entry
+from pricing.solving.joint_limits import EVERY_CATEGORY
+from storage.products.markets import list_markets
+from storage.products.products import categories, product_ids
 
 _MOST_BYTES: Final = 4_000_000
 

@@ -12,15 +12,20 @@ import structlog
 from sqlalchemy.engine import Connection, Engine
 
 from api.jobs.totals import dominant_of
-from models.dominance import Dominant
+from models.sensitivity.dominance import Dominant
 from pricing.catalogue import UNKNOWN, Labels
-from pricing.change_budget import BudgetReport, ChangeBudget, ProposedPrices, measure
-from pricing.decisions import Action, Decisions
+from pricing.deciding.decisions import Action, Decisions
 from pricing.price_book import PUBLIC, PriceBook
-from pricing.staged_release import Band, StagePlan, broken_at, stage_of
+from pricing.releases.change_budget import BudgetReport, ChangeBudget, ProposedPrices, measure
+from pricing.releases.staged_release import Band, StagePlan, broken_at, stage_of
+from storage.access.log import log
 from storage.database import reading, writing
-from storage.decisions import read_run
-from storage.drafts import (
+from storage.errors import DraftNotReady, NotPossibleNow, PricesFrozen
+from storage.jobs.outbox import enqueue
+from storage.law.rule_packs import RulePacks
+from storage.prices.decisions import read_run
+from storage.prices.price_books import live_version, load_price_book
+from storage.releases.drafts import (
     Draft,
     add_parts,
     approve,
@@ -31,14 +36,9 @@ from storage.drafts import (
     read_draft,
     release_next_stage,
 )
-from storage.errors import DraftNotReady, NotPossibleNow, PricesFrozen
-from storage.freezes import require_unfrozen
-from storage.governance_log import log
-from storage.outbox import enqueue
-from storage.price_books import live_version, load_price_book
-from storage.publishing import roll_back
-from storage.rule_packs import RulePacks
-from storage.watched_figures import (
+from storage.releases.freezes import require_unfrozen
+from storage.releases.publishing import roll_back
+from storage.releases.watched_figures import (
     Watch,
     end_watch,
     first_live_at,

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from api.jobs.release import ReleaseTerms
 from api.settings import Settings
-from pricing.change_budget import ChangeBudget
 from pricing.errors import InvalidLimits
-from pricing.staged_release import Band, StagePlan
+from pricing.releases.change_budget import ChangeBudget
+from pricing.releases.staged_release import Band, StagePlan
 
 
 def budget_of(settings: Settings) -> ChangeBudget:

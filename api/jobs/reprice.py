@@ -14,31 +14,31 @@ from sqlalchemy.engine import Connection, Engine
 from api.errors import NothingToPrice
 from api.jobs.alarm import alarm
 from api.jobs.pricing_rules import policy_of
-from api.jobs.progress import Progress, silent
 from api.jobs.totals import dominant_of
 from api.personal_prices import tiers_forbidden
+from api.work.progress import Progress, silent
 from models.demand import ConstantElasticityDemand
-from models.dominance import Dominant
+from models.sensitivity.dominance import Dominant
 from pricing.catalogue import Catalogue, CompetitorPrices
 from pricing.cross_effects import CrossEffects
-from pricing.decide import PricingPolicy, decide
-from pricing.decisions import Decisions
-from pricing.exploration import propose_tests, with_tests
-from pricing.legal_bounds import LegalBounds
-from pricing.level_doubts import LevelDoubts
-from pricing.member_tiers import member_decisions
-from pricing.rules import PricingRules
-from storage.catalogue import read_catalogue
-from storage.cross_effects import cross_effects_of
+from pricing.deciding.decide import PricingPolicy, decide
+from pricing.deciding.decisions import Decisions
+from pricing.deciding.exploration import propose_tests, with_tests
+from pricing.deciding.level_doubts import LevelDoubts
+from pricing.deciding.member_tiers import member_decisions
+from pricing.law.legal_bounds import LegalBounds
+from pricing.rulebook.document import PricingRules
+from storage.competitors.offers import competitor_prices
 from storage.database import reading, writing
-from storage.decisions import save_run, save_tier
-from storage.fits import level_doubts, load_fit
-from storage.law import list_market_rules
-from storage.legal_bounds import stored_legal_bounds
-from storage.offers import competitor_prices
-from storage.price_books import live_edition
-from storage.rule_packs import RulePacks, load_rule_packs
-from storage.trusted_costs import trust_first_costs
+from storage.decision_inputs.catalogue import read_catalogue
+from storage.decision_inputs.trusted_costs import trust_first_costs
+from storage.demand.cross_effects import cross_effects_of
+from storage.demand.fits import level_doubts, load_fit
+from storage.law.legal_bounds import stored_legal_bounds
+from storage.law.market_rules import list_market_rules
+from storage.law.rule_packs import RulePacks, load_rule_packs
+from storage.prices.decisions import save_run, save_tier
+from storage.prices.price_books import live_edition
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,17 +13,17 @@ import pandas as pd
 from sqlalchemy.engine import Engine
 
 from models.arrays import BoolArray
-from models.campaign_kpis import campaign_kpis
+from models.campaigns.kpis import campaign_kpis
+from models.campaigns.uplift import Method, Uplift, measure_uplift
 from models.errors import InvalidPanel, InvalidSpec
-from models.uplift import Method, Uplift, measure_uplift
 from pricing.promotions.promotion import Products
 from storage.database import reading
 from storage.errors import PromotionNotFound
-from storage.markets import list_markets
-from storage.products import product_frame
-from storage.promotion_monitor import PromotionFigures, figures_of
-from storage.promotions import read_promotion
-from storage.sales import read_sales, sales_window
+from storage.products.markets import list_markets
+from storage.products.products import product_frame
+from storage.products.sales import read_sales, sales_window
+from storage.promotions.monitor import PromotionFigures, figures_of
+from storage.promotions.versions import read_promotion
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def measure(engine: Engine, question: PromotionQuestion) -> dict[str, Uplift]:
 
     Raises:
         InvalidPanel: there are no sales, or no unit has all periods.
-        InvalidSpec, NotIdentified: as `models.uplift.measure_uplift`.
+        InvalidSpec, NotIdentified: as `models.campaigns.uplift.measure_uplift`.
     """
     with reading(engine) as conn:
         sales = read_sales(conn, category=question.category)

@@ -13,10 +13,10 @@ from api.jobs.reprice import decide_known, read_known
 from models.arrays import IntArray
 from pricing.catalogue import UNKNOWN
 from pricing.errors import InvalidLimits
-from pricing.rules import PricingRules
-from simulations.what_if import WhatIf, what_if
+from pricing.rulebook.document import PricingRules
+from simulations.scenarios.what_if import WhatIf, what_if
 from storage.database import reading
-from storage.rule_packs import RulePacks
+from storage.law.rule_packs import RulePacks
 
 OPTIMAL = "optimal"
 

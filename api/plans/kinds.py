@@ -16,16 +16,16 @@ from typing import Any, Final, Protocol
 
 import pandas as pd
 
-from api.jobs.progress import Progress
 from api.plans.errors import PlanInputInvalid
+from api.work.progress import Progress
 
 Json = dict[str, Any]
 """A JSON object."""
 
 KINDS: Final = {
-    "bundles": "api.plans.bundle_kind",
-    "markdown": "api.plans.markdown_kind",
-    "promotions": "api.plans.promotions_kind",
+    "bundles": "api.plans.bundles.kind",
+    "markdown": "api.plans.markdown.kind",
+    "promotions": "api.plans.calendar.kind",
 }
 """Name: module with the kind's `KIND`."""
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from api.bodies import schemas_of
-from api.jobs.plan_following import Tracking
-from api.quote_documents import utc_text
+from api.http.bodies import schemas_of
+from api.plans.following import Tracking
+from api.quotes.documents import utc_text
 from pricing.promotions.promotion import Record
-from storage.plans import StoredPlan
+from storage.jobs.plans import StoredPlan
 
 
 class PlanRequest(Record, frozen=True, kw_only=True):

@@ -28,7 +28,7 @@ from pricing.errors import InfeasibleLimits, PricingError
 from simulations.errors import SimulationError
 from storage.database import open_engine, reading, writing
 from storage.errors import DatabaseUnavailable, StorageError
-from storage.plans import beat, end_plan, plan_document, read_plan
+from storage.jobs.plans import beat, end_plan, plan_document, read_plan
 
 _EXPECTED: Final = (ApiError, ModelError, PricingError, SimulationError, StorageError)
 _PULSE_SECONDS: Final = 1.0

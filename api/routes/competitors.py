@@ -6,7 +6,6 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from api.dependencies import Operator, Reading, Running
 from api.errors import (
     DatabaseAway,
     InvalidRequest,
@@ -16,15 +15,16 @@ from api.errors import (
     UnknownResource,
     problem_responses,
 )
-from api.routes.documents import Amount, Document, UtcTime
-from scrapers.doubts import settle_held
+from api.http.documents import Amount, Document, UtcTime
+from api.routes.dependencies import Operator, Reading, Running
 from scrapers.errors import InvalidObservation
 from scrapers.extract import Availability, Condition
-from scrapers.reported import Reported, store_reported
+from scrapers.offers.doubts import settle_held
+from scrapers.offers.reported import Reported, store_reported
+from storage.competitors.match_reviews import Review, decide, reviews
+from storage.competitors.quarantine import HeldOffer, held_offers
 from storage.database import writing
 from storage.errors import AlreadyDecided, HeldOfferNotFound, ReviewNotFound, UnknownMarket
-from storage.match_reviews import Review, decide, reviews
-from storage.quarantine import HeldOffer, held_offers
 
 router = APIRouter(prefix="/v1", tags=["competitors"])
 

@@ -7,7 +7,6 @@ import numpy as np
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from api.dependencies import Operator, Reading, Running
 from api.errors import (
     DatabaseAway,
     InvalidRequest,
@@ -17,13 +16,14 @@ from api.errors import (
     UnexpectedFailure,
     problem_responses,
 )
-from api.routes.documents import Amount, Document
+from api.http.documents import Amount, Document
+from api.routes.dependencies import Operator, Reading, Running
 from pricing.errors import MoneyError
 from pricing.money import Money
-from storage.catalogue import read_catalogue
 from storage.database import writing
+from storage.decision_inputs.catalogue import read_catalogue
+from storage.decision_inputs.trusted_costs import HeldCost, confirm_costs, held_costs
 from storage.errors import CostNotHeld, UnknownMarket
-from storage.trusted_costs import HeldCost, confirm_costs, held_costs
 
 router = APIRouter(prefix="/v1/costs", tags=["costs"])
 

@@ -9,9 +9,6 @@ import msgspec
 from fastapi import APIRouter, Path
 from pydantic import Field
 
-from api.bodies import Raw, decoded
-from api.decision_process import RunFailed, RunRefused, RunRequest
-from api.dependencies import Operator, Reading, Running, Service
 from api.errors import (
     BodyTooLarge,
     DatabaseAway,
@@ -22,13 +19,16 @@ from api.errors import (
     UnexpectedFailure,
     problem_responses,
 )
-from api.promotion_errors import invalid_field
-from api.routes.documents import Document, UtcTime
-from pricing.decisions import Action
+from api.http.bodies import Raw, decoded
+from api.http.documents import Document, UtcTime
+from api.jobs.decision_process import RunFailed, RunRefused, RunRequest
+from api.promotions.problems import invalid_field
+from api.routes.dependencies import Operator, Reading, Running, Service
+from pricing.deciding.decisions import Action
 from storage.database import reading, writing
-from storage.decisions import RunSummary, run_summary
 from storage.errors import LeaseHeld, RunNotFound
-from storage.leases import give_back, take_lease
+from storage.jobs.leases import give_back, take_lease
+from storage.prices.decisions import RunSummary, run_summary
 
 router = APIRouter(prefix="/v1/decision-runs", tags=["decisions"])
 

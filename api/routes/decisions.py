@@ -6,7 +6,6 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from api.dependencies import Reading, Running, Service
 from api.errors import (
     DatabaseAway,
     DecisionNotFound,
@@ -17,12 +16,13 @@ from api.errors import (
     UnknownSku,
     problem_responses,
 )
-from api.routes.documents import Amount, Document, UtcTime
+from api.http.documents import Amount, Document, UtcTime
+from api.routes.dependencies import Reading, Running, Service
 from api.routes.keys import SkuInPath, market_of
 from pricing.money import Money
 from pricing.price_book import PUBLIC
 from storage import errors as stored
-from storage.decisions import StoredDecision, decision_of
+from storage.prices.decisions import StoredDecision, decision_of
 
 router = APIRouter(prefix="/v1/decisions", tags=["decisions"])
 

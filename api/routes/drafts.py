@@ -6,7 +6,6 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from api.dependencies import Operator, Reading, Running, Service
 from api.errors import (
     DatabaseAway,
     DraftNotFound,
@@ -16,13 +15,14 @@ from api.errors import (
     UnexpectedFailure,
     problem_responses,
 )
+from api.http.documents import Document, UtcTime
 from api.jobs.release import approve_draft
-from api.routes.documents import Document, UtcTime
+from api.routes.dependencies import Operator, Reading, Running, Service
 from api.routes.price_book_changes import DiffDocument
 from storage import errors as stored
-from storage.book_diff import diff_draft
 from storage.database import writing
-from storage.drafts import Draft, list_drafts, read_draft, reject
+from storage.releases.book_diff import diff_draft
+from storage.releases.drafts import Draft, list_drafts, read_draft, reject
 
 router = APIRouter(prefix="/v1/price-book-drafts", tags=["governance"])
 

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from api.dependencies import Operator, Reading, Running, Service
 from api.errors import (
     DatabaseAway,
     InvalidRequest,
@@ -18,18 +17,19 @@ from api.errors import (
     UnexpectedFailure,
     problem_responses,
 )
+from api.http.documents import Document, UtcTime
 from api.jobs.release import keep_releases, release
 from api.jobs.release_terms import terms_of
-from api.routes.documents import Document, UtcTime
+from api.routes.dependencies import Operator, Reading, Running, Service
 from api.routes.drafts import DraftDocument
 from api.routes.keys import market_of
 from pricing.errors import InvalidLimits
-from pricing.price_history import on_the_clock
+from pricing.law.price_history import on_the_clock
 from storage import errors as stored
 from storage.database import reading, writing
-from storage.freezes import Freeze, freeze, freezes_in_force, unfreeze
-from storage.markets import list_markets
-from storage.watched_figures import add_reading
+from storage.products.markets import list_markets
+from storage.releases.freezes import Freeze, freeze, freezes_in_force, unfreeze
+from storage.releases.watched_figures import add_reading
 
 router = APIRouter(prefix="/v1", tags=["governance"])
 

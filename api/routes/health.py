@@ -5,10 +5,10 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from api.dependencies import Running
 from api.errors import NotReady, problem_responses
-from api.routes.documents import Document, UtcTime
-from api.snapshot import Serving
+from api.http.documents import Document, UtcTime
+from api.live.snapshot import Serving
+from api.routes.dependencies import Running
 
 router = APIRouter(tags=["health"])
 

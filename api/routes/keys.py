@@ -6,7 +6,7 @@ from fastapi import Path
 from sqlalchemy import Connection
 
 from api.errors import MarketRequired, NoPriceForMarket
-from storage.markets import list_markets
+from storage.products.markets import list_markets
 
 SkuInPath = Annotated[
     str,

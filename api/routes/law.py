@@ -7,7 +7,6 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, Field
 
-from api.dependencies import Reading, Running
 from api.errors import (
     DatabaseAway,
     InvalidRequest,
@@ -18,15 +17,16 @@ from api.errors import (
     UnknownSku,
     problem_responses,
 )
+from api.http.documents import Amount, Document, UtcTime
 from api.jobs.legal import ReferencePrice, reference_price
-from api.routes.documents import Amount, Document, UtcTime
+from api.routes.dependencies import Reading, Running
 from api.routes.keys import SkuInPath, market_of
 from pricing.errors import InvalidRulePack
-from pricing.law import Evidence, Verdict
+from pricing.law.packs import Evidence, Verdict
 from pricing.money import Money
 from storage import errors as stored
-from storage.law import logged_inputs
-from storage.markets import list_markets
+from storage.law.market_rules import logged_inputs
+from storage.products.markets import list_markets
 
 router = APIRouter(prefix="/v1/reference-prices", tags=["law"])
 

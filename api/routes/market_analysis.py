@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
-from api.dependencies import Reading
 from api.errors import (
     DatabaseAway,
     InvalidRequest,
@@ -17,8 +16,9 @@ from api.errors import (
     problem_responses,
 )
 from api.jobs.market_analysis import USUAL_WINDOW, market_report, price_record
-from api.market_documents import MarketAnalysisDocument, PriceRecordDocument
+from api.routes.dependencies import Reading
 from api.routes.keys import SkuInPath, market_of
+from api.routes.market_documents import MarketAnalysisDocument, PriceRecordDocument
 from models.errors import InvalidPanel
 from storage.errors import UnknownProduct
 

@@ -6,7 +6,6 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from api.dependencies import Reading, Running
 from api.errors import (
     DatabaseAway,
     InvalidRequest,
@@ -16,10 +15,11 @@ from api.errors import (
     UnknownSku,
     problem_responses,
 )
-from api.routes.documents import Amount, Document, UtcTime
+from api.http.documents import Amount, Document, UtcTime
+from api.routes.dependencies import Reading, Running
 from api.routes.keys import SkuInPath, market_of
+from storage.competitors.offers import StoredOffer, offers_of
 from storage.errors import UnknownMarket, UnknownProduct
-from storage.offers import StoredOffer, offers_of
 
 router = APIRouter(prefix="/v1/offers", tags=["offers"])
 

@@ -12,8 +12,6 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from sqlalchemy.engine import Connection
 
-from api.bodies import Raw, decoded, encoded, gives, takes
-from api.dependencies import Operator, Reading, Running
 from api.errors import (
     BodyTooLarge,
     DatabaseAway,
@@ -22,11 +20,12 @@ from api.errors import (
     UnexpectedFailure,
     problem_responses,
 )
-from api.jobs.plan_following import accept, amend, continue_plan, track
-from api.jobs.plan_queue import ask_for_plan
+from api.http.bodies import Raw, decoded, encoded, gives, takes
 from api.plans.errors import PlanInputInvalid
+from api.plans.following import accept, amend, continue_plan, track
 from api.plans.kinds import Acceptance
 from api.plans.problems import PlanMissing, PlanStepRefused
+from api.plans.queue import ask_for_plan
 from api.plans.wire import (
     PlanAcceptance,
     PlanAmendment,
@@ -39,12 +38,13 @@ from api.plans.wire import (
     document_of,
     tracking_document,
 )
-from api.promotion_errors import invalid_field
+from api.promotions.problems import invalid_field
+from api.routes.dependencies import Operator, Reading, Running
 from pricing.errors import PricingError
 from simulations.errors import SimulationError
 from storage.database import reading, writing
 from storage.errors import PlanNotFound, PlanNotReady, PromotionRefused
-from storage.plans import (
+from storage.jobs.plans import (
     accepted_as,
     best_so_far,
     cancel_plan,

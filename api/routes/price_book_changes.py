@@ -6,7 +6,6 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from api.dependencies import Operator, Reading, Running
 from api.errors import (
     DatabaseAway,
     InvalidRequest,
@@ -16,12 +15,13 @@ from api.errors import (
     UnexpectedFailure,
     problem_responses,
 )
+from api.http.documents import Amount, Document
 from api.jobs.release import roll_back_to
-from api.routes.documents import Amount, Document
+from api.routes.dependencies import Operator, Reading, Running
 from storage import errors as stored
-from storage.book_diff import BookDiff, diff_books
 from storage.database import reading
-from storage.publishing import kept_by_law
+from storage.releases.book_diff import BookDiff, diff_books
+from storage.releases.publishing import kept_by_law
 
 router = APIRouter(prefix="/v1/price-books", tags=["governance"])
 

@@ -5,7 +5,6 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from api.dependencies import Reading, Running
 from api.errors import (
     DatabaseAway,
     InvalidRequest,
@@ -14,8 +13,9 @@ from api.errors import (
     UnexpectedFailure,
     problem_responses,
 )
-from api.routes.documents import Document, UtcTime
-from storage.price_books import PublishedBook, list_price_books
+from api.http.documents import Document, UtcTime
+from api.routes.dependencies import Reading, Running
+from storage.prices.price_books import PublishedBook, list_price_books
 
 router = APIRouter(prefix="/v1/price-books", tags=["price books"])
 

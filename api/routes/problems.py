@@ -5,7 +5,7 @@ from inspect import cleandoc
 from fastapi import APIRouter
 
 from api.errors import InvalidRequest, UnknownResource, every_problem, problem_responses
-from api.routes.documents import Document
+from api.http.documents import Document
 
 router = APIRouter(prefix="/problems", tags=["problems"])
 

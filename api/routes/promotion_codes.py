@@ -11,20 +11,20 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 
-from api.bodies import Raw, decoded, encoded, gives, takes
-from api.dependencies import Operator, Reading, Running, Service
 from api.errors import BodyTooLarge, NotAnOperator, problem_responses
-from api.promotion_documents import (
+from api.http.bodies import Raw, decoded, encoded, gives, takes
+from api.promotions.documents import (
     CodeBatchDocument,
     CodeBatchesDocument,
     CodesRequest,
     batch_document,
 )
-from api.promotion_errors import PromotionMissing, invalid_field, refusals
+from api.promotions.problems import PromotionMissing, invalid_field, refusals
+from api.routes.dependencies import Operator, Reading, Running, Service
 from api.routes.promotions import ALWAYS, CHANGES, Name
 from storage.database import reading, writing
 from storage.errors import BatchNotFound
-from storage.promotion_codes import HEADER, batches_of, code_rows, generate_codes, import_codes
+from storage.promotions.codes import HEADER, batches_of, code_rows, generate_codes, import_codes
 
 router = APIRouter(prefix="/v1/promotions", tags=["promotions"])
 

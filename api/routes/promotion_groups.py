@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
-from api.bodies import encoded, gives
-from api.dependencies import Reading
 from api.errors import DatabaseAway, InvalidRequest, UnexpectedFailure, problem_responses
-from api.promotion_errors import GroupMissing, PromotionMissing, refusals
-from api.promotion_groups import GroupDocument, GroupsDocument, group_document
-from storage.promotion_groups import list_groups, read_group
-from storage.promotions import read_promotion
+from api.http.bodies import encoded, gives
+from api.promotions.problems import GroupMissing, PromotionMissing, refusals
+from api.quotes.groups import GroupDocument, GroupsDocument, group_document
+from api.routes.dependencies import Reading
+from storage.promotions.groups import list_groups, read_group
+from storage.promotions.versions import read_promotion
 
 router = APIRouter(prefix="/v1/promotions", tags=["promotions"])
 

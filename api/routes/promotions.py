@@ -10,9 +10,6 @@ from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
-from api.bodies import Raw, decoded, encoded, gives, takes
-from api.carts import market_named
-from api.dependencies import Operator, Reading, Running, Service
 from api.errors import (
     BodyTooLarge,
     DatabaseAway,
@@ -24,10 +21,10 @@ from api.errors import (
     UnexpectedFailure,
     problem_responses,
 )
-from api.jobs.promotion_conflicts import Conflict
-from api.jobs.promotion_files import conflicts_beside
-from api.promotion_board import MarketPromotions
-from api.promotion_documents import (
+from api.http.bodies import Raw, decoded, encoded, gives, takes
+from api.live.promotion_board import MarketPromotions
+from api.promotions.conflicts import Conflict
+from api.promotions.documents import (
     HistoryDocument,
     MonitorDocument,
     PromotionDocument,
@@ -38,20 +35,23 @@ from api.promotion_documents import (
     monitor_document,
     promotion_document,
 )
-from api.promotion_errors import (
+from api.promotions.files import conflicts_beside
+from api.promotions.problems import (
     PromotionMissing,
     PromotionsConflict,
     PromotionStepRefused,
     invalid_field,
     refusals,
 )
-from api.quote_documents import CartDocument
-from api.quoting import evaluate_cart
-from storage.cart_facts import market_by_code
+from api.quotes.carts import market_named
+from api.quotes.documents import CartDocument
+from api.quotes.quoting import evaluate_cart
+from api.routes.dependencies import Operator, Reading, Running, Service
 from storage.database import reading, writing
-from storage.promotion_monitor import figures_of
+from storage.products.cart_facts import market_by_code
 from storage.promotion_terms import Terms, check_terms
-from storage.promotions import (
+from storage.promotions.monitor import figures_of
+from storage.promotions.versions import (
     StoredPromotion,
     audit_of,
     create_promotion,

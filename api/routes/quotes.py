@@ -11,8 +11,7 @@ from fastapi import APIRouter, Header, Path
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
-from api.bodies import Raw, checked, decoded, encoded, gives, takes
-from api.dependencies import Caller, Reading, Running, Service
+from api.access.signing import verified
 from api.errors import (
     BodyTooLarge,
     DatabaseAway,
@@ -24,7 +23,8 @@ from api.errors import (
     UnexpectedFailure,
     problem_responses,
 )
-from api.promotion_errors import (
+from api.http.bodies import Raw, checked, decoded, encoded, gives, takes
+from api.promotions.problems import (
     GroupNotOpen,
     IdempotencyKeyReused,
     LimitUsedUp,
@@ -34,10 +34,11 @@ from api.promotion_errors import (
     invalid_body,
     invalid_field,
 )
-from api.promotion_groups import join_groups
-from api.quote_documents import QuoteDocument, utc_text
-from api.quote_holds import with_hold
-from api.quote_returns import (
+from api.quotes.documents import QuoteDocument, utc_text
+from api.quotes.groups import join_groups
+from api.quotes.holds import with_hold
+from api.quotes.quoting import QuoteRequest, digest_of, make_quote
+from api.quotes.returns import (
     MAX_REFERENCE,
     ReturnDocument,
     ReturnRequest,
@@ -45,8 +46,7 @@ from api.quote_returns import (
     returns_document,
     take_back,
 )
-from api.quote_signing import verified
-from api.quoting import QuoteRequest, digest_of, make_quote
+from api.routes.dependencies import Caller, Reading, Running, Service
 from pricing.promotions.errors import InvalidCart, InvalidReturn
 from pricing.promotions.promotion import Record
 from storage.database import writing
@@ -59,8 +59,8 @@ from storage.errors import (
     RedemptionRefused,
     ReturnRefused,
 )
-from storage.idempotency import claim_key, keep_answer
-from storage.quotes import StoredQuote, cancel_quote, commit_quote, read_quote
+from storage.promotions.idempotency import claim_key, keep_answer
+from storage.promotions.quotes import StoredQuote, cancel_quote, commit_quote, read_quote
 
 router = APIRouter(prefix="/v1/quotes", tags=["quotes"])
 

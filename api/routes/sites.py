@@ -9,7 +9,6 @@ from fastapi import Path as InPath
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from api.dependencies import Operator, Reading, Running, Service
 from api.errors import (
     DatabaseAway,
     InvalidRequest,
@@ -20,20 +19,21 @@ from api.errors import (
     UnknownResource,
     problem_responses,
 )
+from api.http.documents import Amount, Document, UtcTime
 from api.jobs.crawls import TooManyCrawls
-from api.routes.documents import Amount, Document, UtcTime
-from scrapers.crawl import lease_name
+from api.routes.dependencies import Operator, Reading, Running, Service
+from scrapers.crawling.crawl import lease_name
+from scrapers.crawling.timetable import Planned, state_of, stored_sites, timetable
 from scrapers.detect import detect_site
 from scrapers.errors import CrawlFailed, CrawlRunning, InvalidSites
 from scrapers.extract.selectors import FIELDS
 from scrapers.plausibility import LARGEST_JUMP
 from scrapers.sites import Site, SiteKind, site_fields, site_from
-from scrapers.timetable import Planned, state_of, stored_sites, timetable
+from storage.competitors.offers import ObservedOffer
+from storage.competitors.sites import Crawl, crawls_of, find_crawl, remove_site, save_site
 from storage.database import reading, writing
 from storage.errors import CrawlNotFound, UnknownMarket, UnknownSite
-from storage.leases import Lease, held_leases
-from storage.offers import ObservedOffer
-from storage.sites import Crawl, crawls_of, find_crawl, remove_site, save_site
+from storage.jobs.leases import Lease, held_leases
 
 router = APIRouter(prefix="/v1/sites", tags=["sites"])
 

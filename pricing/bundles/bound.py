@@ -16,8 +16,8 @@ from pricing.bundles.market import NOT_OFFERED, Market
 from pricing.bundles.pair_bound import pair_bound
 from pricing.bundles.problem import SHARES
 from pricing.catalogue import UNKNOWN
-from pricing.joint_limits import JointLimit
-from pricing.lagrangian import lagrangian_dual
+from pricing.solving.joint_limits import JointLimit
+from pricing.solving.lagrangian import lagrangian_dual
 
 _NEVER = -(1 << 62)
 

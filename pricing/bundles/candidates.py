@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from models.arrays import IntArray
-from models.baskets import Baskets, productive_sets
-from models.cross_price import CrossEffects
+from models.cross.cross_price import CrossEffects
+from models.customers.baskets import Baskets, productive_sets
 from pricing.bundles.errors import InvalidBundles
 from pricing.bundles.problem import MOST_PRODUCTS
 
@@ -33,9 +33,10 @@ def bundle_evidence(
     """Sets that could sell as a bundle, with the evidence for each.
 
     Args:
-        baskets: sets bought together more than by chance (`models.baskets.productive_sets`).
+        baskets: sets bought together more than by chance
+            (`models.customers.baskets.productive_sets`).
         cross: pairs of which one sells more when the other is cheaper, as found by
-            `models.cross_price.fit_cross`.
+            `models.cross.cross_price.fit_cross`.
         substitutes: take pairs of substitutes, too: they sell to those who like variety, where
             tastes differ in opposite ways; their values should hold a factor below 1.
         least_support: see `productive_sets`.

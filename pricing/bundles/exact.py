@@ -19,11 +19,11 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from models.arrays import BoolArray, IntArray
-from pricing import cp_sat
 from pricing.bundles.bound import least_prices, most_from
 from pricing.bundles.market import NOT_OFFERED, Market, Outcome
 from pricing.bundles.problem import SHARES
 from pricing.catalogue import UNKNOWN
+from pricing.solving import cp_sat
 
 MOST_PICKS: Final = 12_000
 """Larger programmes do not leave presolve within a minute."""

@@ -22,7 +22,7 @@ from pricing.bundles.local_search import Climber
 from pricing.bundles.market import Market, Outcome
 from pricing.bundles.pool_search import search
 from pricing.bundles.problem import SHARES, BundleProblem
-from pricing.list_price import SolveReport
+from pricing.solving.list_price import SolveReport
 from pricing.stopwatch import Stopwatch
 
 _TRIAL_ROUNDS: Final = 4

@@ -19,8 +19,8 @@ import pandas as pd
 from sklearn.cluster import KMeans
 
 from models.arrays import FloatArray, IntArray
-from models.choice import LogitFit
-from models.model_frame import codes_of
+from models.choice.logit import LogitFit
+from models.estimators.model_frame import codes_of
 from pricing.bundles.errors import InvalidBundles
 from pricing.bundles.problem import MOST_PRODUCTS, BundleProblem
 from pricing.bundles.subsets import subsets
@@ -208,7 +208,7 @@ def draws_of_logit(
     """(draws, n) what drawn customers of one market of a fit would pay for some products alone.
 
     Args:
-        fit: from `models.choice.fit_logit`.
+        fit: from `models.choice.logit.fit_logit`.
         market: which of its markets; the outside good is what its shares leave.
         products: which products, in the order wished.
         draws: customers to draw.

@@ -17,11 +17,11 @@ from ortools.sat.python import cp_model
 from scipy import sparse
 
 from models.arrays import BoolArray, FloatArray, IntArray
-from pricing.cp_sat import new_solver, solve, whole_steps, worth_step
 from pricing.markdown.columns import Columns
 from pricing.markdown.dual import best_columns, charged
 from pricing.markdown.oracle import Charges
 from pricing.markdown.scenarios import Risk
+from pricing.solving.cp_sat import new_solver, solve, whole_steps, worth_step
 
 _STEPS: Final = 10**9
 """Integer steps in the largest worth that a plan has in some scenario."""

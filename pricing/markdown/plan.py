@@ -17,7 +17,6 @@ import numpy as np
 
 from models.arrays import FloatArray, IntArray, StrArray
 from pricing.errors import InvalidLimits
-from pricing.list_price import SolveReport, told
 from pricing.markdown.columns import Columns, columns_of
 from pricing.markdown.core import Selection, holds, select
 from pricing.markdown.dual import best_columns, least_bound
@@ -29,6 +28,7 @@ from pricing.markdown.oracle import Charges, PathOracle
 from pricing.markdown.paths import refuse_bad_pins
 from pricing.markdown.scenarios import Risk, Scenarios
 from pricing.markdown.trajectories import Trajectories, follow
+from pricing.solving.list_price import SolveReport, told
 
 Watch = Callable[[float, float, IntArray], None]
 """Takes the value of a plan, the bound known so far, and the plan's (n, t) rungs."""

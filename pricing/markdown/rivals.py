@@ -20,7 +20,6 @@ import numpy as np
 from scipy import sparse
 
 from models.arrays import FloatArray, IntArray
-from pricing.list_price import told
 from pricing.markdown.columns import columns_of
 from pricing.markdown.errors import InfeasibleClearance, InvalidClearance
 from pricing.markdown.items import ClearanceItems
@@ -29,6 +28,7 @@ from pricing.markdown.paths import can_be_listed, path_tree, rules_of
 from pricing.markdown.plan import Effort, MarkdownPlan, Watch, plan
 from pricing.markdown.scenarios import Risk, Scenarios
 from pricing.markdown.trajectories import follow
+from pricing.solving.list_price import told
 
 _ROUNDS: Final = 8
 _SWEEPS: Final = 4

@@ -15,7 +15,7 @@ from scrapy.exceptions import CloseSpider, IgnoreRequest
 
 from scrapers.extract import PageHints
 from scrapers.guard import ForbiddenRequest
-from scrapers.manners import AskedToWait, NotAsked
+from scrapers.manners.pauses import AskedToWait, NotAsked
 from scrapers.outcomes import CrawlProgress, Ledger, Observation, Outcome, PageDone, Unchanged
 from scrapers.sites import Site
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scrapy.http import Response
     from twisted.python.failure import Failure
 
-    from scrapers.offer_store import OfferStore
+    from scrapers.offers.store import OfferStore
 
 _log = logging.getLogger(__name__)
 

@@ -24,8 +24,8 @@ from scrapers.extract.shop_systems import (
     shopify_page,
     woocommerce_page,
 )
+from scrapers.manners.settings import LARGEST_SITEMAP
 from scrapers.outcomes import Observation, Outcome
-from scrapers.settings import LARGEST_SITEMAP
 from scrapers.sites import SiteKind
 from scrapers.spiders.base import Found, SiteSpider
 

@@ -13,8 +13,8 @@ from scrapy.utils.gz import gunzip, gzip_magic_number
 from scrapy.utils.sitemap import Sitemap
 
 from scrapers.extract import Offer, Reason, extract_offer, listing_links
+from scrapers.manners.settings import LARGEST_SITEMAP
 from scrapers.outcomes import Observation, Outcome, Unchanged
-from scrapers.settings import LARGEST_SITEMAP
 from scrapers.sites import SiteKind
 from scrapers.spiders.base import (
     Found,

@@ -24,8 +24,8 @@ from storage.imports.rows import TARGETS, KnownKeys, NewMarkets
 from storage.imports.staging import ROW, Counts, Staging
 from storage.imports.text_file import open_text
 from storage.imports.values import SHOWN, Checker, Refusals
-from storage.markets import add_markets, list_markets, market_ids
-from storage.products import product_ids
+from storage.products.markets import add_markets, list_markets, market_ids
+from storage.products.products import product_ids
 from storage.tables import imports
 
 # How far ahead of today the dates of a kind may lie.

@@ -5,13 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy.engine import Connection
 
-import storage.competitor_tables
-import storage.governance_tables
-import storage.law_tables
-import storage.lease_tables
-import storage.plan_tables
-import storage.promotion_tables
-import storage.secret_tables  # noqa: F401  (adds its tables to the metadata)
+import storage.access.tables  # noqa: F401  (adds its tables to the metadata)
 from storage.database import open_engine, writing
 from storage.settings import load_storage_settings
 from storage.tables import metadata

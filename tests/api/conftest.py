@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 from api.logs import LogFormat, LogLevel, configure_logs
 from api.server import serving
 from api.settings import Settings, load_settings
-from tests.api.promotions import SHOP
+from tests.api.promotions_at_hand import SHOP
 from tests.api.shop import open_shop
 from tests.databases import sqlite_engine, url_of
 

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from api.app import create_app
-from api.routes.prices_openapi import price_paths
+from api.live.openapi import price_paths
 from api.settings import load_settings
 
 

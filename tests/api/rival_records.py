@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from pricing.money import Money
+from storage.competitors.offers import ObservedOffer, append_offers
+from storage.competitors.pages import PageOutcome, note_outcomes
+from storage.competitors.quarantine import hold
+from storage.competitors.sites import finish_crawl, save_site, start_crawl
 from storage.database import writing
-from storage.offers import ObservedOffer, append_offers
-from storage.pages import PageOutcome, note_outcomes
-from storage.quarantine import hold
-from storage.sites import finish_crawl, save_site, start_crawl
 
 DAY = timedelta(days=1)
 

@@ -11,15 +11,15 @@ from sqlalchemy import Engine
 
 from models.demand import ConstantElasticityDemand
 from pricing.catalogue import Catalogue, CompetitorPrices, Labels, Market
-from pricing.decide import PricingPolicy, decide
-from pricing.decisions import Action, Decisions
+from pricing.deciding.decide import PricingPolicy, decide
+from pricing.deciding.decisions import Action, Decisions
 from pricing.money import Money
+from storage.competitors.offers import ObservedOffer, append_offers
+from storage.competitors.sites import finish_crawl, save_site, start_crawl
 from storage.database import writing
-from storage.decisions import save_run
-from storage.markets import add_markets
-from storage.offers import ObservedOffer, append_offers
-from storage.publishing import publish
-from storage.sites import finish_crawl, save_site, start_crawl
+from storage.prices.decisions import save_run
+from storage.products.markets import add_markets
+from storage.releases.publishing import publish
 from storage.tables import products
 
 OPENED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

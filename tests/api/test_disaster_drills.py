@@ -21,18 +21,18 @@ from api.jobs.release import ReleaseTerms, keep_releases, release
 from api.jobs.reprice import reprice
 from models.demand import ConstantElasticityDemand, FittedCurves, Provenance
 from pricing.catalogue import Market
-from pricing.change_budget import ChangeBudget
-from pricing.decide import PricingPolicy
-from pricing.guardrails import GuardrailLimits
+from pricing.deciding.decide import PricingPolicy
+from pricing.deciding.guardrails import GuardrailLimits
 from pricing.money import Money
+from pricing.releases.change_budget import ChangeBudget
 from storage.database import reading, writing
-from storage.decisions import decision_of
+from storage.demand.fits import load_fit, save_fit
 from storage.errors import ClockBehind
-from storage.fits import load_fit, save_fit
-from storage.markets import add_markets, market_ids
-from storage.outbox import claim_due
-from storage.price_books import load_price_book
-from storage.products import product_ids
+from storage.jobs.outbox import claim_due
+from storage.prices.decisions import decision_of
+from storage.prices.price_books import load_price_book
+from storage.products.markets import add_markets, market_ids
+from storage.products.products import product_ids
 from storage.tables import costs, price_limits, products, sales
 from tests.api.shop import observe_offer
 

@@ -15,7 +15,7 @@ from api.demo.receiver import WebhookReceiver
 from api.server import serving
 from pricing.money import Money
 from storage.database import reading, writing
-from storage.outbox import enqueue, messages
+from storage.jobs.outbox import enqueue, messages
 from tests.api.conftest import BEARER, eventually, quick_settings
 from tests.api.shop import observe_offer, open_shop, publish_prices
 from tests.databases import postgres_engine

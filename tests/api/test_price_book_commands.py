@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 
 from api.cli.moments import local_time
 from storage.database import reading, writing
-from storage.law import set_market_rules
-from storage.price_books import load_price_book
+from storage.law.market_rules import set_market_rules
+from storage.prices.price_books import load_price_book
+from tests.api.jobs.test_release import TEA, scaled, store_run
 from tests.api.shop import OPENED, PRICES, open_shop, publish_prices
-from tests.api.test_release import TEA, scaled, store_run
 from tests.databases import url_of
 from tests.end_to_end.command_line import CommandLine
 

@@ -14,9 +14,9 @@ from sqlalchemy.engine import Engine
 
 from storage.code_patterns import DIGITS, LETTERS
 from storage.database import reading, writing
-from storage.promotion_codes import export_codes, generate_codes
 from storage.promotion_terms import terms_from
-from storage.promotions import create_promotion
+from storage.promotions.codes import export_codes, generate_codes
+from storage.promotions.versions import create_promotion
 from tests.benchmarks.figure import Figure, peak_megabytes, seconds
 from tests.databases import sqlite_engine
 

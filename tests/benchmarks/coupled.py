@@ -11,11 +11,11 @@ from ortools.linear_solver import pywraplp
 from scipy import sparse
 
 from models.arrays import FloatArray, IntArray
-from pricing.coupled import choose_coupled
-from pricing.coupled_problem import CoupledProblem
 from pricing.cross_effects import CrossEffects
-from pricing.joint_limits import JointLimit
-from pricing.relation_groups import Pairs, RelationGroups
+from pricing.solving.coupled import choose_coupled
+from pricing.solving.coupled_problem import CoupledProblem
+from pricing.solving.joint_limits import JointLimit
+from pricing.solving.relation_groups import Pairs, RelationGroups
 from tests.benchmarks.figure import Figure, peak_megabytes, seconds
 
 _PRODUCTS, _CATEGORIES, _CANDIDATES = 10_000, 200, 13

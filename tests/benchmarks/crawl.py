@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Final
 
 from pricing.catalogue import Market
-from scrapers.crawl import run_crawl
+from scrapers.crawling.crawl import run_crawl
 from scrapers.sites import Site
 from storage.database import writing
-from storage.markets import add_markets
+from storage.products.markets import add_markets
 from tests.benchmarks.figure import Figure
 from tests.databases import sqlite_engine, url_of
 

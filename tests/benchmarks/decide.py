@@ -10,9 +10,9 @@ import numpy as np
 from models.arrays import IntArray
 from models.demand import ConstantElasticityDemand
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels, Market
-from pricing.decide import PricingPolicy, decide
-from pricing.decisions import Decisions
-from pricing.guardrails import FrozenWindow, GuardrailLimits
+from pricing.deciding.decide import PricingPolicy, decide
+from pricing.deciding.decisions import Decisions
+from pricing.deciding.guardrails import FrozenWindow, GuardrailLimits
 from tests.benchmarks.figure import Figure, peak_megabytes, seconds
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 from pricing.catalogue import Market
 from storage.database import open_engine, writing
 from storage.imports import import_file
-from storage.markets import add_markets
+from storage.products.markets import add_markets
 from tests.benchmarks.figure import Figure
 from tests.databases import postgres_engine, sqlite_engine, url_of
 

@@ -17,14 +17,14 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 
 from models.arrays import FloatArray
-from models.batched import least_squares
-from models.fit import fit_demand
-from models.panel import build_panel
-from models.spec import FitSpec
+from models.estimators.batched import least_squares
+from models.sensitivity.fit import fit_demand
+from models.sensitivity.panel import build_panel
+from models.sensitivity.spec import FitSpec
 from pricing.catalogue import Market
 from storage.database import migrate, open_engine, writing
-from storage.fits import save_fit
-from storage.markets import add_markets
+from storage.demand.fits import save_fit
+from storage.products.markets import add_markets
 from storage.tables import products
 from tests.benchmarks.figure import Figure, peak_megabytes, seconds
 

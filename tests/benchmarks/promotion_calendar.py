@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pricing.promotion_calendar import greedy_calendar, plan_calendar
-from pricing.promotion_demand import follow_calendar
-from pricing.promotion_limits import CalendarLimits
+from pricing.calendar.demand import follow_calendar
+from pricing.calendar.limits import CalendarLimits
+from pricing.calendar.plan import greedy_calendar, plan_calendar
 from tests.benchmarks.figure import Figure
-from tests.pricing.test_promotion_calendar import random_problem
+from tests.pricing.calendar.test_plan import random_problem
 
 
 def figures() -> Iterator[Figure]:

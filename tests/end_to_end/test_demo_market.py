@@ -15,17 +15,17 @@ from api.demo.truth import score_fit, score_prices
 from api.jobs.fit import FitOutcome, fit
 from api.jobs.reprice import KnownNow, read_known
 from api.jobs.what_if import OPTIMAL, WhatIfQuestion, ask_what_if
-from models.spec import FitSpec
+from models.sensitivity.spec import FitSpec
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
-from pricing.decide import PricingPolicy, decide
-from pricing.decisions import Action
+from pricing.deciding.decide import PricingPolicy, decide
+from pricing.deciding.decisions import Action
 from pricing.price_points import EndingRule
-from pricing.rules import PricingRules
-from simulations.market import COUNTRY, DemoMarket, MarketSpec, generate_market
+from pricing.rulebook.document import PricingRules
+from simulations.demo_market.market import COUNTRY, DemoMarket, MarketSpec, generate_market
 from storage.database import reading
 from storage.imports import import_file
 from tests.databases import sqlite_engine
-from tests.pricing.test_decide import breaks_a_limit
+from tests.pricing.deciding.test_decide import breaks_a_limit
 
 LAST_WEEK = date(2025, 12, 22)
 NOW = datetime(2026, 1, 5, tzinfo=UTC)

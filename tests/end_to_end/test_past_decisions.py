@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
 from pricing.catalogue import UNKNOWN
-from pricing.decisions import Action
+from pricing.deciding.decisions import Action
 from storage.database import open_engine, reading
-from storage.decisions import newest_run, read_run
-from storage.price_books import load_price_book
+from storage.prices.decisions import newest_run, read_run
+from storage.prices.price_books import load_price_book
 from tests.end_to_end.command_line import CommandLine
 
 MARKETS = (

@@ -10,7 +10,7 @@ import pytest
 
 from storage.database import migrate, open_engine, writing
 from storage.promotion_terms import terms_from
-from storage.promotions import create_promotion
+from storage.promotions.versions import create_promotion
 from tests.end_to_end.command_line import CommandLine
 from tests.storage.samples import NOW
 

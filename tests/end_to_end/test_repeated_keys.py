@@ -14,7 +14,7 @@ from api.plans.files import read_document
 from api.settings import load_settings
 from scrapers.saved_pages import read_manifest
 from scrapers.sites import load_sites
-from storage.rule_packs import load_rule_packs
+from storage.law.rule_packs import load_rule_packs
 
 PROMOTIONS: Final = """\
 currency: EUR

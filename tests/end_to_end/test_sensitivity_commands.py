@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from api.demo.files import IMPORT_ORDER, write_files
-from simulations.market import MarketSpec, generate_market
+from simulations.demo_market.market import MarketSpec, generate_market
 from storage.database import open_engine, writing
 from storage.promotion_terms import terms_from
-from storage.promotions import create_promotion
+from storage.promotions.versions import create_promotion
 from tests.end_to_end.command_line import CommandLine
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.arrays import FloatArray
-from models.competition_panel import RivalPanel
+from models.competitors.panel import RivalPanel
 
 FIRST_DAY = np.datetime64("2026-01-05", "D")  # a Monday
 

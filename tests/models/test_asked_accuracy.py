@@ -8,12 +8,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.cross_price import fit_cross
-from models.elasticity import fit
-from models.instruments import fit_iv
-from models.shrinkage import pool_groups
+from models.cross.cross_price import fit_cross
+from models.estimators.elasticity import fit
+from models.estimators.instruments import fit_iv
+from models.sensitivity.shrinkage import pool_groups
+from tests.models.cross.test_cross_price import category
 from tests.models.planted import clean_panel, followed_panel
-from tests.models.test_cross_price import category
 
 pytestmark = pytest.mark.slow
 

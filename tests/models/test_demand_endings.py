@@ -6,20 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.choice import fit_logit
-from models.choice_shares import shares
-from models.cross_demand import CrossPriceDemand, with_cross_effects
-from models.cross_price import fit_cross
+from models.choice.logit import fit_logit
+from models.choice.shares import shares
+from models.cross.cross_price import fit_cross
+from models.cross.demand import CrossPriceDemand, with_cross_effects
 from models.demand import ConstantElasticityDemand
 from models.demand_records import RecordedDemand, from_record, to_record
-from models.elasticity import fit
 from models.errors import InvalidDemand, InvalidSpec
-from models.fit import fit_demand
-from models.panel import build_panel
+from models.estimators.elasticity import fit
+from models.sensitivity.fit import fit_demand
+from models.sensitivity.panel import build_panel
+from tests.models.choice.test_logit import market_shares
 from tests.models.conformance import assert_is_a_demand_model
+from tests.models.cross.test_cross_price import category
 from tests.models.planted import PROVENANCE
-from tests.models.test_choice import market_shares
-from tests.models.test_cross_price import category
 
 
 def shop(rng: np.random.Generator, *, semi_log: bool = False, level: float = 5.0) -> pd.DataFrame:

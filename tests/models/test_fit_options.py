@@ -13,11 +13,11 @@ from numpy.testing import assert_allclose
 
 from models.calendar import festival_share
 from models.errors import InvalidSpec
-from models.fit import fit_demand
-from models.panel import Panel, build_panel
-from models.shrinkage import pool_groups
-from models.spec import FitSpec
-from simulations.market import COUNTRY
+from models.sensitivity.fit import fit_demand
+from models.sensitivity.panel import Panel, build_panel
+from models.sensitivity.shrinkage import pool_groups
+from models.sensitivity.spec import FitSpec
+from simulations.demo_market.market import COUNTRY
 from tests.demo_panel import demo_panel
 
 

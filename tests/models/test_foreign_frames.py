@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.choice import fit_logit
-from models.cross_price import fit_cross
-from models.elasticity import fit
+from models.choice.logit import fit_logit
+from models.cross.cross_price import fit_cross
 from models.errors import InvalidPanel, InvalidSpec, NotIdentified
-from models.instruments import fit_iv
+from models.estimators.elasticity import fit
+from models.estimators.instruments import fit_iv
 
 
 def fish() -> pd.DataFrame:

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from models.batched_counts import count_regressions
 from models.errors import InvalidSpec
-from models.fit import fit_demand
-from models.panel import build_panel
-from models.spec import DemandForm, FitSpec
+from models.sensitivity.batched_counts import count_regressions
+from models.sensitivity.fit import fit_demand
+from models.sensitivity.panel import build_panel
+from models.sensitivity.spec import DemandForm, FitSpec
 
 ALL = tuple(DemandForm)
 

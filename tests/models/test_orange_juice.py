@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.fit import fit_demand
-from models.panel import Panel, build_panel
-from models.spec import Estimator, FitSpec
+from models.sensitivity.fit import fit_demand
+from models.sensitivity.panel import Panel, build_panel
+from models.sensitivity.spec import Estimator, FitSpec
 from tests.shared_data import shared_data
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pricing.price_history import PriceHistory, TimeArray, instant
+from pricing.law.price_history import PriceHistory, TimeArray, instant
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SHANGHAI = ZoneInfo("Asia/Shanghai")

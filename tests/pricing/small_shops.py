@@ -12,14 +12,14 @@ from models.arrays import BoolArray, FloatArray, IntArray
 from models.demand import DemandContext
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels, Market
 from pricing.cross_effects import CrossEffects
-from pricing.decide import decide
-from pricing.decisions import Decisions
-from pricing.guardrails import GuardrailLimits, violations
-from pricing.joint_limits import EVERY_CATEGORY, JointTargets
-from pricing.objective import Objective
-from pricing.policy import PricingPolicy
+from pricing.deciding.decide import decide
+from pricing.deciding.decisions import Decisions
+from pricing.deciding.guardrails import GuardrailLimits, violations
+from pricing.deciding.objective import Objective
+from pricing.deciding.policy import PricingPolicy
 from pricing.price_points import EndingRule, PriceEnding
-from pricing.relations import Relation, RelationKind
+from pricing.solving.joint_limits import EVERY_CATEGORY, JointTargets
+from pricing.solving.relations import Relation, RelationKind
 from tests.pricing.catalogues import NOW, catalogue_of
 
 _LOG_SPREAD = 0.1

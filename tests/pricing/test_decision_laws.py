@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from models.arrays import IntArray
 from models.demand import ConstantElasticityDemand
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
-from pricing.decide import Objective, PricingPolicy, decide
-from pricing.decisions import Action, Decisions, ReasonCode
-from pricing.guardrails import LEVEL_CAPS, LEVEL_FLOORS, FrozenWindow, GuardrailLimits
-from pricing.joint_limits import JointTargets
+from pricing.deciding.decide import Objective, PricingPolicy, decide
+from pricing.deciding.decisions import Action, Decisions, ReasonCode
+from pricing.deciding.guardrails import LEVEL_CAPS, LEVEL_FLOORS, FrozenWindow, GuardrailLimits
+from pricing.deciding.strategies import Strategy, StrategyKind
 from pricing.price_points import EndingRule, PriceEnding
-from pricing.relations import Relation, RelationKind, tie
-from pricing.strategies import Strategy, StrategyKind
+from pricing.solving.joint_limits import JointTargets
+from pricing.solving.relations import Relation, RelationKind, tie
 from tests.pricing.catalogues import NOW, priced_catalogues
 
 RATES = {"EUR": 1.0, "JPY": 0.006}

@@ -10,13 +10,13 @@ import pytest
 
 from models.arrays import FloatArray
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
-from pricing.decide import PricingPolicy, decide
-from pricing.decisions import Action, Decisions
+from pricing.deciding.decide import PricingPolicy, decide
+from pricing.deciding.decisions import Action, Decisions
+from pricing.deciding.guardrails import FrozenWindow, GuardrailLimits
+from pricing.deciding.level_doubts import LevelDoubts
+from pricing.deciding.replay import replay
+from pricing.deciding.sanity import plausible_offers
 from pricing.errors import InvalidCatalogue, InvalidLimits
-from pricing.guardrails import FrozenWindow, GuardrailLimits
-from pricing.level_doubts import LevelDoubts
-from pricing.replay import replay
-from pricing.sanity import plausible_offers
 from tests.pricing.catalogues import EUROPE, NOW, catalogue_of, curves
 
 NET = replace(EUROPE, tax_rate=0.0)

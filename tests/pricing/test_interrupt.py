@@ -8,7 +8,7 @@ import sys
 SOLVE_THEN_INTERRUPT = """
 import signal
 import numpy as np
-from pricing.list_price import JointLimit, choose
+from pricing.solving.list_price import JointLimit, choose
 
 usage = np.array([[0, 1], [0, 1]])
 limit = JointLimit("max_changes", usage, 1)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels, Market
-from pricing.decide import PricingPolicy, decide
-from pricing.joint_limits import JointTargets
-from pricing.objective import Objective
-from pricing.strategies import Strategy, StrategyKind
-from simulations.market import DemoMarket
+from pricing.deciding.decide import PricingPolicy, decide
+from pricing.deciding.objective import Objective
+from pricing.deciding.strategies import Strategy, StrategyKind
+from pricing.solving.joint_limits import JointTargets
+from simulations.demo_market.market import DemoMarket
 from tests.demo_panel import demo_fit, demo_market
 
 NOW = datetime(2026, 11, 16, tzinfo=UTC)

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from pricing.catalogue import Market, Product
 from storage.database import writing
-from storage.markets import add_markets
+from storage.products.markets import add_markets
 from storage.tables import products as products_table
 from tests.databases import postgres_engine, sqlite_engine
 

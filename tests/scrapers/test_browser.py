@@ -14,9 +14,9 @@ from scrapy.settings import default_settings
 
 from scrapers import browser
 from scrapers.browser import MOST_PAGES, RENDER_SECONDS, find_browser
-from scrapers.browser_proxy import GuardedProxy
 from scrapers.errors import CrawlFailed
-from scrapers.settings import crawl_settings
+from scrapers.manners.settings import crawl_settings
+from scrapers.rendered.proxy import GuardedProxy
 from scrapers.sites import Site
 from tests.scrapers.scripted_server import Reply, ScriptedServer
 
@@ -55,7 +55,7 @@ def test_only_a_rendered_crawl_has_the_settings_of_a_browser() -> None:
     }
     handlers = settings["DOWNLOAD_HANDLERS"]
     assert isinstance(handlers, dict)
-    assert handlers["https"] == handlers["http"] == "scrapers.rendered.RenderedPages"
+    assert handlers["https"] == handlers["http"] == "scrapers.rendered.downloads.RenderedPages"
     assert handlers["file"] is None
     assert settings["CONCURRENT_REQUESTS"] == settings["PLAYWRIGHT_MAX_CONTEXTS"] == MOST_PAGES
     assert settings["ROBOTSTXT_OBEY"]

@@ -9,17 +9,17 @@ from typing import Final
 import pytest
 from sqlalchemy.engine import Engine
 
-from scrapers.crawl import run_crawl
-from scrapers.doubts import PRICE_CHANGED
+from scrapers.crawling.crawl import run_crawl
+from scrapers.offers.doubts import PRICE_CHANGED
 from scrapers.sites import SiteKind
+from storage.competitors.pages import outcomes_of
 from storage.database import reading, writing
-from storage.outbox import messages
-from storage.pages import outcomes_of
+from storage.jobs.outbox import messages
 from storage.tables import products
 from tests.databases import url_of
-from tests.scrapers.crawling import offers_in, site_at
+from tests.scrapers.crawling.test_crawl_trouble import product_page
+from tests.scrapers.crawls import offers_in, site_at
 from tests.scrapers.scripted_server import Reply, ScriptedServer, html, redirect
-from tests.scrapers.test_crawl_trouble import product_page
 
 OTHERS: Final = (
     '<section class="related"><h2>You may also like</h2><a href="/x">Robin Mug</a> '

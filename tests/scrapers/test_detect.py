@@ -17,7 +17,7 @@ from scrapers import detect
 from scrapers.detect import _candidates, detect_site
 from scrapers.errors import CrawlFailed
 from scrapers.sites import Site, SiteKind, load_sites
-from tests.scrapers.crawling import site_at
+from tests.scrapers.crawls import site_at
 from tests.scrapers.scripted_server import Reply, ScriptedServer, html
 
 

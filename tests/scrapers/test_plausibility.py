@@ -10,7 +10,7 @@ import pytest
 
 from pricing.money import Money
 from scrapers.plausibility import confirms, implausible, same_product, usual_shipping
-from storage.offers import ObservedOffer
+from storage.competitors.offers import ObservedOffer
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

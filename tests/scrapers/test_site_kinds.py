@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import Engine
 
-from scrapers.crawl import run_crawl
+from scrapers.crawling.crawl import run_crawl
 from scrapers.errors import CrawlFailed
 from scrapers.sites import Site, SiteKind
-from storage.offers import ObservedOffer
+from storage.competitors.offers import ObservedOffer
 from tests.databases import url_of
 from tests.scrapers.conftest import KETTLE, TOASTER
-from tests.scrapers.crawling import offers_in, site_at
+from tests.scrapers.crawls import offers_in, site_at
 from tests.scrapers.scripted_server import Reply, ScriptedServer, html
 
 

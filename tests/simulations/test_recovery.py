@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from models.arrays import BoolArray, FloatArray
-from models.fit import fit_demand
-from models.panel import build_panel
-from models.spec import Estimator, FitSpec
-from simulations.market import COUNTRY, MarketSpec, generate_market
+from models.sensitivity.fit import fit_demand
+from models.sensitivity.panel import build_panel
+from models.sensitivity.spec import Estimator, FitSpec
+from simulations.demo_market.market import COUNTRY, MarketSpec, generate_market
 from tests.demo_panel import LAST_WEEK, demo_fit, demo_market, demo_panel, sales_frame
 
 

@@ -9,9 +9,9 @@ from sqlalchemy.engine import Connection, Engine
 
 from storage.database import writing
 from storage.promotion_terms import Terms, terms_from
-from storage.promotion_usage import Most, Take
-from storage.promotions import StoredPromotion, create_promotion, schedule_promotion
-from storage.quotes import NewQuote, add_quote
+from storage.promotions.quotes import NewQuote, add_quote
+from storage.promotions.usage import Most, Take
+from storage.promotions.versions import StoredPromotion, create_promotion, schedule_promotion
 from tests.storage.samples import NOW, add_shop
 
 TODAY = date(2026, 3, 2)

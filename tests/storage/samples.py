@@ -10,12 +10,12 @@ from sqlalchemy.engine import Connection, Engine
 
 from models.demand import ConstantElasticityDemand, FittedCurves, Provenance
 from pricing.catalogue import Catalogue, CompetitorPrices, Market
-from pricing.decide import PricingPolicy, decide
-from pricing.decisions import Decisions
-from pricing.guardrails import GuardrailLimits
+from pricing.deciding.decide import PricingPolicy, decide
+from pricing.deciding.decisions import Decisions
+from pricing.deciding.guardrails import GuardrailLimits
 from storage.database import writing
-from storage.markets import add_markets, market_ids
-from storage.products import product_ids
+from storage.products.markets import add_markets, market_ids
+from storage.products.products import product_ids
 from storage.tables import costs, products, sales, stock
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -22,7 +22,7 @@ from storage.database import (
     writing,
 )
 from storage.errors import DatabaseUnavailable, NotMigrated, NotWriting, SettingsInvalid
-from storage.markets import add_markets, list_markets
+from storage.products.markets import add_markets, list_markets
 from storage.tables import metadata
 from tests.databases import empty_postgres_url, sqlite_engine, url_of
 

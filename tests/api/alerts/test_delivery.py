@@ -19,7 +19,7 @@ from api.errors import SettingsInvalid
 from api.server import serving
 from api.settings import Settings, load_settings
 from storage.database import reading, writing
-from storage.outbox import OutboxState, claim_due, enqueue, messages
+from storage.jobs.outbox import OutboxState, claim_due, enqueue, messages
 from tests.api.conftest import eventually, quick_settings
 
 SECRET = "whsec_" + "a" * 32

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.demo.promotions import example, receipts
-from api.jobs.promotion_files import terms_of_file
+from api.promotions.files import terms_of_file
 from pricing.promotions.file_format import parse_promotions, parse_text
 from pricing.promotions.promotion import AnyPromotion
 

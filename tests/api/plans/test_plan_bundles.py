@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from api.cli.commands import main
-from api.plans.bundle_input import read_bundle_question
+from api.plans.bundles.input import read_bundle_question
 from api.plans.errors import PlanInputInvalid
 from api.plans.kinds import Acceptance, plan_kind
 from api.server import serving

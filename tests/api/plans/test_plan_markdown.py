@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api.cli.commands import main
-from api.plans.markdown_schema import MarkdownIn
+from api.plans.markdown.schema import MarkdownIn
 
 
 def game(**changes: object) -> dict[str, Any]:

@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 
 from api.cli.commands import main
-from api.plans.promotions_input import read_question
-from api.plans.promotions_kind import KIND
-from pricing.promotion_demand import follow_calendar
+from api.plans.calendar.input import read_question
+from api.plans.calendar.kind import KIND
+from pricing.calendar.demand import follow_calendar
 from pricing.promotions.file_format import parse_promotions
-from simulations.calendar_outlook import CalendarDoubt, calendar_outlook
 from simulations.errors import InvalidScenario
+from simulations.scenarios.calendar_outlook import CalendarDoubt, calendar_outlook
 
 Change = Callable[[dict[str, Any]], object]
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from api.server import serving
 from storage.database import writing
-from storage.keys import key_ids
+from storage.products.keys import key_ids
 from storage.tables import sales
 from tests.api.conftest import eventually, quick_settings
 

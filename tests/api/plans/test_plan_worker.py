@@ -13,14 +13,14 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
-from api.jobs import plan_queue
-from api.jobs.plan_queue import PlanWorkers
-from api.jobs.progress import Progress
+from api.plans import queue as plan_queue
 from api.plans import worker
 from api.plans.kinds import Accepted, BestSoFar, PlanKind
+from api.plans.queue import PlanWorkers
+from api.work.progress import Progress
 from storage.database import reading, writing
 from storage.errors import DatabaseUnavailable
-from storage.plans import best_so_far, claim_plan, plan_result, read_plan, submit_plan
+from storage.jobs.plans import best_so_far, claim_plan, plan_result, read_plan, submit_plan
 from tests.databases import url_of
 
 

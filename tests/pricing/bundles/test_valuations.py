@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.baskets import Baskets
-from models.choice import fit_logit
-from models.choice_shares import shares
-from models.cross_price import CrossEffects
+from models.choice.logit import fit_logit
+from models.choice.shares import shares
+from models.cross.cross_price import CrossEffects
+from models.customers.baskets import Baskets
 from pricing.bundles.candidates import bundle_evidence, candidate_sets, families
 from pricing.bundles.drafts import promotion_drafts
 from pricing.bundles.errors import InvalidBundles

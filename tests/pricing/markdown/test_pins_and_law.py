@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from pricing.catalogue import UNKNOWN
-from pricing.law import PriorPriceRule, RulePack
+from pricing.law.packs import PriorPriceRule, RulePack
+from pricing.law.price_history import PriceHistory
+from pricing.law.reference_price import Announcement, check_plan
 from pricing.markdown import (
     ClearanceHistory,
     ClearanceItems,
@@ -22,8 +24,6 @@ from pricing.markdown import (
 )
 from pricing.markdown.errors import InvalidClearance
 from pricing.markdown.prior_price import announced, prior_by_week
-from pricing.price_history import PriceHistory
-from pricing.reference_price import Announcement, check_plan
 from tests.pricing.markdown.clearances import (
     allowed_paths,
     best_by_trying_all,

@@ -23,9 +23,9 @@ from pricing.errors import UnknownCurrency
 from storage.database import reading
 from storage.errors import ImportRefused, LayoutRefused
 from storage.imports import NewMarkets, import_file
-from storage.markets import list_markets
-from storage.products import all_products
-from storage.sales import read_sales
+from storage.products.markets import list_markets
+from storage.products.products import all_products
+from storage.products.sales import read_sales
 from storage.tables import costs, imports, products, sales, stock
 from tests.databases import url_of
 from tests.shared_data import shared_data

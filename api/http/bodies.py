@@ -1,0 +1,127 @@
+"""Reading request bodies as records, strictly, and describing both sides in OpenAPI."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+
+from api.errors import InvalidRequest
+from api.promotions.problems import invalid_field
+from pricing.documents import refuse_repeated_keys
+from pricing.errors import RepeatedKey, field_of
+
+_MOST_KEY: Final = 200
+TWICE: Final = "is there twice; give it once"
+"""Said of a key that a body repeats."""
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""U+0000 in JSON, where it is always escaped; not an escaped backslash before `u0000`."""
+
+_T = TypeVar("_T")
+_REF: Final = "#/components/schemas/{name}"
+
+
+async def _raw(request: Request) -> bytes:
+    return await request.body()
+
+
+Raw = Annotated[bytes, Depends(_raw)]
+"""The body of a request, no longer than `api.http.body_limits` says for its route."""
+
+
+def decoded(raw: bytes, record: type[_T]) -> _T:
+    """A record from a JSON body.
+
+    Raises:
+        InvalidRequest: naming the field.
+    """
+    if b"\\u0000" in raw and _NUL.search(raw):
+        raise invalid_field("body", "holds the character U+0000, which no database keeps")
+    try:
+        made = msgspec.json.decode(raw, type=record)
+        # A reader of its own, for msgspec takes the last of two equal keys: some microseconds.
+        refuse_repeated_keys(raw.decode())
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$")
+        raise invalid_field(f"body{place.rstrip('`')}", reason) from None
+    except RepeatedKey as error:
+        raise repeated_in_body(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise invalid_field("body", f"is not JSON: {error}") from None
+    return made
+
+
+def repeated_in_body(error: RepeatedKey) -> InvalidRequest:
+    """The refusal of a body in which a key stands twice."""
+    return invalid_field(field_of(("body", *error.place)), TWICE)
+
+
+async def unique_keys(request: Request) -> None:
+    """A dependency of every route: a body that FastAPI reads repeats no key.
+
+    Raises:
+        RequestValidationError: naming the field.
+    """
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute) or route.body_field is None:
+        return  # a route that reads none, or reads it with `decoded`
+    try:
+        refuse_repeated_keys((await request.body()).decode())
+    except RepeatedKey as error:
+        fault = {"type": "repeated_key", "loc": ("body", *error.place), "msg": TWICE}
+        raise RequestValidationError([fault]) from None
+    except (ValueError, RecursionError):
+        return  # no JSON: FastAPI says so
+
+
+def encoded(answer: object, status: int = 200, **headers: str) -> Response:
+    """A JSON answer that nobody may keep."""
+    return Response(
+        msgspec.json.encode(answer),
+        status_code=status,
+        headers={"cache-control": "no-store", **headers},
+        media_type="application/json",
+    )
+
+
+def takes(record: type[Any], example: Mapping[str, Any]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that reads a record."""
+    content = {"schema": {"$ref": _REF.format(name=record.__name__)}, "example": dict(example)}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def gives(
+    record: type[Any], description: str, status: int = 200
+) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI `responses` of a route that answers with a record."""
+    schema = {"$ref": _REF.format(name=record.__name__)}
+    content = {"application/json": {"schema": schema}}
+    return {status: {"description": description, "content": content}}
+
+
+def schemas_of(records: list[type[Any]]) -> dict[str, Any]:
+    """Component schemas of records and of all that they hold."""
+    _, components = msgspec.json.schema_components(records, ref_template=_REF)
+    return dict(components)
+
+
+def checked(key: str | None, needed: Callable[[], InvalidRequest] | None = None) -> str | None:
+    """An idempotency key that can be stored.
+
+    Raises:
+        InvalidRequest: it is missing where it is needed, empty, or too long.
+    """
+    if key is None:
+        if needed is not None:
+            raise needed()
+        return None
+    key = key.strip()
+    if not 0 < len(key) <= _MOST_KEY:
+        raise invalid_field("header.Idempotency-Key", f"give 1 to {_MOST_KEY} characters")
+    return key

@@ -1,0 +1,1 @@
+"""Prices from memory: snapshot, hot path, promotions in force."""

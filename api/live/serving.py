@@ -1,0 +1,370 @@
+"""Prices, the hot path: a thin ASGI layer in front of FastAPI, answering from memory.
+
+It costs a fraction of a FastAPI endpoint and touches no database. Its OpenAPI entry is in
+`prices_openapi.py`, tested against the real answers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from urllib.parse import parse_qsl
+from zlib import crc32
+
+import msgspec
+
+from api.errors import (
+    PROBLEM_JSON,
+    InvalidRequest,
+    MarketRequired,
+    MethodNotAllowed,
+    NoPriceBook,
+    NoPriceForMarket,
+    Problem,
+    UnknownResource,
+    UnknownSku,
+)
+from api.http.bodies import repeated_in_body
+from api.http.request_log import request_id_of
+from api.personal_prices import notice_of, tiers_forbidden
+from pricing.documents import refuse_repeated_keys
+from pricing.errors import RepeatedKey
+from pricing.money import Money
+from pricing.price_book import PUBLIC
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from api.live.snapshot import LivePrices, Serving, Snapshot
+
+PREFIX: Final = "/v1/prices"
+MAX_SKUS: Final = 1000
+MAX_SKU_LENGTH: Final = 256
+
+_ONE: Final = PREFIX + "/"
+_BATCH: Final = PREFIX + ":batch"
+_ENCODE: Final = msgspec.json.Encoder().encode
+_JSON: Final = (b"content-type", b"application/json")
+
+
+class MoneyDocument(msgspec.Struct, frozen=True):
+    """An amount as a decimal string, and its currency."""
+
+    amount: str
+    currency: str
+
+    @classmethod
+    def of(cls, money: Money) -> MoneyDocument:
+        """The wire form of an amount."""
+        return cls(money.amount, money.currency)
+
+
+class PriceDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One price, the book it is from, and whether a newer book could exist unseen.
+
+    Attributes:
+        notice: text that the market's law wants beside a member's price, word for word; left out
+            where none is needed.
+    """
+
+    sku: str
+    market: str
+    tier: str
+    price: MoneyDocument
+    price_book: int
+    published_at: str
+    stale: bool
+    notice: str = ""
+
+
+class SkuPrice(msgspec.Struct, frozen=True):
+    """One price of a batch."""
+
+    sku: str
+    price: MoneyDocument
+
+
+class BatchDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Prices of several products, in the order asked for, and the SKUs that have none.
+
+    Attributes:
+        notice: text that the market's law wants beside members' prices, word for word; left out
+            where none is needed.
+    """
+
+    market: str
+    tier: str
+    price_book: int
+    published_at: str
+    stale: bool
+    prices: list[SkuPrice]
+    missing: list[str]
+    notice: str = ""
+
+
+_Sku = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_SKU_LENGTH)]
+
+
+class BatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The SKUs to price in one market and tier."""
+
+    skus: Annotated[list[_Sku], msgspec.Meta(min_length=1, max_length=MAX_SKUS)]
+    market: str | None = None
+    tier: str = PUBLIC
+
+
+_DECODE: Final = msgspec.json.Decoder(BatchRequest).decode
+_KEYS: Final = tuple(f'"{name}"'.encode() for name in BatchRequest.__struct_fields__)
+
+
+class PriceServing:
+    """ASGI middleware that answers `/v1/prices/{sku}` and `/v1/prices:batch` itself."""
+
+    def __init__(self, app: ASGIApp, live: LivePrices, max_age: int) -> None:
+        """Stand in front of an application.
+
+        Args:
+            app: what answers every other path.
+            live: the price book in memory.
+            max_age: seconds that a client may keep a price.
+        """
+        self._app = app
+        self._live = live
+        # Only a public price is the same for everybody; a shared cache must not keep a member's.
+        self._cache_public = f"public, max-age={max_age}".encode()
+        self._cache_private = f"private, max-age={max_age}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or hand it on."""
+        path = _path(scope) if scope["type"] == "http" else ""
+        if not path.startswith(PREFIX):
+            await self._app(scope, receive, send)
+            return
+        try:
+            if path.startswith(_ONE) and len(path) > len(_ONE):
+                _require_method(scope, "GET", "HEAD")
+                await self._one(scope, send, path[len(_ONE) :])
+            elif path == _BATCH:
+                _require_method(scope, "POST")
+                await self._batch(await _body(receive), send)
+            elif path.startswith(_ONE) or path == PREFIX:
+                raise UnknownResource(f"name a SKU: {PREFIX}/{{sku}}; the paths are at /docs")
+            else:
+                await self._app(scope, receive, send)
+        except Problem as problem:
+            await _refuse(problem, scope, send)
+
+    async def _one(self, scope: Scope, send: Send, sku: str) -> None:
+        query = _query(scope["query_string"])
+        tier = query.get("tier", PUBLIC)
+        serving = self._live.serving
+        snapshot = _snapshot(serving)
+        market = _market(snapshot, query.get("market"))
+        notice = _notice(serving, market, tier)
+        row = snapshot.book.row(sku, market, tier)
+        if row < 0:
+            _explain_missing(snapshot, sku, market, tier)
+        stale = serving.stale
+        # The book names every price in it and a URL names one price, so this is a strong validator.
+        marks = f"{'-stale' if stale else ''}{f'-{crc32(notice.encode()):x}' if notice else ''}"
+        etag = f'"{snapshot.etag}{marks}"'.encode()
+        headers = [
+            (b"etag", etag),
+            (b"cache-control", self._cache_public if tier == PUBLIC else self._cache_private),
+        ]
+        if _matches(scope["headers"], etag):
+            await _send(send, 304, headers)
+            return
+        body = _ENCODE(
+            PriceDocument(
+                sku=sku,
+                market=market,
+                tier=tier,
+                price=MoneyDocument.of(snapshot.book.entry(row).price),
+                price_book=snapshot.book.version,
+                published_at=snapshot.published_at,
+                stale=stale,
+                notice=notice,
+            )
+        )
+        headers += _JSON, (b"content-length", str(len(body)).encode())
+        await _send(send, 200, headers, b"" if scope["method"] == "HEAD" else body)
+
+    async def _batch(self, raw: bytes, send: Send) -> None:
+        request = _decoded(raw)
+        serving = self._live.serving
+        snapshot = _snapshot(serving)
+        market = _market(snapshot, request.market)
+        if market not in snapshot.book.markets:
+            raise _unknown_market(snapshot, market)
+        notice = _notice(serving, market, request.tier)
+        found = snapshot.prices(request.skus, market, request.tier)
+        body = _ENCODE(
+            BatchDocument(
+                market=market,
+                tier=request.tier,
+                price_book=snapshot.book.version,
+                published_at=snapshot.published_at,
+                stale=serving.stale,
+                prices=[
+                    SkuPrice(sku, MoneyDocument.of(price))
+                    for sku, price in zip(request.skus, found, strict=True)
+                    if price is not None
+                ],
+                missing=[
+                    sku for sku, price in zip(request.skus, found, strict=True) if price is None
+                ],
+                notice=notice,
+            )
+        )
+        length = (b"content-length", str(len(body)).encode())
+        await _send(send, 200, [_JSON, length, (b"cache-control", b"no-store")], body)
+
+
+def _path(scope: Scope) -> str:
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def _require_method(scope: Scope, *allowed: str) -> None:
+    if scope["method"] not in allowed:
+        names = ", ".join(allowed)
+        raise MethodNotAllowed(
+            f"{scope['method']} is not possible here; use {names}", headers={"allow": names}
+        )
+
+
+def _query(raw: bytes) -> dict[str, str]:
+    """The parameters; other ones than ours pass unread, as caches and trackers add them.
+
+    Raises:
+        InvalidRequest: one of ours is given twice, or the text is not UTF-8.
+    """
+    if not raw:
+        return {}
+    found: dict[str, str] = {}
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise _invalid("query", "is not percent-encoded UTF-8") from None
+    for name, value in pairs:
+        if name in ("market", "tier"):
+            if name in found:
+                raise _invalid(f"query.{name}", "is given twice")
+            if not value:
+                raise _invalid(f"query.{name}", "is empty; leave it out or give a value")
+            found[name] = value
+    return found
+
+
+def _decoded(raw: bytes) -> BatchRequest:
+    try:
+        request = _DECODE(raw)
+        # A request has no other keys: one that is repeated is written out twice, or escaped.
+        if b"\\" in raw or any(raw.count(key) > 1 for key in _KEYS):
+            refuse_repeated_keys(raw.decode())
+    except RepeatedKey as error:
+        raise repeated_in_body(error) from None
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$")
+        raise _invalid(f"body{place.rstrip('`')}", reason) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _invalid("body", f"is not JSON: {error}") from None
+    return request
+
+
+def _invalid(field: str, message: str) -> InvalidRequest:
+    return InvalidRequest(f"{field}: {message}", errors=[{"field": field, "message": message}])
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole request body; the door keeps it short."""
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _snapshot(serving: Serving) -> Snapshot:
+    if serving.snapshot is None or len(serving.snapshot.book) == 0:
+        raise NoPriceBook(
+            "no price book with prices is live; run `pricewright publish`",
+            headers={"retry-after": "5"},
+        )
+    return serving.snapshot
+
+
+def _market(snapshot: Snapshot, named: str | None) -> str:
+    """The market asked for, or the only one that there is."""
+    if named is not None:
+        return named
+    markets = snapshot.book.markets
+    if len(markets) == 1:
+        return markets[0]
+    raise MarketRequired(
+        f"name a market; this price book has {', '.join(markets)}", markets=list(markets)
+    )
+
+
+def _notice(serving: Serving, market: str, tier: str) -> str:
+    """The text that the law wants beside a price of this tier.
+
+    Raises:
+        NoPriceForMarket: the law of the market forbids prices for members.
+    """
+    pack = None if tier == PUBLIC else serving.personal.get(market)
+    if tiers_forbidden(pack):
+        raise NoPriceForMarket(f"the law of market {market!r} forbids prices for members")
+    return notice_of(pack)
+
+
+def _explain_missing(snapshot: Snapshot, sku: str, market: str, tier: str) -> NoReturn:
+    markets = snapshot.book.markets
+    if market not in markets:
+        raise _unknown_market(snapshot, market)
+    elsewhere = [name for name in markets if snapshot.book.row(sku, name, tier) >= 0]
+    if not elsewhere and (tier == PUBLIC or snapshot.book.row(sku, market, PUBLIC) < 0):
+        raise UnknownSku(
+            f"no price for SKU {sku!r} in price book {snapshot.book.version}; "
+            "SKUs are case-sensitive"
+        )
+    raise NoPriceForMarket(
+        f"SKU {sku!r} has no price in market {market!r}, tier {tier!r}", markets=elsewhere
+    )
+
+
+def _unknown_market(snapshot: Snapshot, market: str) -> NoPriceForMarket:
+    return NoPriceForMarket(
+        f"market {market!r} has no prices; those that have are listed",
+        markets=list(snapshot.book.markets),
+    )
+
+
+def _matches(headers: Iterable[tuple[bytes, bytes]], etag: bytes) -> bool:
+    """True if the client already has this answer (RFC 9110, weak comparison)."""
+    for name, value in headers:
+        if name == b"if-none-match":
+            listed = [tag.strip().removeprefix(b"W/") for tag in value.split(b",")]
+            return etag in listed or b"*" in listed
+    return False
+
+
+async def _refuse(problem: Problem, scope: Scope, send: Send) -> None:
+    body = problem.document(instance=scope["path"], request_id=request_id_of(scope))
+    headers = [
+        (b"content-type", PROBLEM_JSON.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        *((name.encode(), value.encode()) for name, value in problem.headers.items()),
+    ]
+    await _send(send, problem.status, headers, b"" if scope["method"] == "HEAD" else body)
+
+
+async def _send(
+    send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes = b""
+) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

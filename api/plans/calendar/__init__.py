@@ -1,0 +1,1 @@
+"""Promotion calendars: document, job, answer."""

@@ -1,0 +1,254 @@
+"""The document of a promotion calendar, field by field.
+
+Amounts are decimal strings or numbers in major units, prices with tax; shares lie between 0 and 1;
+weeks count from 1. In a CSV lists are separated by semicolons, and tables read `flyer=1.8;tv=1.2`.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from api.plans.files import SearchIn, Strict
+
+Amount = Decimal
+Share = Annotated[float, Field(ge=0, le=1)]
+_SET_BY_PLAN: Final = ("id", "when", "products")
+
+
+def _list(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(";") if part.strip()]
+    return value
+
+
+def _list_if_many(value: object) -> object:
+    return _list(value) if isinstance(value, str) and ";" in value else value
+
+
+def _table(value: object) -> object:
+    if isinstance(value, str):
+        pairs = [part.partition("=") for part in value.split(";") if part.strip()]
+        return {name.strip(): amount.strip() for name, _, amount in pairs}
+    return value
+
+
+class MechanicIn(Strict):
+    """A way to promote: what the customer gets, where, and what it takes."""
+
+    name: str = Field(min_length=1, max_length=40)
+    promotion: dict[str, Any] = Field(
+        description="as in a promotion file, without id, products and when"
+    )
+    discount: Share | None = Field(
+        default=None, description="share of the price given away a unit; from `promotion` if it "
+        "is a percentage, an amount or a price"
+    )  # fmt: skip
+    lift: float | None = Field(default=None, ge=1, description="for products that name none")
+    channel: str | None = None
+    features: list[str] = Field(default_factory=list)
+    cost: Amount = Field(default=Decimal(0), ge=0, description="of a week for one product")
+    funding: Share = Field(default=0.0, description="share of the discount that the brand pays")
+    weeks: list[int] | None = Field(default=None, description="weeks in which it may run; all")
+    announced: bool = Field(default=True, description="it shows a reduction from the usual price")
+    lowers: bool | None = Field(
+        default=None, description="everybody pays less; not where a code or an audience is needed"
+    )
+
+    @field_validator("promotion")
+    @classmethod
+    def _left_to_the_plan(cls, promotion: dict[str, Any]) -> dict[str, Any]:
+        for name in _SET_BY_PLAN:
+            if name in promotion:
+                raise ValueError(f"{name} is set by the plan; leave it out")
+        return promotion
+
+
+class ProductIn(Strict):
+    """One product."""
+
+    sku: str = Field(min_length=1)
+    category: str = ""
+    price: Amount = Field(gt=0)
+    cost: Amount = Field(ge=0)
+    tax_rate: float = Field(default=0.0, ge=0, lt=1)
+    base: Annotated[float | list[float], BeforeValidator(_list_if_many)]
+    lift: Annotated[dict[str, float], BeforeValidator(_table)] = Field(default_factory=dict)
+    elasticity: float | None = Field(default=None, le=0)
+    pull: Annotated[list[float], BeforeValidator(_list)] = Field(
+        default_factory=list, max_length=53
+    )
+    funding: Annotated[dict[str, Share], BeforeValidator(_table)] = Field(default_factory=dict)
+    mechanics: Annotated[list[str] | None, BeforeValidator(_list)] = None
+    blocked_weeks: Annotated[list[int], BeforeValidator(_list)] = Field(default_factory=list)
+    most: int | None = Field(default=None, ge=0)
+    gap: int | None = Field(default=None, ge=1)
+    min_margin: float | None = Field(default=None, ge=-1, le=1)
+    stock: float | None = Field(default=None, ge=0)
+    inbound: Annotated[list[float], BeforeValidator(_list)] = Field(default_factory=list)
+    weeks_since_promotion: int | None = Field(default=None, ge=0)
+
+
+class CrossIn(Strict):
+    """What a promotion of one product does to another: the share of the extra units."""
+
+    promoted: str
+    affected: str
+    share: float
+
+
+class EventIn(Strict):
+    """A festival or a competitor's event."""
+
+    weeks: list[int] = Field(min_length=1)
+    name: str = ""
+    factor: float = Field(default=1.0, ge=0, description="on demand")
+    categories: list[str] = Field(default_factory=list)
+    skus: list[str] = Field(default_factory=list)
+    forbids: list[str] = Field(
+        default_factory=list, description="mechanics that may not run; `*` for all"
+    )
+
+
+class CalendarLimitsIn(Strict):
+    """What holds for all products, or for each that says nothing else."""
+
+    slots: dict[str, int] = Field(
+        default_factory=dict, description="by mechanic or feature, in a week"
+    )
+    budget: Amount | None = Field(default=None, ge=0)
+    category_share: float | None = Field(default=None, gt=0, le=1)
+    most_per_product: int = Field(default=3, ge=0)
+    gap: int = Field(default=2, ge=1)
+    min_margin: float | None = Field(default=None, ge=-1, le=1)
+
+
+class PriorPriceIn(Strict):
+    """The law on prior prices, as far as a calendar by weeks can keep it."""
+
+    days: int = Field(ge=1, le=366)
+    progressive: bool = False
+
+
+class WeekIn(Strict):
+    """One promotion of a calendar; no mechanic means none."""
+
+    sku: str
+    week: int
+    mechanic: str | None = None
+
+
+class CalendarDoubtIn(Strict):
+    """Standard deviations of what is not known; see `simulations.scenarios.calendar_outlook`."""
+
+    common_scale: float = 0.1
+    own_scale: float = 0.2
+    lift: float = 0.25
+    pull: float = 0.3
+    cross: float = 0.3
+    noise: float = 0.15
+
+
+class PromotionsIn(Strict):
+    """A quarter, or any number of weeks."""
+
+    currency: str
+    starts_on: date
+    weeks: int = Field(ge=1, le=53)
+    time_zone: str = "UTC"
+    market: str | None = None
+    mechanics: list[MechanicIn] = Field(min_length=1)
+    products: list[ProductIn] = Field(min_length=1)
+    channels: dict[str, Share] = Field(
+        default_factory=dict, description="share of demand by channel"
+    )
+    cross: list[CrossIn] = Field(default_factory=list)
+    events: list[EventIn] = Field(default_factory=list)
+    limits: CalendarLimitsIn = CalendarLimitsIn()
+    prior_price: PriorPriceIn | None = None
+    last_year: list[WeekIn] = Field(default_factory=list)
+    pins: list[WeekIn] = Field(default_factory=list)
+    learned_weeks: int = Field(
+        default=0, ge=0, le=53, description="weeks whose sales `base` has taken in already"
+    )
+    doubt: CalendarDoubtIn = CalendarDoubtIn()
+    search: SearchIn = SearchIn()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{name!r} is not an IANA time zone like Europe/Berlin") from None
+        return name
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> PromotionsIn:
+        mechanics = [mechanic.name for mechanic in self.mechanics]
+        skus = [product.sku for product in self.products]
+        _twice(mechanics, "mechanics")
+        _twice(skus, "products")
+        known, weeks = set(skus), range(1, self.weeks + 1)
+        for i, mechanic in enumerate(self.mechanics):
+            at = f"mechanics.{i}"
+            if mechanic.channel is not None and mechanic.channel not in self.channels:
+                raise ValueError(f"{at}.channel: {mechanic.channel!r} is not in channels")
+            _weeks(mechanic.weeks or [], weeks, f"{at}.weeks")
+        for i, product in enumerate(self.products):
+            at = f"products.{i}"
+            for name, used in (("lift", product.lift), ("funding", product.funding)):
+                _known(used, mechanics, f"{at}.{name}")
+            _known(product.mechanics or [], mechanics, f"{at}.mechanics")
+            _weeks(product.blocked_weeks, weeks, f"{at}.blocked_weeks")
+            for column in ("base", "inbound"):
+                values = getattr(product, column)
+                if isinstance(values, list) and values and len(values) != self.weeks:
+                    raise ValueError(
+                        f"{at}.{column}: has {len(values)} values, the plan {self.weeks} weeks"
+                    )
+        for i, event in enumerate(self.events):
+            _weeks(event.weeks, weeks, f"events.{i}.weeks")
+            _known([f for f in event.forbids if f != "*"], mechanics, f"events.{i}.forbids")
+            _known(event.skus, known, f"events.{i}.skus")
+        for i, effect in enumerate(self.cross):
+            _known([effect.promoted, effect.affected], known, f"cross.{i}")
+            if effect.promoted == effect.affected:
+                raise ValueError(f"cross.{i}: a product has no cross effect on itself")
+        for name in ("last_year", "pins"):
+            for i, entry in enumerate(getattr(self, name)):
+                _known([entry.sku], known, f"{name}.{i}.sku")
+                _weeks([entry.week], weeks, f"{name}.{i}.week")
+                _known([entry.mechanic] if entry.mechanic else [], mechanics, f"{name}.{i}")
+        return self
+
+
+def _twice(names: list[str], where: str) -> None:
+    repeated = (
+        sorted({name for name in names if names.count(name) > 1})
+        if (len(set(names)) < len(names))
+        else []
+    )
+    if repeated:
+        raise ValueError(f"{where}: {repeated[0]!r} stands there twice")
+
+
+def _known(used: Any, known: Any, where: str) -> None:  # noqa: ANN401
+    for name in used:
+        if name not in known:
+            raise ValueError(f"{where}: {name!r} is not known; there are {_some(known)}")
+
+
+def _some(names: Any) -> str:  # noqa: ANN401
+    listed = sorted(names)
+    return ", ".join(listed[:8]) + (", ..." if len(listed) > 8 else "")
+
+
+def _weeks(used: list[int], weeks: range, where: str) -> None:
+    for week in used:
+        if week not in weeks:
+            raise ValueError(f"{where}: week {week} is not from 1 to {weeks[-1]}")

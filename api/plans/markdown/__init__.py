@@ -1,0 +1,1 @@
+"""Clearance plans: document, job, answer."""

@@ -1,0 +1,1 @@
+"""Promotions as the operator handles them: files, conflicts, trials, watch."""

@@ -1,0 +1,1 @@
+"""What a cart pays: quotes, their signature, returns, group buys."""

@@ -1,0 +1,406 @@
+"""Pricing a cart under the live promotions, and keeping the promise.
+
+A quote is made in three steps: read the books, evaluate in memory, then store it and take its share
+of every limit in one transaction. If somebody else was quicker with the last of something, nothing
+is stored and the cart is evaluated anew, without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from api.access.signing import sign
+from api.errors import NoPriceBook
+from api.live.promotion_board import (
+    MarketPromotions,
+    gifts_left,
+    local_day,
+    most_of,
+)
+from api.personal_prices import notice_of, personal_prices, tiers_forbidden
+from api.quotes.basis import OrderBasis
+from api.quotes.carts import CartRequest, check_request, market_named, priced_cart
+from api.quotes.documents import (
+    CartDocument,
+    QuoteDocument,
+    TypedCode,
+    cart_document,
+    utc_text,
+)
+from api.quotes.groups import joining
+from api.quotes.holds import end_of_loose_hold, hold_notice
+from api.quotes.limits_left import Books, engine_used_by, evaluated, opens, read_books
+from pricing.price_book import PUBLIC
+from pricing.promotions.cart import Cart
+from pricing.promotions.errors import InvalidCart
+from pricing.promotions.evaluation import Evaluation, Mode
+from storage.database import reading, writing
+from storage.errors import HoldRefused, LimitReached
+from storage.law.personal_prices import PersonalPrice, log_personal_prices
+from storage.products.cart_facts import cart_facts, market_by_code
+from storage.promotions.idempotency import claim_key, keep_answer
+from storage.promotions.quotes import NewQuote, add_quote
+from storage.promotions.usage import Take
+
+if TYPE_CHECKING:
+    from api.routes.dependencies import Service
+    from storage.promotions.versions import StoredPromotion
+
+_TRIES: Final = 3
+"""So often may one limit refuse what the books promised; then its promotion is left out."""
+
+
+class QuoteRequest(CartRequest, frozen=True, kw_only=True):
+    """A cart to be quoted.
+
+    Attributes:
+        reserve: hold its share of every limit until it is settled; without it, a commit may find
+            too little left. Without a token, for a minute at most, and only while such quotes
+            together hold no more than half of what is left.
+        explain: say why other promotions do not apply, and what almost did.
+        groups: the group to join, or `new` for one to open, by group buy. One at most.
+    """
+
+    reserve: bool = True
+    explain: bool = True
+    groups: dict[str, str] = {}  # noqa: RUF012  (msgspec copies it)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An evaluated cart.
+
+    Attributes:
+        books: what it rests on.
+        evaluation: what it comes to.
+        document: the same on the wire.
+        personal: those of its prices that not everybody pays.
+    """
+
+    books: Books
+    evaluation: Evaluation
+    document: CartDocument
+    personal: tuple[PersonalPrice, ...] = ()
+
+
+def evaluate_cart(
+    service: Service,
+    request: CartRequest,
+    *,
+    at: datetime,
+    explain: bool,
+    mode: Mode | None = None,
+    promotions: MarketPromotions | None = None,
+    without: frozenset[str] = frozenset(),
+) -> Answer:
+    """What a cart comes to at a moment, at live prices; nothing is stored.
+
+    Args:
+        service: its parts.
+        request: the cart.
+        at: the moment; limits by day look at its day.
+        explain: whether to say why not, too.
+        mode: how overlaps are resolved; as the settings say for the market if None.
+        promotions: other ones than those on the board.
+        without: names of promotions to leave out.
+
+    Raises:
+        InvalidCart: naming the field.
+        MarketRequired, NoPriceForMarket, NoPriceBook: nothing to price it by.
+    """
+    check_request(request)
+    serving = service.live.serving
+    snapshot = serving.snapshot
+    if snapshot is None or not len(snapshot.book):
+        raise NoPriceBook("no price book is live; run `pricewright publish`")
+    market = market_named(request, snapshot.book.markets)
+    pack = serving.personal.get(market)
+    if tiers_forbidden(pack):
+        request = msgspec.structs.replace(request, tier=PUBLIC)
+    chosen = promotions or service.board.of(market)
+    with reading(service.engine) as conn:
+        found = market_by_code(conn, market)
+        facts = cart_facts(
+            conn,
+            found,
+            {line.sku for line in request.lines},
+            at=at,
+            map_binds=market in service.settings.map_floor_in,
+        )
+        priced = priced_cart(request, found, snapshot, facts, at=at)
+        books = read_books(conn, chosen or MarketPromotions.of(found, ()), request, priced, without)
+    how = mode or service.settings.promotion_modes.get(market, "best")
+    evaluation, explanation = evaluated(books, how, explain=explain)
+    personal = personal_prices(
+        books.priced.cart,
+        evaluation,
+        books.promotions.by_name,
+        pack,
+        {"price_book": snapshot.book.version},
+    )
+    applied = {entry.code for entry in evaluation.applied}
+    typed = [
+        TypedCode(
+            code,
+            "not_needed" if state == "accepted" and not opens(books, code, applied) else state,
+        )
+        for code, state in books.typed
+    ]
+    document = cart_document(
+        books.priced.cart,
+        evaluation,
+        explanation,
+        typed=typed,
+        shown=books.shown,
+        price_book=snapshot.book.version,
+        stale=serving.stale,
+        notice=notice_of(pack) if personal else "",
+    )
+    return Answer(books, evaluation, document, personal)
+
+
+def make_quote(
+    service: Service,
+    request: QuoteRequest,
+    *,
+    now: datetime,
+    key: str | None,
+    digest: str,
+    caller: str | None,
+) -> QuoteDocument:
+    """Price a cart, store the quote, and hold what it reserves.
+
+    Without a token the hold is loose: it ends after a minute, and there is none where such quotes
+    hold half of what is left already. So nobody can keep a promotion from those who buy.
+
+    Args:
+        service: its parts.
+        request: the cart.
+        now: the time.
+        key: idempotency key, if the client gave one.
+        digest: of the request.
+        caller: whose token came with it; None without one.
+
+    Raises:
+        KeyReused: the key came with another request before.
+        InvalidCart, MarketRequired, NoPriceForMarket, NoPriceBook: see `evaluate_cart`.
+    """
+    refused: Counter[int] = Counter()
+    request, groups = _with_groups(service, request, now)
+    while True:
+        without = frozenset(
+            stored.name
+            for market in service.board.markets
+            for stored in _stored(service, market)
+            if refused[stored.promotion_id] >= _TRIES
+        )
+        answer = evaluate_cart(service, request, at=now, explain=request.explain, without=without)
+        quote = _quote_of(service, request, answer, groups, now, caller=caller)
+        try:
+            with service.till, writing(service.engine, durable=True) as conn:
+                if key is not None:
+                    known = claim_key(conn, "quote", key, digest, at=now)
+                    if known is not None:
+                        return msgspec.convert(known, QuoteDocument)
+                add_quote(conn, quote)
+                log_personal_prices(conn, quote.market, answer.personal, quote.quote_id, at=now)
+                if key is not None:
+                    keep_answer(conn, "quote", key, quote.document)
+        except HoldRefused:
+            request = msgspec.structs.replace(request, reserve=False)
+            continue
+        except LimitReached as limit:
+            refused[limit.promotion_id] += 1
+            continue
+        return msgspec.convert(quote.document, QuoteDocument)
+
+
+def _with_groups(
+    service: Service, request: QuoteRequest, now: datetime
+) -> tuple[QuoteRequest, dict[str, str]]:
+    """The cart at the sizes of its groups, and these groups.
+
+    Raises:
+        InvalidCart: naming the field.
+    """
+    if not request.groups:
+        return request, {}
+    if len(request.groups) > 1:
+        raise InvalidCart("groups", "an order joins one group; make an order for each")
+    market = market_named(request, service.board.markets)
+    promotions = service.board.of(market)
+    if promotions is None:
+        raise InvalidCart("groups", "no promotions are loaded for this market")
+    with reading(service.engine) as conn:
+        sizes, groups = joining(
+            conn, promotions, request.groups, customer=request.customer.id, now=now
+        )
+    sizes = {**request.group_sizes, **sizes}
+    return msgspec.structs.replace(request, group_sizes=sizes), groups
+
+
+def digest_of(*parts: bytes) -> str:
+    """A digest of a request."""
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(len(part).to_bytes(8, "big") + part)
+    return whole.hexdigest()
+
+
+def _stored(service: Service, market: str) -> Sequence[StoredPromotion]:
+    promotions = service.board.of(market)
+    return tuple(promotions.by_name.values()) if promotions else ()
+
+
+def _quote_of(
+    service: Service,
+    request: QuoteRequest,
+    answer: Answer,
+    groups: Mapping[str, str],
+    now: datetime,
+    *,
+    caller: str | None,
+) -> NewQuote:
+    cart, evaluation = answer.books.priced.cart, answer.evaluation
+    expires_at = now + timedelta(seconds=service.settings.quote_seconds)
+    quote_id = f"q_{secrets.token_urlsafe(18)}"
+    costs = answer.books.priced.costs
+    known = [cost for cost in costs if cost is not None]
+    lines_tax = sum(line.tax for line in evaluation.lines)
+    applied = {entry.id for entry in evaluation.applied}
+    takes = [each for each in _takes(answer) if not each.is_nothing]
+    ends_at = end_of_loose_hold(takes, now=now, expires_at=expires_at, caller=caller)
+    basis = _basis(answer, {name: group for name, group in groups.items() if name in applied})
+    return NewQuote(
+        quote_id=quote_id,
+        created_at=now,
+        expires_at=expires_at,
+        market=cart.market,
+        customer=cart.customer.id or None,
+        total_minor=evaluation.total,
+        goods_minor=evaluation.goods,
+        net_minor=evaluation.goods - lines_tax,
+        cost_minor=sum(known) if len(known) == len(costs) else None,
+        document=_document(
+            service,
+            answer,
+            basis.groups,
+            quote_id,
+            now,
+            expires_at,
+            held_until=(ends_at or expires_at) if request.reserve else None,
+            takes=bool(takes),
+        ),
+        takes=takes,
+        reserve=request.reserve,
+        basis=basis.text(),
+        held_until=ends_at if request.reserve else None,
+    )
+
+
+def _basis(answer: Answer, groups: dict[str, str]) -> OrderBasis:
+    """What returns of the order will be evaluated from."""
+    books = answer.books
+    promotions = books.promotions
+    running = {rule.id for rule in promotions.compiled.live(books.priced.cart.at).rules}
+    stored = {name: p for name, p in promotions.by_name.items() if name in running}
+    gifts = {
+        name: gifts_left(stored[name].terms, taken)
+        for name, taken in books.used.items()
+        if name in stored
+    }
+    return OrderBasis(
+        cart=books.priced.cart,
+        evaluation=answer.evaluation,
+        versions={p.promotion_id: p.version for p in stored.values()},
+        used={name: used for name, used in engine_used_by(books).items() if name in stored},
+        gifts={name: left for name, left in gifts.items() if left},
+        groups=groups,
+    )
+
+
+def _document(
+    service: Service,
+    answer: Answer,
+    groups: dict[str, str],
+    quote_id: str,
+    now: datetime,
+    expires_at: datetime,
+    *,
+    held_until: datetime | None,
+    takes: bool,
+) -> dict[str, Any]:
+    cart = answer.books.priced.cart
+    claims = {
+        "jti": quote_id,
+        "iat": int(now.timestamp()),
+        "exp": int(expires_at.timestamp()),
+        "market": cart.market,
+        "customer": cart.customer.id,
+        "currency": answer.document.currency,
+        "total": answer.document.total.amount,
+        "discount": answer.document.discount.amount,
+        "lines": [
+            {"id": line.id, "sku": line.sku, "quantity": line.quantity, "after": line.after.amount}
+            for line in answer.document.lines
+        ],
+    }
+    document = QuoteDocument(
+        id=quote_id,
+        status="open",
+        market=cart.market,
+        created_at=utc_text(now),
+        expires_at=utc_text(expires_at),
+        settled_at=None,
+        order=None,
+        reserved=held_until is not None,
+        cart=answer.document,
+        token=sign(claims, service.signing_key),
+        groups=groups,
+        held_until=None if held_until is None else utc_text(held_until),
+        notice=hold_notice(held_until, expires_at, takes=takes),
+    )
+    found: dict[str, Any] = msgspec.to_builtins(document)
+    return found
+
+
+def _takes(answer: Answer) -> tuple[Take, ...]:
+    """What each applied promotion takes of its limits."""
+    books, evaluation = answer.books, answer.evaluation
+    cart: Cart = books.priced.cart
+    takes = []
+    for entry in evaluation.applied:
+        stored = books.promotions.by_name[entry.id]
+        by_sku: Counter[str] = Counter()
+        for line in evaluation.lines:
+            for run in line.units:
+                if any(name == entry.id for name, _ in run.discounts):
+                    by_sku[line.sku] += run.count
+        gifts: Counter[str] = Counter()
+        for gift in evaluation.gifts:
+            if gift.promotion == entry.id:
+                gifts[gift.sku] += gift.quantity
+        takes.append(
+            Take(
+                promotion_id=stored.promotion_id,
+                version=stored.version,
+                day=local_day(stored.terms, cart.at),
+                units=entry.units,
+                minor=entry.amount,
+                customer=cart.customer.id or None,
+                code=books.opened.get(entry.id),
+                by_funder=entry.funding,
+                by_sku=by_sku,
+                gifts=gifts,
+                most=most_of(stored.terms),
+            )
+        )
+    return tuple(takes)

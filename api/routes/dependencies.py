@@ -1,0 +1,87 @@
+"""What a route is given: the parts of the running service, and a connection for one request."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import Connection, Engine
+
+from api.access.needs import OPERATOR, Needs, not_let_in
+from api.jobs.crawls import CrawlDesk
+from api.jobs.decision_process import RunProcesses
+from api.live.promotion_board import PromotionBoard
+from api.live.snapshot import LivePrices
+from api.settings import Settings
+from storage.database import reading
+from storage.law.rule_packs import RulePacks
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts of a running service.
+
+    Attributes:
+        settings: how it was started.
+        engine: the database.
+        live: the price book in memory.
+        packs: the rules of law that are known.
+        board: the promotions in memory.
+        signing_key: signs quotes.
+        crawls: begins crawls and sees them through.
+        runs: makes decision runs in processes of their own.
+        till: held while quotes are stored and settled, where the database has one writer at a
+            time anyway: waiting here is fair, waiting in SQLite is not.
+    """
+
+    settings: Settings
+    engine: Engine
+    live: LivePrices
+    packs: RulePacks
+    board: PromotionBoard
+    signing_key: bytes
+    crawls: CrawlDesk
+    runs: RunProcesses
+    till: AbstractContextManager[object]
+
+
+async def running_service(request: Request) -> Service:
+    """The parts that `create_app` put together."""
+    service: Service = request.app.state.service
+    return service
+
+
+def reading_connection(
+    service: Annotated[Service, Depends(running_service)],
+) -> Iterator[Connection]:
+    """A connection that sees one state of the database throughout the request.
+
+    Raises:
+        DatabaseUnavailable: answered as a problem with status 503.
+    """
+    with reading(service.engine) as conn:
+        yield conn
+
+
+async def known_caller(request: Request) -> str | None:
+    """The name of the operator whose token the request carries, as the door found it; or None."""
+    name: str | None = request.scope["state"].get(OPERATOR)
+    return name
+
+
+def known_operator(caller: Annotated[str | None, Depends(known_caller)]) -> str:
+    """The name of the operator whose token the request carries.
+
+    Raises:
+        NotAnOperator: it carries none, or an unknown one; answered with status 401.
+    """
+    if caller is None:
+        raise not_let_in(Needs.OPERATOR)
+    return caller
+
+
+Running = Annotated[Service, Depends(running_service)]
+Reading = Annotated[Connection, Depends(reading_connection)]
+Caller = Annotated[str | None, Depends(known_caller)]
+Operator = Annotated[str, Depends(known_operator)]

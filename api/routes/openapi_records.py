@@ -1,0 +1,49 @@
+"""Component schemas of the routes that read and write records, for the API description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.http.bodies import schemas_of
+from api.promotions.documents import (
+    CodeBatchDocument,
+    CodeBatchesDocument,
+    CodesRequest,
+    HistoryDocument,
+    MonitorDocument,
+    PromotionDocument,
+    PromotionsDocument,
+    TryRequest,
+)
+from api.quotes.documents import CartDocument, QuoteDocument
+from api.quotes.groups import GroupDocument, GroupsDocument
+from api.quotes.quoting import QuoteRequest
+from api.quotes.returns import ReturnDocument, ReturnRequest, ReturnsDocument
+from api.routes.quotes import CommitRequest
+from storage.promotion_terms import Terms
+
+
+def promotion_schemas() -> dict[str, Any]:
+    """Schemas by name."""
+    return schemas_of(
+        [
+            QuoteRequest,
+            QuoteDocument,
+            CommitRequest,
+            ReturnRequest,
+            ReturnDocument,
+            ReturnsDocument,
+            GroupDocument,
+            GroupsDocument,
+            CartDocument,
+            Terms,
+            TryRequest,
+            PromotionDocument,
+            PromotionsDocument,
+            HistoryDocument,
+            MonitorDocument,
+            CodesRequest,
+            CodeBatchDocument,
+            CodeBatchesDocument,
+        ]
+    )

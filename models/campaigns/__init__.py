@@ -1,0 +1,1 @@
+"""What promotions and campaigns brought: uplift, response, key figures."""

@@ -1,0 +1,1 @@
+"""Discrete choice on market shares: logit and nested logit."""

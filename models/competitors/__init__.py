@@ -1,0 +1,1 @@
+"""What crawled price records say of rivals: cadence, habits, indices, leaders, promotions."""

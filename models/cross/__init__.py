@@ -1,0 +1,1 @@
+"""Demand that answers other products' prices: substitutes, complements, rivals."""

@@ -1,0 +1,1 @@
+"""What invoices and baskets say of customers: segments, associations, panels."""

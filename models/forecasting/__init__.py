@@ -1,0 +1,1 @@
+"""Demand ahead: methods, their trial on the past, and life cycles."""

@@ -1,0 +1,1 @@
+"""Which product runs under which promotion when, with a bound."""

@@ -1,0 +1,1 @@
+"""From a catalogue to decisions: candidates, guardrails, strategies, reasons."""

@@ -1,0 +1,1 @@
+"""The law on prices: dated rule packs, prior prices, caps, personal prices."""

@@ -1,0 +1,1 @@
+"""How prices go live: change budget and stages."""

@@ -1,0 +1,1 @@
+"""Choosing prices together: joint limits, relations, cross effects, and the proofs."""

@@ -1,0 +1,1 @@
+"""One crawl: its process, its lease, its way to the database, its timetable."""

@@ -1,0 +1,1 @@
+"""How a shop is asked: pauses, robots.txt, settings of Scrapy."""

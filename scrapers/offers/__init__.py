@@ -1,0 +1,1 @@
+"""From an extracted offer to what is kept, held or told."""

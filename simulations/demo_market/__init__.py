@@ -1,0 +1,1 @@
+"""The market of the demo: a shop whose demand law is known."""

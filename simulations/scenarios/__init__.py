@@ -1,0 +1,1 @@
+"""What would happen: prices, plans and seasons on the same futures."""

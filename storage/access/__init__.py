@@ -1,0 +1,1 @@
+"""Keys and secrets that the service keeps."""

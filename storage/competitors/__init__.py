@@ -1,0 +1,1 @@
+"""Sites, crawls, offers, matches and held prices."""

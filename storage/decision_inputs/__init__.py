@@ -1,0 +1,1 @@
+"""What a decision reads, in one go."""

@@ -1,0 +1,1 @@
+"""Demand fits and cross effects, by version."""

@@ -1,0 +1,1 @@
+"""Plans, leases and the outbox: work that outlives a process."""

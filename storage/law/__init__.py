@@ -1,0 +1,1 @@
+"""What the law needs kept: rules by market, emergencies, announced reductions, notices."""

@@ -1,0 +1,1 @@
+"""Price books, decisions, and what was asked and charged."""

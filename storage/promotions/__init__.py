@@ -1,0 +1,1 @@
+"""Promotions by version, codes, quotes, groups, returns, what is used up."""

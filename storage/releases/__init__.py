@@ -1,0 +1,1 @@
+"""Drafts, approvals, publishing, freezes, watched figures."""

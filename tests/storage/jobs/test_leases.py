@@ -1,0 +1,73 @@
+"""Leases on both databases: one holder at a time, none for ever."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy.engine import Engine
+
+from storage.database import reading, writing
+from storage.errors import LeaseHeld
+from storage.jobs.lease_tables import leases
+from storage.jobs.leases import find_lease, give_back, held_leases, renew_lease, take_lease
+
+NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+NOBODY = 2**22 + 1
+"""No process has this number."""
+
+
+def test_a_lease_is_held_by_one_until_it_is_given_back(engine: Engine) -> None:
+    with writing(engine) as conn:
+        lease = take_lease(conn, "site rival", at=NOW, lasts=MINUTE)
+        take_lease(conn, "site other", at=NOW, lasts=MINUTE)
+    said = rf"process {os.getpid()} on .* since 2026-03-02 08:00"
+    with pytest.raises(LeaseHeld, match=said), writing(engine) as conn:
+        take_lease(conn, "site rival", at=NOW, lasts=MINUTE)
+    with reading(engine) as conn:
+        assert set(held_leases(conn, at=NOW)) == {"site rival", "site other"}
+    with writing(engine) as conn:
+        assert give_back(conn, lease)
+        assert find_lease(conn, "site rival") is None
+        take_lease(conn, "site rival", at=NOW, lasts=MINUTE)
+
+
+def test_a_lease_that_is_not_renewed_ends_and_its_holder_finds_out(engine: Engine) -> None:
+    with writing(engine) as conn:
+        first = take_lease(conn, "site rival", at=NOW, lasts=MINUTE)
+        assert renew_lease(conn, first.name, first.token, until=NOW + 2 * MINUTE, worker_pid=7)
+    with reading(engine) as conn:
+        assert set(held_leases(conn, at=NOW + MINUTE)) == {"site rival"}
+        assert held_leases(conn, at=NOW + 2 * MINUTE) == {}
+    with writing(engine) as conn:
+        second = take_lease(conn, "site rival", at=NOW + 2 * MINUTE, lasts=MINUTE)
+        assert not renew_lease(conn, first.name, first.token, until=NOW + 9 * MINUTE)
+        assert not give_back(conn, first)
+        assert find_lease(conn, "site rival") == second
+
+
+def test_the_lease_of_a_dead_process_of_this_machine_ends_at_once(engine: Engine) -> None:
+    with writing(engine) as conn:
+        take_lease(conn, "site rival", at=NOW, lasts=MINUTE)
+        conn.execute(leases.update().values(pid=NOBODY))
+        assert held_leases(conn, at=NOW) == {}
+        conn.execute(leases.update().values(worker_pid=os.getpid()))
+        assert set(held_leases(conn, at=NOW)) == {"site rival"}, "its child is at work"
+        conn.execute(leases.update().values(worker_pid=None, machine="elsewhere"))
+        assert set(held_leases(conn, at=NOW)) == {"site rival"}, "who can tell from here?"
+
+
+def test_of_many_who_want_a_lease_at_once_one_gets_it(engine: Engine) -> None:
+    def wants(_: int) -> bool:
+        try:
+            with writing(engine) as conn:
+                take_lease(conn, "schedule", at=NOW, lasts=MINUTE)
+        except LeaseHeld:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(wants, range(8))) == 1

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.engine import Engine
+
+from storage.database import reading, writing
+from storage.errors import NotWriting
+from storage.jobs.outbox import claim_due, enqueue, mark_delivered, mark_failed, messages
+from tests.storage.samples import NOW
+
+MINUTE = timedelta(minutes=1)
+
+
+def test_a_message_is_due_at_once_and_keeps_its_payload(engine: Engine) -> None:
+    payload = {"sku": "tea-1", "new": {"amount": "9.99", "currency": "EUR"}, "change_pct": -3.5}
+    with writing(engine) as conn:
+        number = enqueue(conn, "competitor.price_changed", "tea-1", payload, at=NOW)
+    with writing(engine) as conn:
+        (message,) = claim_due(conn, now=NOW, limit=10, lease=MINUTE)
+    assert message.message_id == number
+    assert message.payload == payload
+    assert message.created_at == NOW
+    assert message.attempts == 1
+
+
+def test_a_leased_message_is_nobody_elses_until_the_lease_runs_out(engine: Engine) -> None:
+    with writing(engine) as conn:
+        enqueue(conn, "topic", "key", {}, at=NOW)
+    with writing(engine) as conn:
+        assert len(claim_due(conn, now=NOW, limit=10, lease=MINUTE)) == 1
+        assert claim_due(conn, now=NOW + MINUTE / 2, limit=10, lease=MINUTE) == ()
+    with writing(engine) as conn:
+        (again,) = claim_due(conn, now=NOW + MINUTE, limit=10, lease=MINUTE)
+    assert again.attempts == 2
+
+
+def test_a_delivered_message_never_comes_back(engine: Engine) -> None:
+    with writing(engine) as conn:
+        number = enqueue(conn, "topic", "key", {}, at=NOW)
+        claim_due(conn, now=NOW, limit=1, lease=MINUTE)
+        mark_delivered(conn, number, at=NOW)
+        mark_failed(conn, number, error="late", next_attempt_at=NOW)
+        assert claim_due(conn, now=NOW + MINUTE * 99, limit=1, lease=MINUTE) == ()
+    with reading(engine) as conn:
+        (state,) = messages(conn, status="delivered")
+    assert (state.delivered_at, state.last_error) == (NOW, None)
+
+
+def test_a_failed_message_waits_for_its_next_attempt(engine: Engine) -> None:
+    with writing(engine) as conn:
+        number = enqueue(conn, "topic", "key", {}, at=NOW)
+        claim_due(conn, now=NOW, limit=1, lease=MINUTE)
+        mark_failed(conn, number, error="HTTP 500", next_attempt_at=NOW + 5 * MINUTE)
+        assert claim_due(conn, now=NOW + 4 * MINUTE, limit=1, lease=MINUTE) == ()
+        assert len(claim_due(conn, now=NOW + 5 * MINUTE, limit=1, lease=MINUTE)) == 1
+
+
+def test_a_message_given_up_stays_on_record_with_its_last_error(engine: Engine) -> None:
+    with writing(engine) as conn:
+        number = enqueue(conn, "topic", "key", {}, at=NOW)
+        mark_failed(conn, number, error="HTTP 410", next_attempt_at=None)
+        assert claim_due(conn, now=NOW + 99 * MINUTE, limit=1, lease=MINUTE) == ()
+    with reading(engine) as conn:
+        (state,) = messages(conn, status="dead")
+    assert state.last_error == "HTTP 410"
+
+
+def test_the_oldest_due_messages_come_first_and_no_more_than_asked(engine: Engine) -> None:
+    with writing(engine) as conn:
+        numbers = [enqueue(conn, "topic", str(n), {}, at=NOW + n * MINUTE) for n in range(5)]
+        taken = claim_due(conn, now=NOW + 9 * MINUTE, limit=3, lease=MINUTE)
+    assert [message.message_id for message in taken] == numbers[:3]
+
+
+def test_two_workers_never_hold_the_same_message(engine: Engine) -> None:
+    with writing(engine) as conn:
+        numbers = [enqueue(conn, "topic", str(n), {}, at=NOW) for n in range(60)]
+    held: list[int] = []
+    start = threading.Barrier(4)
+
+    def work() -> None:
+        start.wait()
+        while True:
+            with writing(engine) as conn:
+                taken = claim_due(conn, now=NOW, limit=7, lease=MINUTE)
+            if not taken:
+                return
+            held.extend(message.message_id for message in taken)
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(held) == numbers
+
+
+def test_a_message_of_a_transaction_that_failed_was_never_sent(engine: Engine) -> None:
+    def enqueue_and_fail() -> None:
+        with writing(engine) as conn:
+            enqueue(conn, "topic", "key", {}, at=NOW)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        enqueue_and_fail()
+    with writing(engine) as conn:
+        assert claim_due(conn, now=NOW, limit=1, lease=MINUTE) == ()
+
+
+def test_a_reading_transaction_may_not_enqueue(engine: Engine) -> None:
+    with reading(engine) as conn, pytest.raises(NotWriting):
+        enqueue(conn, "topic", "key", {}, at=NOW)
