@@ -34,12 +34,8 @@ from api.live.serving import PREFIX, PriceServing
 from api.live.snapshot import LivePrices
 from api.plans.queue import PlanWorkers
 from api.plans.wire import plan_schemas
-from api.promotions.watch import (
-    forget_old_keys,
-    settle_due_groups,
-    sweep_quotes,
-    watch_promotions,
-)
+from api.promotions.watch import watch_promotions
+from api.quotes.sweeping import forget_old_keys, settle_due_groups, sweep_quotes
 from api.routes import (
     competitors,
     costs,
@@ -128,7 +124,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         signing_key=chosen.signing_key or secrets.token_bytes(32),
         crawls=crawl_desk(engine, chosen),
         runs=RunProcesses(),
-        till=threading.Lock() if engine.dialect.name == "sqlite" else nullcontext(),
+        write_turn=threading.Lock() if engine.dialect.name == "sqlite" else nullcontext(),
     )
     for router in (
         price_books.router,

@@ -226,6 +226,12 @@ class InvalidRequest(Problem):
     example = "query parameter 'market' is given twice"
 
 
+def invalid_field(field: str, message: str) -> InvalidRequest:
+    """A refusal that names one place in the request."""
+    named = f"{field}: {message}" if field else message
+    return InvalidRequest(named, errors=[{"field": field, "message": message}])
+
+
 class ShopNotReadable(Problem):
     """No way of reading the shop brought an offer; the detail says what was tried and why not."""
 

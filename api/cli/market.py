@@ -23,8 +23,8 @@ from api.jobs.market_analysis import (
 )
 from api.reports.charts import CHART_ENDINGS
 from api.reports.history_chart import draw_price_record
+from api.reports.market_documents import MarketAnalysisDocument, PriceRecordDocument
 from api.reports.tables import refuse_unwritable
-from api.routes.market_documents import MarketAnalysisDocument, PriceRecordDocument
 from api.settings import load_settings
 from models.competitors.figures import Figure
 from models.competitors.history import OBSERVED

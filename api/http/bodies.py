@@ -12,8 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
-from api.errors import InvalidRequest
-from api.promotions.problems import invalid_field
+from api.errors import InvalidRequest, invalid_field
 from pricing.documents import refuse_repeated_keys
 from pricing.errors import RepeatedKey, field_of
 

@@ -25,10 +25,10 @@ from api.errors import (
 )
 from api.http.bodies import repeated_in_body
 from api.http.request_log import request_id_of
+from api.http.wire import MoneyDocument
 from api.personal_prices import notice_of, tiers_forbidden
 from pricing.documents import refuse_repeated_keys
 from pricing.errors import RepeatedKey
-from pricing.money import Money
 from pricing.price_book import PUBLIC
 
 if TYPE_CHECKING:
@@ -46,18 +46,6 @@ _ONE: Final = PREFIX + "/"
 _BATCH: Final = PREFIX + ":batch"
 _ENCODE: Final = msgspec.json.Encoder().encode
 _JSON: Final = (b"content-type", b"application/json")
-
-
-class MoneyDocument(msgspec.Struct, frozen=True):
-    """An amount as a decimal string, and its currency."""
-
-    amount: str
-    currency: str
-
-    @classmethod
-    def of(cls, money: Money) -> MoneyDocument:
-        """The wire form of an amount."""
-        return cls(money.amount, money.currency)
 
 
 class PriceDocument(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from api.http.bodies import schemas_of
+from api.http.wire import utc_text
 from api.plans.following import Tracking
-from api.quotes.documents import utc_text
 from pricing.promotions.promotion import Record
 from storage.jobs.plans import StoredPlan
 

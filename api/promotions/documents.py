@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from api.live.serving import MoneyDocument
+from api.http.wire import MoneyDocument, utc_text
 from api.promotions.conflicts import Conflict
 from api.promotions.watch import ahead_of
-from api.quotes.carts import CartRequest
-from api.quotes.documents import utc_text
 from pricing.money import Money
 from pricing.promotions.promotion import Record
-from storage.promotion_terms import Terms
 from storage.promotions.codes import CodeBatch
 from storage.promotions.monitor import PromotionFigures
 from storage.promotions.versions import AuditRow, PromotionVersion, StoredPromotion
@@ -145,24 +142,6 @@ class CodesRequest(Record, frozen=True, kw_only=True):
 
     pattern: str
     count: int
-
-
-class TryRequest(Record, frozen=True, kw_only=True):
-    """A cart to try, without storing anything.
-
-    Attributes:
-        cart: as for a quote.
-        at: a moment with its UTC offset, now if left out.
-        mode: how overlaps are resolved; as in the market if left out.
-        drafts: ids of drafts to try as if they were scheduled.
-        terms: of promotions that are not stored, or instead of the stored ones of the same id.
-    """
-
-    cart: CartRequest
-    at: str = ""
-    mode: Literal["", "best", "priority"] = ""
-    drafts: tuple[str, ...] = ()
-    terms: tuple[Terms, ...] = ()
 
 
 def promotion_document(

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from api.errors import InvalidRequest, Problem
+from api.errors import InvalidRequest, Problem, invalid_field
 from pricing.promotions.errors import InvalidCart, InvalidPromotion, PromotionError
 from storage.errors import (
     BatchNotFound,
@@ -111,12 +111,6 @@ class IdempotencyKeyReused(Problem):
     status = 422
     title = "Idempotency key reused"
     example = "idempotency key '7' came before with another request"
-
-
-def invalid_field(field: str, message: str) -> InvalidRequest:
-    """A refusal that names one place in the request."""
-    named = f"{field}: {message}" if field else message
-    return InvalidRequest(named, errors=[{"field": field, "message": message}])
 
 
 def invalid_body(error: PromotionError, at: str = "body") -> InvalidRequest:

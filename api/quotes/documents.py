@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
 
-from api.live.serving import MoneyDocument
+from api.http.wire import MoneyDocument, utc_text
 from pricing.money import Money
 from pricing.promotions.cart import Cart
 from pricing.promotions.evaluation import Applied, Evaluation, LineResult, UnitRun
@@ -163,11 +162,6 @@ class QuoteDocument(msgspec.Struct, frozen=True):
     groups: dict[str, str] = {}
     held_until: str | None = None
     notice: str = ""
-
-
-def utc_text(moment: datetime) -> str:
-    """A time on the wire."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def cart_document(

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from api.live.serving import MoneyDocument
+from api.http.wire import MoneyDocument, utc_text
 from api.quotes.basis import order_from
-from api.quotes.documents import utc_text
 from api.quotes.returns import ReturnDocument, floors_of
 from pricing.money import Money
 from pricing.promotions.errors import InvalidCart

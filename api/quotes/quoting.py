@@ -19,6 +19,7 @@ import msgspec
 
 from api.access.signing import sign
 from api.errors import NoPriceBook
+from api.http.wire import utc_text
 from api.live.promotion_board import (
     MarketPromotions,
     gifts_left,
@@ -33,7 +34,6 @@ from api.quotes.documents import (
     QuoteDocument,
     TypedCode,
     cart_document,
-    utc_text,
 )
 from api.quotes.groups import joining
 from api.quotes.holds import end_of_loose_hold, hold_notice
@@ -51,7 +51,7 @@ from storage.promotions.quotes import NewQuote, add_quote
 from storage.promotions.usage import Take
 
 if TYPE_CHECKING:
-    from api.routes.dependencies import Service
+    from api.quotes.desk import QuoteDesk
     from storage.promotions.versions import StoredPromotion
 
 _TRIES: Final = 3
@@ -92,7 +92,7 @@ class Answer:
 
 
 def evaluate_cart(
-    service: Service,
+    desk: QuoteDesk,
     request: CartRequest,
     *,
     at: datetime,
@@ -104,7 +104,7 @@ def evaluate_cart(
     """What a cart comes to at a moment, at live prices; nothing is stored.
 
     Args:
-        service: its parts.
+        desk: what it needs of the desk.
         request: the cart.
         at: the moment; limits by day look at its day.
         explain: whether to say why not, too.
@@ -117,7 +117,7 @@ def evaluate_cart(
         MarketRequired, NoPriceForMarket, NoPriceBook: nothing to price it by.
     """
     check_request(request)
-    serving = service.live.serving
+    serving = desk.live.serving
     snapshot = serving.snapshot
     if snapshot is None or not len(snapshot.book):
         raise NoPriceBook("no price book is live; run `pricewright publish`")
@@ -125,19 +125,19 @@ def evaluate_cart(
     pack = serving.personal.get(market)
     if tiers_forbidden(pack):
         request = msgspec.structs.replace(request, tier=PUBLIC)
-    chosen = promotions or service.board.of(market)
-    with reading(service.engine) as conn:
+    chosen = promotions or desk.board.of(market)
+    with reading(desk.engine) as conn:
         found = market_by_code(conn, market)
         facts = cart_facts(
             conn,
             found,
             {line.sku for line in request.lines},
             at=at,
-            map_binds=market in service.settings.map_floor_in,
+            map_binds=market in desk.settings.map_floor_in,
         )
         priced = priced_cart(request, found, snapshot, facts, at=at)
         books = read_books(conn, chosen or MarketPromotions.of(found, ()), request, priced, without)
-    how = mode or service.settings.promotion_modes.get(market, "best")
+    how = mode or desk.settings.promotion_modes.get(market, "best")
     evaluation, explanation = evaluated(books, how, explain=explain)
     personal = personal_prices(
         books.priced.cart,
@@ -168,7 +168,7 @@ def evaluate_cart(
 
 
 def make_quote(
-    service: Service,
+    desk: QuoteDesk,
     request: QuoteRequest,
     *,
     now: datetime,
@@ -182,7 +182,7 @@ def make_quote(
     hold half of what is left already. So nobody can keep a promotion from those who buy.
 
     Args:
-        service: its parts.
+        desk: what it needs of the desk.
         request: the cart.
         now: the time.
         key: idempotency key, if the client gave one.
@@ -194,18 +194,18 @@ def make_quote(
         InvalidCart, MarketRequired, NoPriceForMarket, NoPriceBook: see `evaluate_cart`.
     """
     refused: Counter[int] = Counter()
-    request, groups = _with_groups(service, request, now)
+    request, groups = _with_groups(desk, request, now)
     while True:
         without = frozenset(
             stored.name
-            for market in service.board.markets
-            for stored in _stored(service, market)
+            for market in desk.board.markets
+            for stored in _stored(desk, market)
             if refused[stored.promotion_id] >= _TRIES
         )
-        answer = evaluate_cart(service, request, at=now, explain=request.explain, without=without)
-        quote = _quote_of(service, request, answer, groups, now, caller=caller)
+        answer = evaluate_cart(desk, request, at=now, explain=request.explain, without=without)
+        quote = _quote_of(desk, request, answer, groups, now, caller=caller)
         try:
-            with service.till, writing(service.engine, durable=True) as conn:
+            with desk.write_turn, writing(desk.engine, durable=True) as conn:
                 if key is not None:
                     known = claim_key(conn, "quote", key, digest, at=now)
                     if known is not None:
@@ -224,7 +224,7 @@ def make_quote(
 
 
 def _with_groups(
-    service: Service, request: QuoteRequest, now: datetime
+    desk: QuoteDesk, request: QuoteRequest, now: datetime
 ) -> tuple[QuoteRequest, dict[str, str]]:
     """The cart at the sizes of its groups, and these groups.
 
@@ -235,11 +235,11 @@ def _with_groups(
         return request, {}
     if len(request.groups) > 1:
         raise InvalidCart("groups", "an order joins one group; make an order for each")
-    market = market_named(request, service.board.markets)
-    promotions = service.board.of(market)
+    market = market_named(request, desk.board.markets)
+    promotions = desk.board.of(market)
     if promotions is None:
         raise InvalidCart("groups", "no promotions are loaded for this market")
-    with reading(service.engine) as conn:
+    with reading(desk.engine) as conn:
         sizes, groups = joining(
             conn, promotions, request.groups, customer=request.customer.id, now=now
         )
@@ -255,13 +255,13 @@ def digest_of(*parts: bytes) -> str:
     return whole.hexdigest()
 
 
-def _stored(service: Service, market: str) -> Sequence[StoredPromotion]:
-    promotions = service.board.of(market)
+def _stored(desk: QuoteDesk, market: str) -> Sequence[StoredPromotion]:
+    promotions = desk.board.of(market)
     return tuple(promotions.by_name.values()) if promotions else ()
 
 
 def _quote_of(
-    service: Service,
+    desk: QuoteDesk,
     request: QuoteRequest,
     answer: Answer,
     groups: Mapping[str, str],
@@ -270,7 +270,7 @@ def _quote_of(
     caller: str | None,
 ) -> NewQuote:
     cart, evaluation = answer.books.priced.cart, answer.evaluation
-    expires_at = now + timedelta(seconds=service.settings.quote_seconds)
+    expires_at = now + timedelta(seconds=desk.settings.quote_seconds)
     quote_id = f"q_{secrets.token_urlsafe(18)}"
     costs = answer.books.priced.costs
     known = [cost for cost in costs if cost is not None]
@@ -290,7 +290,7 @@ def _quote_of(
         net_minor=evaluation.goods - lines_tax,
         cost_minor=sum(known) if len(known) == len(costs) else None,
         document=_document(
-            service,
+            desk,
             answer,
             basis.groups,
             quote_id,
@@ -328,7 +328,7 @@ def _basis(answer: Answer, groups: dict[str, str]) -> OrderBasis:
 
 
 def _document(
-    service: Service,
+    desk: QuoteDesk,
     answer: Answer,
     groups: dict[str, str],
     quote_id: str,
@@ -363,7 +363,7 @@ def _document(
         order=None,
         reserved=held_until is not None,
         cart=answer.document,
-        token=sign(claims, service.signing_key),
+        token=sign(claims, desk.signing_key),
         groups=groups,
         held_until=None if held_until is None else utc_text(held_until),
         notice=hold_notice(held_until, expires_at, takes=takes),

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from api.live.serving import MoneyDocument
+from api.http.wire import MoneyDocument, utc_text
 from api.quotes.basis import Order, order_from
-from api.quotes.documents import GiftDocument, utc_text
+from api.quotes.documents import GiftDocument
 from pricing.money import Money
 from pricing.promotions.cart import Cart
 from pricing.promotions.errors import InvalidReturn

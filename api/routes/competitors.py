@@ -211,7 +211,7 @@ def answer_match_review(
 ) -> ReviewDocument:
     """The answer stands whatever later scores say, and trains them."""
     try:
-        with service.till, writing(service.engine) as conn:
+        with service.write_turn, writing(service.engine) as conn:
             review = decide(conn, review_id, same=body.same, by=operator, at=datetime.now(UTC))
     except ReviewNotFound as error:
         raise UnknownResource(str(error)) from None
@@ -247,7 +247,7 @@ def settle_quarantine(
 ) -> HeldDocument:
     """A released price counts from when it was seen."""
     try:
-        with service.till, writing(service.engine) as conn:
+        with service.write_turn, writing(service.engine) as conn:
             held = settle_held(
                 conn, quarantine_id, release=body.release, by=operator, at=datetime.now(UTC)
             )

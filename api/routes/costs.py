@@ -111,7 +111,7 @@ def confirm_held_costs(
         raise InvalidRequest(str(error), errors=[fault]) from None
     pairs, now = {(sku, market) for sku, market, _ in seen}, datetime.now(UTC)
     try:
-        with service.till, writing(service.engine) as conn:
+        with service.write_turn, writing(service.engine) as conn:
             known = read_catalogue(conn, at=now, skus=sorted({sku for sku, _ in pairs}))
             keys = zip(known.sku.tolist(), known.market.values().tolist(), strict=True)
             rows = np.flatnonzero([key in pairs for key in keys])

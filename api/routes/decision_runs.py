@@ -17,12 +17,12 @@ from api.errors import (
     NotAnOperator,
     NotPossibleNow,
     UnexpectedFailure,
+    invalid_field,
     problem_responses,
 )
 from api.http.bodies import Raw, decoded
 from api.http.documents import Document, UtcTime
 from api.jobs.decision_process import RunFailed, RunRefused, RunRequest
-from api.promotions.problems import invalid_field
 from api.routes.dependencies import Operator, Reading, Running, Service
 from pricing.deciding.decisions import Action
 from storage.database import reading, writing

@@ -1,49 +1,33 @@
 """What a route is given: the parts of the running service, and a connection for one request."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from api.access.needs import OPERATOR, Needs, not_let_in
 from api.jobs.crawls import CrawlDesk
 from api.jobs.decision_process import RunProcesses
-from api.live.promotion_board import PromotionBoard
-from api.live.snapshot import LivePrices
-from api.settings import Settings
+from api.quotes.desk import QuoteDesk
 from storage.database import reading
 from storage.law.rule_packs import RulePacks
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class Service(QuoteDesk):
     """The parts of a running service.
 
     Attributes:
-        settings: how it was started.
-        engine: the database.
-        live: the price book in memory.
         packs: the rules of law that are known.
-        board: the promotions in memory.
-        signing_key: signs quotes.
         crawls: begins crawls and sees them through.
         runs: makes decision runs in processes of their own.
-        till: held while quotes are stored and settled, where the database has one writer at a
-            time anyway: waiting here is fair, waiting in SQLite is not.
     """
 
-    settings: Settings
-    engine: Engine
-    live: LivePrices
     packs: RulePacks
-    board: PromotionBoard
-    signing_key: bytes
     crawls: CrawlDesk
     runs: RunProcesses
-    till: AbstractContextManager[object]
 
 
 async def running_service(request: Request) -> Service:

@@ -16,9 +16,9 @@ from api.errors import (
     problem_responses,
 )
 from api.jobs.market_analysis import USUAL_WINDOW, market_report, price_record
+from api.reports.market_documents import MarketAnalysisDocument, PriceRecordDocument
 from api.routes.dependencies import Reading
 from api.routes.keys import SkuInPath, market_of
-from api.routes.market_documents import MarketAnalysisDocument, PriceRecordDocument
 from models.errors import InvalidPanel
 from storage.errors import UnknownProduct
 

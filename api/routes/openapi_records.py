@@ -13,12 +13,12 @@ from api.promotions.documents import (
     MonitorDocument,
     PromotionDocument,
     PromotionsDocument,
-    TryRequest,
 )
 from api.quotes.documents import CartDocument, QuoteDocument
 from api.quotes.groups import GroupDocument, GroupsDocument
 from api.quotes.quoting import QuoteRequest
 from api.quotes.returns import ReturnDocument, ReturnRequest, ReturnsDocument
+from api.quotes.trying import TryRequest
 from api.routes.quotes import CommitRequest
 from storage.promotion_terms import Terms
 

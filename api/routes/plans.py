@@ -18,6 +18,7 @@ from api.errors import (
     InvalidRequest,
     NotAnOperator,
     UnexpectedFailure,
+    invalid_field,
     problem_responses,
 )
 from api.http.bodies import Raw, decoded, encoded, gives, takes
@@ -38,7 +39,6 @@ from api.plans.wire import (
     document_of,
     tracking_document,
 )
-from api.promotions.problems import invalid_field
 from api.routes.dependencies import Operator, Reading, Running
 from pricing.errors import PricingError
 from simulations.errors import SimulationError

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 
-from api.errors import BodyTooLarge, NotAnOperator, problem_responses
+from api.errors import BodyTooLarge, NotAnOperator, invalid_field, problem_responses
 from api.http.bodies import Raw, decoded, encoded, gives, takes
 from api.promotions.documents import (
     CodeBatchDocument,
@@ -19,7 +19,7 @@ from api.promotions.documents import (
     CodesRequest,
     batch_document,
 )
-from api.promotions.problems import PromotionMissing, invalid_field, refusals
+from api.promotions.problems import PromotionMissing, refusals
 from api.routes.dependencies import Operator, Reading, Running, Service
 from api.routes.promotions import ALWAYS, CHANGES, Name
 from storage.database import reading, writing

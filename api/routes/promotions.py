@@ -19,6 +19,7 @@ from api.errors import (
     NoPriceForMarket,
     NotAnOperator,
     UnexpectedFailure,
+    invalid_field,
     problem_responses,
 )
 from api.http.bodies import Raw, decoded, encoded, gives, takes
@@ -29,7 +30,6 @@ from api.promotions.documents import (
     MonitorDocument,
     PromotionDocument,
     PromotionsDocument,
-    TryRequest,
     conflict_documents,
     history_document,
     monitor_document,
@@ -40,12 +40,12 @@ from api.promotions.problems import (
     PromotionMissing,
     PromotionsConflict,
     PromotionStepRefused,
-    invalid_field,
     refusals,
 )
 from api.quotes.carts import market_named
 from api.quotes.documents import CartDocument
 from api.quotes.quoting import evaluate_cart
+from api.quotes.trying import TryRequest
 from api.routes.dependencies import Operator, Reading, Running, Service
 from storage.database import reading, writing
 from storage.products.cart_facts import market_by_code

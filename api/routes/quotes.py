@@ -21,9 +21,11 @@ from api.errors import (
     NoPriceForMarket,
     Problem,
     UnexpectedFailure,
+    invalid_field,
     problem_responses,
 )
 from api.http.bodies import Raw, checked, decoded, encoded, gives, takes
+from api.http.wire import utc_text
 from api.promotions.problems import (
     GroupNotOpen,
     IdempotencyKeyReused,
@@ -32,9 +34,8 @@ from api.promotions.problems import (
     QuoteMissing,
     ReturnNotPossible,
     invalid_body,
-    invalid_field,
 )
-from api.quotes.documents import QuoteDocument, utc_text
+from api.quotes.documents import QuoteDocument
 from api.quotes.groups import join_groups
 from api.quotes.holds import with_hold
 from api.quotes.quoting import QuoteRequest, digest_of, make_quote
@@ -302,7 +303,7 @@ def _settle(
     """Do the work once for its key, and answer alike every time."""
     now = datetime.now(UTC)
     try:
-        with service.till, writing(service.engine, durable=True) as conn:
+        with service.write_turn, writing(service.engine, durable=True) as conn:
             known = claim_key(conn, operation, key, digest, at=now) if key is not None else None
             if known is None:
                 known = msgspec.to_builtins(work(conn, now))
@@ -333,7 +334,7 @@ def _kept(
 ) -> Any:  # noqa: ANN401  (a JSON document)
     if key is None:
         return refusal
-    with service.till, writing(service.engine, durable=True) as conn:
+    with service.write_turn, writing(service.engine, durable=True) as conn:
         known = claim_key(conn, operation, key, digest, at=now)
         if known is not None:  # the same request was quicker elsewhere
             return known

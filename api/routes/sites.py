@@ -239,7 +239,7 @@ def add_site(
     """The checks are those of `sites.yaml`; try the shop first with `POST /v1/sites/detect`."""
     site = _site(body)
     _refuse_private(service, site, None)
-    with service.till, writing(service.engine) as conn:
+    with service.write_turn, writing(service.engine) as conn:
         if site.name in stored_sites(conn):
             raise NotPossibleNow(f"there is a site {site.name!r} already; change it with PUT")
         _save(conn, site)
@@ -307,7 +307,7 @@ def change_site(
     if site.name != name:
         said = f"the body names {site.name!r}, the path {name!r}; a site keeps its name"
         raise InvalidRequest(said, errors=[{"field": "body.name", "message": said}])
-    with service.till, writing(service.engine) as conn:
+    with service.write_turn, writing(service.engine) as conn:
         _refuse_private(service, site, _known(conn, name))
         _save(conn, site)
         return _document(conn, site)
@@ -327,7 +327,7 @@ def remove(
 ) -> None:
     """It is crawled no more. Its offers and crawls stay on record."""
     try:
-        with service.till, writing(service.engine) as conn:
+        with service.write_turn, writing(service.engine) as conn:
             if (lease := _lease(conn, name)) is not None:
                 raise NotPossibleNow(
                     f"site {name!r} is being crawled since {lease.since:%Y-%m-%d %H:%M} UTC; "

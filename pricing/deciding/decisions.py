@@ -188,7 +188,7 @@ class Decisions:
 
     @property
     def stuck(self) -> BoolArray:
-        """(n,) True where a price stands outside a limit and is held there: `pricing.deciding.stuck`."""
+        """(n,) True where a price is held outside a limit; see `pricing.deciding.stuck`."""
         return stuck(self.held_by, self.broken_before, self.lower, self.upper)
 
     def held_by_limit(self) -> dict[str, int]:

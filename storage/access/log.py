@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage.releases.tables import governance_log as table
+from storage.access.tables import governance_log as table
 
 
 @dataclass(frozen=True, slots=True)

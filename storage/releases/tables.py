@@ -1,7 +1,7 @@
-"""Tables of governance: proposals, approvals, stages, freezes, watched figures, and who did what.
+"""Tables of governance: proposals, approvals, stages, freezes and watched figures.
 
 A price book version is never anything but live or superseded; what waits to become one is a draft.
-`governance_log` and `figure_readings` are only ever appended to.
+`figure_readings` is only ever appended to.
 """
 
 from __future__ import annotations
@@ -102,18 +102,4 @@ price_freezes: Final = sa.Table(
     Column("reason", Text, nullable=False),
     Column("lifted_at", UtcDateTime),
     Column("lifted_by", Text),
-)
-
-governance_log: Final = sa.Table(
-    "governance_log",
-    metadata,
-    Column("log_id", Key, primary_key=True),
-    Column("at", UtcDateTime, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("draft_id", Key, ForeignKey("price_book_drafts.draft_id")),
-    Column("version", Key, ForeignKey("price_books.version")),
-    Column("detail", Document, nullable=False),
-    sa.Index(None, "version"),
-    sa.Index(None, "draft_id"),
 )

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pricing.releases.staged_release import Band
+from storage.access.tables import governance_log
 from storage.database import require_writer
 from storage.errors import InvalidRecord
 from storage.releases.tables import figure_readings as readings
-from storage.releases.tables import governance_log
 from storage.releases.tables import price_book_drafts as drafts
 from storage.releases.tables import watched_figures as watches
 

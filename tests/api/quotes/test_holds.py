@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from api.promotions.watch import sweep_quotes
+from api.quotes.sweeping import sweep_quotes
 from api.server import serving
 from storage.database import reading
 from storage.promotions.tables import promotion_usage

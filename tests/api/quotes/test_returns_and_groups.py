@@ -12,7 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from api.promotions.watch import settle_due_groups
+from api.quotes.sweeping import settle_due_groups
 from api.server import serving
 from storage.database import writing
 from storage.jobs.outbox import claim_due

@@ -1,0 +1,34 @@
+"""What quoting needs of the running service."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from api.live.promotion_board import PromotionBoard
+from api.live.snapshot import LivePrices
+from api.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteDesk:
+    """The parts of a running service that price carts and keep quotes.
+
+    Attributes:
+        settings: how it was started.
+        engine: the database.
+        live: the price book in memory.
+        board: the promotions in memory.
+        signing_key: signs quotes.
+        write_turn: held while something is stored, where the database has one writer at a time
+            anyway: waiting here is fair, waiting in SQLite is not.
+    """
+
+    settings: Settings
+    engine: Engine
+    live: LivePrices
+    board: PromotionBoard
+    signing_key: bytes
+    write_turn: AbstractContextManager[object]
