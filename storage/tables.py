@@ -360,6 +360,8 @@ outbox: Final = sa.Table(
     "outbox",
     metadata,
     Column("message_id", Key, primary_key=True),
+    # What receivers know it by; unlike the number it never comes again, after a restore either.
+    Column("webhook_id", Text, nullable=False, server_default=""),
     Column("topic", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("payload", Document, nullable=False),
@@ -372,6 +374,7 @@ outbox: Final = sa.Table(
     Column("delivered_at", UtcDateTime),
     CheckConstraint(f"status IN {OUTBOX_STATUSES}", name="status"),
     sa.Index(None, "status", "next_attempt_at"),
+    sa.Index("uq_outbox_webhook_id", "webhook_id", unique=True),
 )
 
 imports: Final = sa.Table(

@@ -1,7 +1,7 @@
 """Messages to the outside, written in the transaction that makes them true.
 
 A message is sent at least once: a worker leases what is due, sends it, and marks it delivered. If
-it dies in between, the lease runs out and another worker sends again, under the same number, so
+it dies in between, the lease runs out and another worker sends again, under the same identifier, so
 that the receiver can tell.
 """
 
@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from storage.database import require_writer
 from storage.tables import outbox as table
+from storage.uuid7 import new_uuid7
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,9 @@ class OutboxMessage:
     """A message to send.
 
     Attributes:
-        message_id: stays the same over all attempts.
+        message_id: its number in this database.
+        webhook_id: a UUIDv7 that stays the same over all attempts and is never used again; of
+            messages from before there were any, which were under way then, the number.
         topic: what happened, such as `competitor.price_changed`.
         key: what it happened to.
         payload: the facts.
@@ -33,6 +36,7 @@ class OutboxMessage:
     """
 
     message_id: int
+    webhook_id: str
     topic: str
     key: str
     payload: Mapping[str, Any]
@@ -45,6 +49,7 @@ class OutboxState:
     """Where a message stands.
 
     Attributes:
+        webhook_id: what the receiver knows it by.
         status: `pending`, `delivered` or `dead` (given up).
         attempts: how many times it was claimed.
         next_attempt_at: when it is due while pending.
@@ -53,6 +58,7 @@ class OutboxState:
     """
 
     message_id: int
+    webhook_id: str
     topic: str
     key: str
     status: str
@@ -72,6 +78,7 @@ def enqueue(
     """
     require_writer(conn)
     row = {"topic": topic, "key": key, "payload": payload, "created_at": at}
+    row["webhook_id"] = str(new_uuid7())
     statement = table.insert().values(**row, status="pending", next_attempt_at=at)
     number: int = conn.execute(statement.returning(table.c.message_id)).scalar_one()
     return number
@@ -108,6 +115,7 @@ def claim_due(
         .values(lease_until=now + lease, attempts=table.c.attempts + 1)
         .returning(
             table.c.message_id,
+            table.c.webhook_id,
             table.c.topic,
             table.c.key,
             table.c.payload,

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
 from sqlalchemy.engine import Engine
 
-from storage.database import reading, writing
+from storage.database import migrate, migration_config, reading, writing
 from storage.errors import NotWriting
 from storage.jobs.outbox import claim_due, enqueue, mark_delivered, mark_failed, messages
+from storage.tables import outbox
 from tests.storage.samples import NOW
 
 MINUTE = timedelta(minutes=1)
@@ -113,3 +117,56 @@ def test_a_message_of_a_transaction_that_failed_was_never_sent(engine: Engine) -
 def test_a_reading_transaction_may_not_enqueue(engine: Engine) -> None:
     with reading(engine) as conn, pytest.raises(NotWriting):
         enqueue(conn, "topic", "key", {}, at=NOW)
+
+
+def test_a_message_is_known_by_an_identifier_that_outlives_retries_and_restores(
+    engine: Engine,
+) -> None:
+    def made() -> str:
+        """The identifier of the next message, claimed twice."""
+        with writing(engine) as conn:
+            enqueue(conn, "topic", "key", {}, at=NOW)
+            (first,) = claim_due(conn, now=NOW, limit=1, lease=MINUTE)
+            mark_failed(conn, first.message_id, error="HTTP 500", next_attempt_at=NOW + MINUTE)
+            (again,) = claim_due(conn, now=NOW + MINUTE, limit=1, lease=MINUTE)
+        assert again.attempts == 2
+        assert again.webhook_id == first.webhook_id
+        return again.webhook_id
+
+    before = made()
+    assert UUID(before).version == 7
+    # As after a restore of a backup that was made before: the numbers begin anew.
+    with writing(engine) as conn:
+        conn.execute(outbox.delete())
+        if engine.dialect.name == "postgresql":
+            conn.execute(sa.text("ALTER SEQUENCE outbox_message_id_seq RESTART"))
+    after = made()
+    assert UUID(after).version == 7
+    assert after > before
+    with reading(engine) as conn:
+        (state,) = messages(conn)
+    assert (state.message_id, state.webhook_id) == (1, after)
+
+
+def test_messages_of_before_get_identifiers_and_those_under_way_keep_their_number(
+    engine: Engine,
+) -> None:
+    with writing(engine) as conn:
+        for n in range(4):
+            enqueue(conn, "topic", str(n), {}, at=NOW + n * MINUTE)
+        conn.execute(outbox.update().where(outbox.c.key == "0").values(status="delivered"))
+        waiting = outbox.c.key.in_(("0", "2"))
+        conn.execute(outbox.update().where(waiting).values(attempts=3))
+        numbers = list(conn.scalars(sa.select(outbox.c.message_id).order_by(outbox.c.message_id)))
+        config = migration_config()
+        config.attributes["connection"] = conn
+        command.downgrade(config, "0014")
+    migrate(engine)
+    with reading(engine) as conn:
+        found = [state.webhook_id for state in reversed(messages(conn))]
+    assert found[2] == str(numbers[2])
+    for n in (0, 1, 3):
+        made = UUID(found[n])
+        assert made.version == 7
+        moment = datetime.fromtimestamp((made.int >> 80) / 1_000, UTC)
+        assert moment == NOW + n * MINUTE
