@@ -5,7 +5,14 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy.engine import Connection
 
-import storage.access.tables  # noqa: F401  (adds its tables to the metadata)
+# Each adds its tables to the metadata.
+import storage.access.tables
+import storage.competitors.tables
+import storage.jobs.lease_tables
+import storage.jobs.plan_tables
+import storage.law.tables
+import storage.promotions.tables
+import storage.releases.tables  # noqa: F401
 from storage.database import open_engine, writing
 from storage.settings import load_storage_settings
 from storage.tables import metadata
