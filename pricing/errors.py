@@ -30,6 +30,10 @@ class MoneyError(PricingError, ValueError):
     """An amount that is not exact money in its currency."""
 
 
+class NoDecimal(PricingError, ValueError):
+    """A text that is no decimal string; the message says how to write one."""
+
+
 class UnknownCurrency(MoneyError):
     """The code is not an ISO 4217 currency in use; check its spelling."""
 

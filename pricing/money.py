@@ -17,7 +17,8 @@ from enum import StrEnum
 from fractions import Fraction
 
 from pricing.currencies import decimals
-from pricing.errors import CurrencyMismatch, MoneyError
+from pricing.decimal_text import parse_decimal
+from pricing.errors import CurrencyMismatch, MoneyError, NoDecimal
 
 
 class Rounding(StrEnum):
@@ -73,6 +74,11 @@ class Money:
             raise MoneyError(f"amount {amount!r} is not a decimal number like '12.50'") from None
         if not value.is_finite():
             raise MoneyError(f"amount {amount!r} is not finite")
+        if isinstance(amount, str):
+            try:
+                value = parse_decimal(amount)
+            except NoDecimal as error:
+                raise MoneyError(f"amount {error}") from None
         scaled = value.scaleb(decimals(currency))
         if rounding is None and scaled != scaled.to_integral_value():
             raise MoneyError(

@@ -13,6 +13,8 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
 from api.errors import InvalidRequest, invalid_field
+from api.http.decimal_strings import may_hold_decimals, numbers_misread
+from pricing.decimal_text import HOW
 from pricing.documents import refuse_repeated_keys
 from pricing.errors import RepeatedKey, field_of
 
@@ -47,12 +49,17 @@ def decoded(raw: bytes, record: type[_T]) -> _T:
         # A reader of its own, for msgspec takes the last of two equal keys: some microseconds.
         refuse_repeated_keys(raw.decode())
     except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$")
-        raise invalid_field(f"body{place.rstrip('`')}", reason) from None
+        reason, _, at = str(error).partition(" - at `$")
+        if reason == "Invalid decimal string":
+            reason = f"is no decimal string: {HOW}"
+        raise invalid_field(f"body{at.rstrip('`')}", reason) from None
     except RepeatedKey as error:
         raise repeated_in_body(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise invalid_field("body", f"is not JSON: {error}") from None
+    if may_hold_decimals(record):  # type: ignore[arg-type]  # types are hashable
+        for place, why in numbers_misread(made, msgspec.json.decode(raw)):
+            raise invalid_field(field_of(("body", *place)), str(why))
     return made
 
 

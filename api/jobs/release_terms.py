@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from api.jobs.release import ReleaseTerms
 from api.settings import Settings
+from pricing.decimal_text import parse_number
 from pricing.errors import InvalidLimits
 from pricing.releases.change_budget import ChangeBudget
 from pricing.releases.staged_release import Band, StagePlan
@@ -65,8 +66,8 @@ def _watch(text: str) -> tuple[str, Band]:
     figure, low, high, readings, *more = (*(part.strip() for part in text.split(":")), "", "", "")
     try:
         band = Band(
-            float(low) if low else None,
-            float(high) if high else None,
+            parse_number(low) if low else None,
+            parse_number(high) if high else None,
             int(readings) if readings else 2,
         )
     except ValueError:

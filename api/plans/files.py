@@ -12,8 +12,10 @@ from typing import Any, Final, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from api.errors import CannotWrite
+from api.http.decimal_strings import numbers_misread
 from api.plans.errors import PlanInputInvalid
 from pricing.currencies import decimals
+from pricing.decimal_text import HOW
 from pricing.documents import read_json
 from pricing.errors import RepeatedKey, UnknownCurrency
 from pricing.money import Money
@@ -50,6 +52,7 @@ class SearchIn(Strict):
     seed: int = Field(default=1, ge=0, description="of the simulated chance")
 
 
+_NO_NUMBERS: Final = ("decimal_parsing", "decimal_type", "float_parsing", "int_parsing")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -73,7 +76,10 @@ def read_document(path: Path, rows: str) -> dict[str, Any]:
         columns = table.fieldnames or []
         if twice := [name for name in columns if name and columns.count(name) > 1]:
             raise PlanInputInvalid(f"{path}: line 1: column {twice[0]!r} is there twice; keep one")
-        found = [{k: v for k, v in row.items() if v not in ("", None)} for row in table]
+        cells = [
+            {k: v.strip() if isinstance(v, str) else v for k, v in row.items()} for row in table
+        ]
+        found = [{k: v for k, v in row.items() if v not in ("", None)} for row in cells]
         return {rows: found}
     try:
         document = read_json(text)
@@ -100,6 +106,8 @@ def parsed(document: Mapping[str, Any], model: type[_Model]) -> _Model:
         raise PlanInputInvalid(_explained(error)) from error
     except UnknownCurrency as error:
         raise PlanInputInvalid(f"currency: {error}") from error
+    for place, why in numbers_misread(given, document):
+        raise PlanInputInvalid(f"{'.'.join(str(part) for part in place)}: {why}")
     return given
 
 
@@ -136,4 +144,5 @@ def _explained(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"]) or "the document"
     more = f" ({error.error_count()} problems)" if error.error_count() > 1 else ""
-    return f"{place}: {first['msg']}{more}"
+    reason = f"{first['msg']}; {HOW}" if first["type"] in _NO_NUMBERS else first["msg"]
+    return f"{place}: {reason}{more}"

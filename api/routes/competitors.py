@@ -13,10 +13,12 @@ from api.errors import (
     NotPossibleNow,
     UnexpectedFailure,
     UnknownResource,
+    invalid_field,
     problem_responses,
 )
 from api.http.documents import Amount, Document, UtcTime
 from api.routes.dependencies import Operator, Reading, Running
+from pricing.decimal_text import HOW
 from scrapers.errors import InvalidObservation
 from scrapers.extract import Availability, Condition
 from scrapers.offers.doubts import settle_held
@@ -40,13 +42,13 @@ class ObservationBody(BaseModel):
     market: str = Field(examples=["online"])
     url: str = Field(examples=["https://north.example/kettle"])
     title: str = Field(examples=["Kestrel Kettle 1.7 l"])
-    price: str = Field(description="Decimal string", examples=["39.90"])
+    price: str = Field(description=f"Decimal string: {HOW}", examples=["39.90"])
     currency: str = Field(examples=["EUR"])
     observed_at: AwareDatetime
     gtin: str | None = None
     mpn: str | None = None
     brand: str | None = None
-    list_price: str | None = None
+    list_price: str | None = Field(default=None, description="Decimal string")
     availability: Availability | None = None
     condition: Condition | None = None
 
@@ -173,7 +175,10 @@ def report_observations(body: ObservationsBody, service: Running, _: Operator) -
     seen = [Reported(**entry.model_dump()) for entry in body.observations]
     try:
         receipt = store_reported(service.engine, seen, now=datetime.now(UTC))
-    except (InvalidObservation, UnknownMarket) as error:
+    except InvalidObservation as error:
+        field, _, message = str(error).partition(": ")
+        raise invalid_field(f"body.{field}", message) from None
+    except UnknownMarket as error:
         raise InvalidRequest(str(error)) from None
     return ReceiptDocument(
         stored=receipt.stored,

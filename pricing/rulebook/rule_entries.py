@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
 
+from pricing.decimal_text import parse_number
 from pricing.errors import InvalidStrategy, PricingError
 
 Kind = TypeVar("Kind", bound=StrEnum)
@@ -69,7 +70,8 @@ class Entry:
         """A finite number."""
         if isinstance(self.value, int | float | str) and not isinstance(self.value, bool):
             try:
-                value = float(self.value)
+                as_text = isinstance(self.value, str)
+                value = parse_number(str(self.value)) if as_text else float(self.value)
             except ValueError:
                 value = float("nan")
             if abs(value) < float("inf"):

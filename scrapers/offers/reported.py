@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,6 +10,10 @@ from typing import Final
 
 from sqlalchemy.engine import Connection, Engine
 
+from pricing.currencies import decimals
+from pricing.decimal_text import parse_decimal
+from pricing.errors import NoDecimal, UnknownCurrency
+from pricing.money import Money, Rounding
 from scrapers.errors import ForbiddenAddress, InvalidObservation
 from scrapers.extract import (
     Availability,
@@ -19,8 +23,8 @@ from scrapers.extract import (
     ProductFacts,
     Source,
     parse_gtin,
-    parse_machine_price,
 )
+from scrapers.extract.price_text import LARGEST
 from scrapers.guard import check_url, origin_of
 from scrapers.offers.store import OfferStore
 from scrapers.outcomes import Ledger, Observation, Outcome
@@ -33,6 +37,7 @@ OLDEST: Final = timedelta(days=7)
 
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 _CONFIDENCE: Final = 0.8
+_USUAL_PLACES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Reported:
     Attributes:
         competitor: name of the site; a new name makes a new site.
         market: code of our market that it competes in.
-        price: a decimal number as text, `.` as its mark.
+        price: a decimal string with no more decimals than the currency has.
         currency: ISO 4217.
         observed_at: when it was seen, aware.
         gtin, mpn, brand, list_price, availability, condition: where known.
@@ -143,20 +148,46 @@ def _store(conn: Connection, site: Site, group: list[Observation], now: datetime
     return ledger
 
 
+def _exact(
+    amount: Decimal,
+    currency: str,
+    field: str,
+    refuse: Callable[[str, str], InvalidObservation],
+) -> Decimal:
+    """The amount, where it has no more decimals than prices have.
+
+    `1.250` is refused in euros: it may have been one thousand two hundred and fifty.
+    """
+    try:
+        places = decimals(currency)
+        minor = Money.parse(amount, currency, Rounding.DOWN)
+    except UnknownCurrency as error:
+        raise refuse("currency", f"is none: {error}") from None
+    written = -int(amount.as_tuple().exponent)
+    if minor.decimal != amount or written > max(places, _USUAL_PLACES):
+        raise refuse(field, f"has more than the {places} decimals of {currency}")
+    return amount
+
+
 def _observation(number: int, seen: Reported, now: datetime) -> Observation:
     """An observation as a crawl would have made it."""
 
     def refuse(field: str, why: str) -> InvalidObservation:
         return InvalidObservation(f"observations[{number}].{field}: {getattr(seen, field)!r} {why}")
 
-    price = parse_machine_price(seen.price, currency=seen.currency)
-    if price is None:
-        raise refuse("price", "must be a number above zero, such as 12.99")
-    listed: Decimal | None = None
-    if seen.list_price is not None:
-        listed = parse_machine_price(seen.list_price, currency=seen.currency)
-        if listed is None or listed < price:
-            raise refuse("list_price", "must be a number not below the price")
+    def amount(field: str, text: str) -> Decimal:
+        try:
+            found = parse_decimal(text)
+        except NoDecimal as error:
+            raise InvalidObservation(f"observations[{number}].{field}: {error}") from None
+        if not 0 < found < LARGEST:
+            raise refuse(field, "must be a number above zero, such as 12.99")
+        return _exact(found, seen.currency, field, refuse)
+
+    price = amount("price", seen.price)
+    listed = None if seen.list_price is None else amount("list_price", seen.list_price)
+    if listed is not None and listed < price:
+        raise refuse("list_price", "must be a number not below the price")
     if seen.observed_at > now + _CLOCKS_DIFFER:
         raise refuse("observed_at", "lies in the future")
     if seen.observed_at < now - OLDEST:
