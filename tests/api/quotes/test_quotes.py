@@ -254,22 +254,27 @@ def test_a_token_is_verified_when_it_is_given(ten: None, connect: httpx.Client) 
 def test_a_token_outlives_a_restart_and_is_good_on_every_host(
     ten: None, shop: Engine, settings: Settings
 ) -> None:
+    def settled(url: str, document: dict[str, Any]) -> int:
+        holder = {"Authorization": f"Bearer {document['token']}"}
+        with httpx.Client(base_url=url, headers=holder, timeout=60) as client:
+            return commit(client, document["id"], document["id"]).status_code
+
     assert settings.quote_signing_key is None
     with serving(settings) as one, serving(settings) as two:
         with httpx.Client(base_url=one, headers=BEARER, timeout=60) as client:
             quotes = [quote(client, cart("TEA-1")) for _ in range(3)]
-        with httpx.Client(base_url=two, timeout=60) as client:
-            done = commit(client, quotes[0]["id"], "a", token=quotes[0]["token"])
-            assert done.status_code == 200, done.text
-    with serving(settings) as again, httpx.Client(base_url=again, timeout=60) as client:
-        assert commit(client, quotes[1]["id"], "b", token=quotes[1]["token"]).status_code == 200
+        assert settled(two, quotes[0]) == 200
+    with serving(settings) as again:
+        assert settled(again, quotes[1]) == 200
     own = quick_settings(shop, quote_signing_key="a key that the shop has chosen by itself")
-    with serving(own) as url, httpx.Client(base_url=url, timeout=60) as client:
-        refused = commit(client, quotes[2]["id"], "c", token=quotes[2]["token"])
-        assert refused.json()["errors"][0]["field"] == "body.token"
-        chosen = quote(client, cart("TEA-1"))
+    with serving(own) as url:
+        assert settled(url, quotes[2]) == 401
+        with httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
+            refused = commit(client, quotes[2]["id"], "c", token=quotes[2]["token"])
+            assert refused.json()["errors"][0]["field"] == "body.token"
+            chosen = quote(client, cart("TEA-1"))
         assert verified(chosen["token"], b"a key that the shop has chosen by itself") is not None
-        assert commit(client, chosen["id"], "d", token=chosen["token"]).status_code == 200
+        assert settled(url, chosen) == 200
 
 
 def many(lines: int) -> dict[str, Any]:
