@@ -38,8 +38,8 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml $(VENV)/.uv
 demo: $(VENV)/.run ## the main job end to end, then a live service; ARGS=--once stops by itself
 	$(BIN)/pricewright demo $(ARGS)
 
-test: $(VENV)/.dev ## the default test suite with coverage; ARGS goes to pytest
-	$(BIN)/python -m pytest --cov $(ARGS)
+test: $(VENV)/.dev ## the default test suite, in CI with coverage; ARGS goes to pytest
+	$(BIN)/python -m pytest $(if $(CI),--cov) $(ARGS)
 
 slow: $(VENV)/.dev ## the tests marked slow
 	$(BIN)/python -m pytest -m slow $(ARGS)
