@@ -9,7 +9,6 @@ in prices, which is what makes a bound on ten thousand of them possible.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,37 +50,6 @@ class CrossEffects:
 
     def __len__(self) -> int:
         return int(self.elasticity.shape[0])
-
-    @classmethod
-    def of_categories(
-        cls, catalogue: Catalogue, matrices: Mapping[str, pd.DataFrame]
-    ) -> CrossEffects:
-        """From one matrix a category, products x products, as a fit gives them.
-
-        The effects hold in every market between the products that are sold there. Diagonals are
-        ignored; products that the catalogue does not have are, too.
-
-        Args:
-            catalogue: n rows.
-            matrices: by category name; index and columns are SKUs.
-        """
-        blocks: list[tuple[IntArray, IntArray, FloatArray]] = []
-        for name, matrix in matrices.items():
-            rows = catalogue.where(category=name)
-            for market in np.unique(catalogue.market.codes[rows]):
-                here = rows[catalogue.market.codes[rows] == market]
-                place = matrix.index.get_indexer(pd.Index(catalogue.sku[here]))
-                other = matrix.columns.get_indexer(pd.Index(catalogue.sku[here]))
-                values = np.asarray(matrix.to_numpy(), dtype=np.float64)[np.ix_(place, other)]
-                values = np.where((place[:, None] >= 0) & (other[None, :] >= 0), values, 0.0)
-                np.fill_diagonal(values, 0.0)
-                i, k = np.nonzero(values)
-                blocks.append((here[i], here[k], values[i, k]))
-        n = len(catalogue)
-        if not blocks:
-            return cls(sparse.csr_array((n, n)))
-        i, k, value = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-        return cls(sparse.csr_array((value, (i, k)), shape=(n, n)))
 
     @classmethod
     def of_pairs(

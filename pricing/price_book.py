@@ -178,15 +178,6 @@ class PriceBook:
             raise PriceNotFound(self._why_missing(sku, market, tier))
         return self.entry(row)
 
-    def changes_since(self, older: PriceBook) -> IntArray:
-        """Rows whose key is new or whose price differs from `older`."""
-        old = np.full(len(self), -1, dtype=np.int64)
-        for (market, tier), (start, stop) in self._segments.items():
-            found = older.rows(self.sku[start:stop], market, tier)
-            there = np.flatnonzero(found >= 0)
-            old[start + there] = older.price[found[there]]
-        return np.flatnonzero(old != self.price)
-
     def __iter__(self) -> Iterator[PriceEntry]:
         return (self.entry(row) for row in range(len(self)))
 

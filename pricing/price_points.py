@@ -86,11 +86,6 @@ class EndingRule:
             )
         )
 
-    @classmethod
-    def any_amount(cls) -> EndingRule:
-        """Every whole minor unit is presentable."""
-        return cls((PriceEnding(None, 1, (0,)),))
-
     def ladder(self, top: int) -> IntArray:
         """All presentable prices from 1 to `top` minor units, ascending.
 

@@ -149,10 +149,6 @@ class CompetitorShop:
         """Address of one page of a category."""
         return f"{self.url}{_category_path(category, page)}"
 
-    def product_url(self, article: str) -> str:
-        """Address of a product's page."""
-        return f"{self.url}/product/{self.product(article).article}"
-
     def product(self, article: str) -> ShopProduct:
         """One product with today's price.
 
@@ -171,24 +167,6 @@ class CompetitorShop:
         with self._lock:
             product = self._products[article]
             self._products[article] = replace(product, price=price, list_price=list_price)
-
-    def set_stock(self, article: str, *, in_stock: bool) -> None:
-        """Sell out, or get new stock.
-
-        Raises:
-            KeyError: the shop has no such article.
-        """
-        with self._lock:
-            self._products[article] = replace(self._products[article], in_stock=in_stock)
-
-    def withdraw(self, article: str) -> None:
-        """Take a product out of the assortment; its page is gone.
-
-        Raises:
-            KeyError: the shop has no such article.
-        """
-        with self._lock:
-            del self._products[article]
 
     def _answer(self, target: str) -> _Answer:
         """What the shop says to a GET of this path and query."""

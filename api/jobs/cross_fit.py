@@ -35,13 +35,11 @@ class CrossFit:
 
     Attributes:
         pairs: effects stored with the fit: those found now, then those carried over.
-        carried: of these, how many of categories that were not fitted now.
         categories: how many categories were fitted.
         left_out: categories without an answer, with the reason.
     """
 
     pairs: int
-    carried: int
     categories: int
     left_out: dict[str, str]
 
@@ -92,7 +90,7 @@ def fit_cross_effects(
     with writing(engine) as conn:
         save_cross_effects(conn, fit_id, pairs)
     progress("", len(names), len(names))
-    return CrossFit(len(pairs), len(carried), len(found), left_out)
+    return CrossFit(len(pairs), len(found), left_out)
 
 
 def _weeks(panel: Panel) -> pd.DataFrame:

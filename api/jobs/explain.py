@@ -44,17 +44,15 @@ class Explanation:
     draft: Draft | None
 
 
-def explain_at(
-    conn: Connection, sku: str, market: str, at: datetime, *, tier: str = PUBLIC
-) -> Explanation:
-    """Explain the price that was in force at a time.
+def explain_at(conn: Connection, sku: str, market: str, at: datetime) -> Explanation:
+    """Explain the public price that was in force at a time.
 
     Raises:
         UnknownProduct, UnknownMarket: no such product or market.
         PriceBookNotFound: no price book had set a price for it by then.
     """
     changes = [
-        change for change in price_history(conn, sku, market, tier) if change.published_at <= at
+        change for change in price_history(conn, sku, market, PUBLIC) if change.published_at <= at
     ]
     if not changes:
         raise PriceBookNotFound(
@@ -67,11 +65,11 @@ def explain_at(
     if change.run_id is None:
         return Explanation(change, None, None, "no decision run set this price", draft)
     try:
-        stored = decision_of(conn, sku, market, tier, change.run_id)
+        stored = decision_of(conn, sku, market, PUBLIC, change.run_id)
     except DecisionNotFound as error:
         return Explanation(change, None, None, str(error), draft)
     try:
-        again = _again(conn, sku, market, tier, change.run_id)
+        again = _again(conn, sku, market, change.run_id)
     except (
         DecisionNotFound,
         FitNotFound,
@@ -83,9 +81,7 @@ def explain_at(
     return Explanation(change, stored, again, "", draft)
 
 
-def _again(conn: Connection, sku: str, market: str, tier: str, run_id: int) -> Replay:
-    if tier != PUBLIC:
-        raise DecisionNotFound("the price of a tier follows from the public one; explain that")
+def _again(conn: Connection, sku: str, market: str, run_id: int) -> Replay:
     run = read_run(conn, run_id)
     policy = msgspec.convert(dict(run.policy), PricingPolicy)
     if run.fit_id is None:

@@ -42,7 +42,6 @@ class FitOutcome:
         fit: what was fitted now.
         cleaning: what became of each sales row.
         outliers: periods far from what their series' regression expects.
-        carried: curves taken over from the fit before, because the fit was asked for a part only.
         acceptance: how it did against the fit in use on weeks that neither had seen. Where it was
             not accepted, nothing was stored: `fit_id` and `curves` are those of the fit in use.
     """
@@ -52,7 +51,6 @@ class FitOutcome:
     fit: DemandFit
     cleaning: CleaningReport
     outliers: Outliers
-    carried: int
     acceptance: Acceptance
 
 
@@ -122,7 +120,7 @@ def fit(
     progress("store", 3, 4)
     if in_use is not None and not acceptance.accepted and not accept_worse:
         progress("store", 4, 4)
-        return FitOutcome(in_use.fit_id, in_use.curves, found, cleaning, far, 0, acceptance)
+        return FitOutcome(in_use.fit_id, in_use.curves, found, cleaning, far, acceptance)
     report: dict[str, Any] = {
         **found.report.as_dict(),
         "cleaning": cleaning.as_dict(),
@@ -133,11 +131,11 @@ def fit(
             for name, value in asdict(acceptance).items()
         },
     }
-    curves, carried = found.curves, 0
+    curves = found.curves
     if in_use is not None and (market or category):
         others = _not_in(in_use.curves, found.curves)
-        curves, carried = found.curves.joined_by(others), len(others)
-        report["carried_over"] = {"from_fit": in_use.fit_id, "series": carried}
+        curves = curves.joined_by(others)
+        report["carried_over"] = {"from_fit": in_use.fit_id, "series": len(others)}
         report["implausible_levels"] = [
             *report["implausible_levels"],
             *_doubts_about(others, in_use.report),
@@ -145,7 +143,7 @@ def fit(
     with writing(engine) as conn:
         fit_id = save_fit(conn, curves, created_at=now, report=report)
     progress("store", 4, 4)
-    return FitOutcome(fit_id, curves, found, cleaning, far, carried, acceptance)
+    return FitOutcome(fit_id, curves, found, cleaning, far, acceptance)
 
 
 def _in_use(engine: Engine) -> StoredFit | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -253,12 +252,6 @@ def judge_announcement(
     verdict = check_reduction(told, ground.charged, zone, ground.pack)
     emergency = _emergency(conn, ground, announced.price, announced.starts)
     return (verdict,) if emergency is None else (verdict, emergency)
-
-
-def markets_without_rules(conn: Connection) -> Collection[str]:
-    """Codes of the markets of which nobody said under which law they sell."""
-    known = list_market_rules(conn)
-    return [market.code for market in list_markets(conn) if market.code not in known]
 
 
 def _emergency(conn: Connection, ground: Ground, price: int, at: datetime) -> Verdict | None:

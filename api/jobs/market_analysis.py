@@ -109,7 +109,6 @@ def market_report(
     since: datetime,
     until: datetime,
     within: int = 7,
-    placebos: int = 999,
 ) -> MarketReport:
     """The analysis of a market's competitors.
 
@@ -120,12 +119,11 @@ def market_report(
         since: how far back, aware.
         until: now, aware.
         within: days in which a change counts as following another.
-        placebos: how many stand for chance.
 
     Raises:
         UnknownMarket: there is no such market.
         InvalidPanel: `since` lies ahead of `until`.
-        InvalidSpec: `within` or `placebos` is out of range.
+        InvalidSpec: `within` is out of range.
     """
     market_id(conn, market)
     currency = _currency(conn, market)
@@ -157,7 +155,7 @@ def market_report(
     return MarketReport(
         market=market,
         category=category,
-        analysis=analyse_market(panel, within=within, placebos=placebos),
+        analysis=analyse_market(panel, within=within),
         looks=len(seen),
         products=len(priced),
         cadence=cadence,

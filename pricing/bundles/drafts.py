@@ -20,7 +20,6 @@ def promotion_drafts(
     prices: Mapping[int, int],
     *,
     payers: Mapping[int, Mapping[str, int]] | None = None,
-    prefix: str = "bundle",
     when: Mapping[str, str] | None = None,
     audience: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
@@ -32,7 +31,6 @@ def promotion_drafts(
         problem: whose products.
         prices: by set, what the bundle asks.
         payers: by set, who else pays how many ten-thousandths of its discount.
-        prefix: of the ids.
         when: `from`, `until` and the like of each promotion.
         audience: `for` of each promotion.
     """
@@ -41,7 +39,7 @@ def promotion_drafts(
     for bundle, price in sorted(prices.items()):
         names = names_in(bundle, skus)
         draft: dict[str, Any] = {
-            "id": _unique(f"{prefix}-{_spelled('-'.join(names))}", drafts),
+            "id": _unique(f"bundle-{_spelled('-'.join(names))}", drafts),
             "type": "bundle",
             "name": " + ".join(names),
             "price": Money(price, problem.currency).amount,

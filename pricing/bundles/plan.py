@@ -95,12 +95,6 @@ class BundlePlan:
         """(b,) sets offered as bundles."""
         return self.outcome.bundles
 
-    @property
-    def bundle_price(self) -> IntArray:
-        """(b,) their prices."""
-        prices: IntArray = self.outcome.posted[self.bundles]
-        return prices
-
 
 def unwatched(outcome: Outcome, bound: int) -> None:
     """Nobody looks at what is found on the way."""

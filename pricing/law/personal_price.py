@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from models.arrays import BoolArray, IntArray
-from pricing.catalogue import UNKNOWN
 from pricing.law.packs import Evidence, Finding, RulePack, TierRule, Verdict
 from pricing.price_book import PUBLIC
 
@@ -82,12 +80,3 @@ def check_personal_price(
             article_unverified=rule.article_unverified,
         )
     return Verdict(not wrong, tuple(wrong) or (Finding.LAWFUL,), facts, evidence)
-
-
-def above_public(price: IntArray, public: IntArray) -> BoolArray:
-    """(n,) tier prices that exceed the public price of their key, or have none to compare with.
-
-    The public price is also the highest bound of a tier price in an optimiser.
-    """
-    wrong: BoolArray = (price != UNKNOWN) & ((public == UNKNOWN) | (price > public))
-    return wrong

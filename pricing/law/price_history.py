@@ -91,23 +91,6 @@ class PriceHistory:
     def __len__(self) -> int:
         return len(self.key)
 
-    def with_rows(
-        self,
-        key: Sequence[int] | IntArray,
-        since: Sequence[datetime] | TimeArray,
-        price: Sequence[int] | IntArray,
-        source: str = "planned",
-    ) -> PriceHistory:
-        """This history and what is planned, so that a plan is judged by its own earlier steps."""
-        more = np.asarray(key, dtype=np.int64)
-        return PriceHistory.of(
-            self.keys,
-            key=np.concatenate([self.key, more]),
-            since=np.concatenate([self.since, _instants(since)]),
-            price=np.concatenate([self.price, np.asarray(price, dtype=np.int64)]),
-            source=np.concatenate([self.source, np.full(len(more), source)]),
-        )
-
     def take(self, keys: IntArray) -> PriceHistory:
         """The histories of these keys, in this order; a key may be asked for more than once."""
         first = np.searchsorted(self.key, keys, side="left")

@@ -7,7 +7,6 @@ bounds that an optimiser can use, so that a plan never announces what the law fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
@@ -249,26 +248,6 @@ def check_reduction(
     facts = _facts(announced, prior, status)
     wrong = tuple(_wrong(announced, int(prior.price[0]), rule))
     return Verdict(not wrong, wrong or (Finding.LAWFUL,), facts, evidence)
-
-
-def check_plan(
-    steps: Sequence[Announcement], history: PriceHistory, zone: ZoneInfo, pack: RulePack
-) -> tuple[Verdict, ...]:
-    """A verdict a step of a plan, each judged as if the steps before it had been carried out.
-
-    A plan whose own earlier price makes a later announcement unlawful is found here.
-
-    Args:
-        steps: in the order in which they start.
-        history: prices of the one key up to now.
-        zone: the market's time zone.
-        pack: the jurisdiction's rules.
-    """
-    verdicts = []
-    for step in steps:
-        verdicts.append(check_reduction(step, history, zone, pack))
-        history = history.with_rows([0], [step.starts], [step.price])
-    return tuple(verdicts)
 
 
 def _never_rises(history: PriceHistory, since: TimeArray, until: TimeArray) -> BoolArray:

@@ -25,7 +25,6 @@ class Trajectories:
         at_full_price: (n,) the same units at the full price.
         salvage: (n,) what the units left at the exit bring.
         costs: (n,) holding and labels.
-        missed: (n,) units short of the target.
         value: (n,) revenue + salvage - costs - charge on missed units; -inf where a hard target
             is missed.
     """
@@ -40,7 +39,6 @@ class Trajectories:
     at_full_price: FloatArray
     salvage: FloatArray
     costs: FloatArray
-    missed: FloatArray
     value: FloatArray
 
     @property
@@ -118,6 +116,5 @@ def _accounts(
         at_full_price=full,
         salvage=salvage,
         costs=costs,
-        missed=missed,
         value=np.where(hard & (missed > 0), -np.inf, value),
     )

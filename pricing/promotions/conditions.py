@@ -22,11 +22,6 @@ class Admission:
     audience: Audience
     zone: ZoneInfo
 
-    @property
-    def open_to_all(self) -> bool:
-        """True if there is nothing to check."""
-        return self.audience == Audience()
-
     def refusal(self, cart: Cart) -> Reason | None:
         """Why this cart is not admitted; None if it is."""
         audience, customer = self.audience, cart.customer

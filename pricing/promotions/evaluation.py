@@ -116,10 +116,6 @@ class Evaluation(msgspec.Struct, frozen=True):
         """What all promotions take off, shipping included."""
         return self.subtotal + self.shipping_before - self.goods - self.shipping
 
-    def amount_of(self, promotion_id: str) -> int:
-        """What one promotion takes off; 0 if it is not applied."""
-        return sum(a.amount for a in self.applied if a.id == promotion_id)
-
     def line(self, line_id: str) -> LineResult:
         """The result of a line of the cart."""
         return next(line for line in self.lines if line.id == line_id)

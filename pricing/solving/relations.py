@@ -78,11 +78,6 @@ class Relation:
                 "the smaller first, such as 0.1 and 0.3"
             )
 
-    @classmethod
-    def private_label(cls, name: str, own: str, brands: Sequence[str]) -> Relation:
-        """The usual band: 10 to 30 % under each brand."""
-        return cls(name, RelationKind.PRIVATE_LABEL, (own, *brands), least=0.1, most=0.3)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TiedRows:

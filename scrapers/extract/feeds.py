@@ -20,7 +20,6 @@ from scrapers.extract.vocabulary import availability_of, condition_of
 
 _SURE: Final = 0.97
 _MONEY: Final = re.compile(r"^\s*(?:([A-Z]{3})\s*)?([\d.,' ]+?)\s*(?:([A-Z]{3})\s*)?$")
-_ENTRIES: Final = frozenset({"item", "entry"})
 _SHIPPING: Final = re.compile(r"([\d.,]+)\s*[A-Z]{3}\s*$")
 
 

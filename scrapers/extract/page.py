@@ -64,11 +64,6 @@ class Page:
         return self.absolute(found[0]) if found else None
 
     @cached_property
-    def language(self) -> str:
-        """The language the page declares, such as `"de"`; empty if none."""
-        return str(self.root.get("lang") or "")[:2].lower()
-
-    @cached_property
     def heading(self) -> str:
         """The first `h1` that says anything, else the title."""
         for node in self.root.iter("h1"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pricing.catalogue import Product
-from scrapers.extract import Condition, ProductFacts, gtin_key, parse_gtin
+from scrapers.extract import gtin_key, parse_gtin
 from scrapers.matching.titles import (
     Pack,
     colours_of,
@@ -15,7 +15,6 @@ from scrapers.matching.titles import (
     model_codes,
     pack_from,
     pack_of,
-    short_codes,
     sizes_of,
     words_of,
 )
@@ -54,22 +53,6 @@ class Listing:
             price=price,
             pack_size=product.pack_size,
             pack_unit=product.pack_unit,
-        )
-
-    @classmethod
-    def of_facts(cls, key: str, facts: ProductFacts, price: float | None = None) -> Listing:
-        """What a page says of its product."""
-        title = facts.title or ""
-        if facts.variant and facts.variant.casefold() not in title.casefold():
-            title = f"{title} {facts.variant}".strip()
-        return cls(
-            key,
-            title,
-            brand=facts.brand,
-            gtin=facts.gtin,
-            mpn=facts.mpn,
-            price=price,
-            used=facts.condition in {Condition.USED, Condition.REFURBISHED},
         )
 
     @cached_property
@@ -112,11 +95,6 @@ class Listing:
         """Model codes of the title, and the part number."""
         number = compact(folded(self.mpn or ""))
         return model_codes(self.title) | ({number} if len(number) >= 4 else set())
-
-    @cached_property
-    def short_codes(self) -> frozenset[str]:
-        """Model codes of the title, short ones among them."""
-        return short_codes(self.title)
 
     @cached_property
     def colours(self) -> frozenset[str]:

@@ -117,15 +117,6 @@ def model_codes(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def short_codes(text: str) -> frozenset[str]:
-    """Model codes and shorter words of letters with digits, such as `BX2`."""
-    plain = _PACK.sub(" ", folded(text))
-    mixed = (w for w in _WORD.findall(plain) if len(w) >= 3 and not w.isdigit())
-    return model_codes(text) | {
-        w for w in mixed if any(c.isdigit() for c in w) and not _MEASURE.fullmatch(w)
-    }
-
-
 def colours_of(text: str) -> frozenset[str]:
     """Colours that a title names, in English."""
     return frozenset(_COLOURS[w] for w in _WORD.findall(text.casefold()) if w in _COLOURS)

@@ -52,10 +52,8 @@ def log(
     )
 
 
-def read_log(
-    conn: Connection, *, draft_id: int | None = None, limit: int = 100
-) -> tuple[LogLine, ...]:
-    """The newest lines, the newest first; of one draft where it is named."""
+def read_log(conn: Connection, *, limit: int = 100) -> tuple[LogLine, ...]:
+    """The newest lines, the newest first."""
     query = sa.select(
         table.c.at,
         table.c.actor,
@@ -64,7 +62,5 @@ def read_log(
         table.c.version,
         table.c.detail,
     )
-    if draft_id is not None:
-        query = query.where(table.c.draft_id == draft_id)
     rows = conn.execute(query.order_by(table.c.log_id.desc()).limit(limit))
     return tuple(LogLine(*row) for row in rows)

@@ -106,14 +106,12 @@ def propose(conn: Connection, site: str, proposals: Collection[Proposal], *, at:
 
 
 def reviews(
-    conn: Connection, *, status: str | None = "pending", site: str | None = None, limit: int = 50
+    conn: Connection, *, status: str | None = "pending", limit: int = 50
 ) -> tuple[Review, ...]:
     """Pairs of the queue, the likeliest first."""
     query = _reviews().order_by(table.c.score.desc(), table.c.review_id).limit(limit)
     if status is not None:
         query = query.where(table.c.status == status)
-    if site is not None:
-        query = query.where(sites.c.name == site)
     return tuple(Review(*row) for row in conn.execute(query))
 
 

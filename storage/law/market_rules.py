@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -285,39 +285,6 @@ def end_reduction(conn: Connection, reduction_id: int, *, ends_at: datetime) -> 
     if ends_at <= starts:
         raise InvalidRecord(f"reduction {reduction_id} must end after it starts")
     conn.execute(reductions.update().where(this).values(ends_at=ends_at))
-
-
-def log_price_inputs(
-    conn: Connection,
-    sku: str,
-    market: str,
-    *,
-    tier: str,
-    price: int,
-    public: int,
-    inputs: Iterable[str],
-    verdict: Verdict,
-    at: datetime,
-) -> None:
-    """Keep what one customer's price was computed from, and how it was judged.
-
-    Raises:
-        UnknownProduct, UnknownMarket: no such product or market.
-        NotWriting: the transaction was opened to read.
-    """
-    require_writer(conn)
-    conn.execute(
-        price_input_log.insert().values(
-            at=at,
-            product_id=product_id(conn, sku),
-            market_id=market_id(conn, market),
-            tier=tier,
-            price_minor=price,
-            public_minor=public,
-            inputs=sorted(set(inputs)),
-            verdict=verdict,
-        )
-    )
 
 
 def logged_inputs(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,9 +17,6 @@ from sqlalchemy.engine import Connection
 from storage.database import require_writer
 from storage.errors import KeyReused
 from storage.promotions.tables import idempotency_keys as table
-
-MAX_KEY: Final = 200
-"""Longest key in characters."""
 
 
 def claim_key(

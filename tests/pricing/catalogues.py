@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from models.arrays import FloatArray
 from models.demand import ConstantElasticityDemand
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels, Market
+from pricing.price_points import EndingRule, PriceEnding
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+ANY_AMOUNT = EndingRule((PriceEnding(None, 1, (0,)),))
 EUROPE = Market("online", "EUR", "Europe/Berlin", tax_rate=0.19)
 JAPAN = Market("tokyo", "JPY", "Asia/Tokyo", channel="store", tax_rate=0.10)
 

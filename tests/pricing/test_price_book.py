@@ -47,20 +47,6 @@ def test_what_is_in_the_book_is_found_and_nothing_else(prices: dict[Key, int], o
         assert rows.tolist() == [prices_book.row(sku, market) for sku in skus]
 
 
-@given(
-    st.dictionaries(keys, st.integers(1, 3), max_size=12),
-    st.dictionaries(keys, st.integers(1, 3), max_size=12),
-)
-def test_changes_since_an_older_book_are_the_new_and_the_different(
-    old: dict[Key, int], new: dict[Key, int]
-) -> None:
-    older, newer = book(old), book(new, version=2)
-    changed = {
-        (e.sku, e.market, e.tier) for e in map(newer.entry, newer.changes_since(older).tolist())
-    }
-    assert changed == {key for key, minor in new.items() if old.get(key) != minor}
-
-
 def test_a_missing_price_says_which_part_of_the_key_is_unknown() -> None:
     prices = book({("P1", "online", "public"): 1299})
     for key, message in (

@@ -95,7 +95,7 @@ def test_usual_endings_follow_the_decimals_of_the_currency(
             ),
             "rise",
         ),
-        (lambda: EndingRule.any_amount().ladder(10**9), "larger step"),
+        (lambda: EndingRule((PriceEnding(None, 1, (0,)),)).ladder(10**9), "larger step"),
         (lambda: candidate_grid(ONE, ONE, ONE, 1), "too few"),
     ],
 )

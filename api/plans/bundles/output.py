@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,8 +18,6 @@ from pricing.bundles.market import NOT_OFFERED, Outcome
 from pricing.bundles.problem import SHARES, BundleProblem
 from pricing.bundles.subsets import names_in
 from simulations.scenarios.bundle_outlook import BUNDLE_MEASURES, BundleOutlook
-
-BUNDLE_ENDINGS: Final = (".json", ".csv", ".parquet")
 
 
 def bundle_document(question: BundleQuestion, answer: BundleAnswer) -> dict[str, Any]:
@@ -120,10 +117,6 @@ def drafts_of(
     question: BundleQuestion,
     problem: BundleProblem,
     outcome: Outcome,
-    *,
-    prefix: str = "bundle",
-    starts_on: date | None = None,
-    market: str | None = None,
 ) -> list[dict[str, Any]]:
     """The bundles as promotions, with the dates and the market of the document."""
     given = question.given
@@ -131,29 +124,18 @@ def drafts_of(
         problem,
         {mask: int(outcome.posted[mask]) for mask in outcome.bundles.tolist()},
         payers=question.payers,
-        prefix=prefix,
-        when=_when(given, starts_on),
-        audience=_audience(given, market),
+        when=_when(given),
+        audience={"markets": [given.market]} if given.market else {},
     )
 
 
-def _when(given: BundlesIn, starts_on: date | None) -> dict[str, str]:
-    first = starts_on or given.starts_on
+def _when(given: BundlesIn) -> dict[str, str]:
     when = {}
-    if first is not None:
-        when["from"] = f"{first}T00:00"
+    if given.starts_on is not None:
+        when["from"] = f"{given.starts_on}T00:00"
     if given.ends_on is not None:
-        last = given.ends_on
-        if first is not None and given.starts_on is not None:
-            # Another first day moves the last one with it.
-            last = first + (given.ends_on - given.starts_on)
-        when["until"] = f"{last}T00:00"
+        when["until"] = f"{given.ends_on}T00:00"
     return {**when, "time_zone": given.time_zone} if when else {}
-
-
-def _audience(given: BundlesIn, market: str | None) -> dict[str, Any]:
-    place = market or given.market
-    return {"markets": [place]} if place else {}
 
 
 def _bundle_rows(question: BundleQuestion, answer: BundleAnswer) -> list[dict[str, Any]]:

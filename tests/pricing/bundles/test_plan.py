@@ -63,10 +63,11 @@ def assert_rules_hold(found: BundlePlan) -> None:
     assert np.isin(found.bundles, problem.candidates).all()
     parts = market.sets.totals(found.price)[found.bundles]
     cost = market.sets.totals(problem.cost)[found.bundles]
-    assert (found.bundle_price <= parts).all()
-    assert (found.bundle_price >= cost).all()
-    assert (found.bundle_price * SHARES <= parts * (SHARES - problem.least_saving)).all()
-    assert (found.bundle_price * SHARES >= parts * (SHARES - problem.most_saving)).all()
+    price = outcome.posted[found.bundles]
+    assert (price <= parts).all()
+    assert (price >= cost).all()
+    assert (price * SHARES <= parts * (SHARES - problem.least_saving)).all()
+    assert (price * SHARES >= parts * (SHARES - problem.most_saving)).all()
     assert outcome.excess == 0
     assert (outcome.units >= problem.sell).all()
     assert ((problem.stock < 0) | (outcome.units <= problem.stock)).all()
@@ -238,7 +239,7 @@ def test_endings_hold_for_single_products_and_bundles() -> None:
         endings=EndingRule((PriceEnding(None, 10, (9,)),))
     )
     found = planned(problem)
-    assert (found.bundle_price % 10 == 9).all()
+    assert (found.outcome.posted[found.bundles] % 10 == 9).all()
     assert ((found.price % 10 == 9) | (found.price == problem.current)).all()
     assert found.report.status == "optimal"
 

@@ -19,7 +19,15 @@ from pricing.deciding.guardrails import GuardrailLimits
 from pricing.errors import InvalidCatalogue, InvalidLimits
 from pricing.portions import ROWS
 from pricing.price_points import EndingRule
-from tests.pricing.catalogues import EUROPE, JAPAN, NOW, catalogue_of, curves, priced_catalogues
+from tests.pricing.catalogues import (
+    ANY_AMOUNT,
+    EUROPE,
+    JAPAN,
+    NOW,
+    catalogue_of,
+    curves,
+    priced_catalogues,
+)
 
 RATES = {"EUR": 1.0, "JPY": 0.006}
 policies = st.builds(
@@ -136,9 +144,7 @@ def test_doubling_all_money_doubles_all_prices() -> None:
     catalogue = catalogue_of([1000, 2503, 799], [400, 1500, 500])
     demand = curves(catalogue, [-3.0, -1.8, -2.2])
     twice = catalogue_of([2000, 5006, 1598], [800, 3000, 1000])
-    policy = PricingPolicy(
-        limits=unlimited, endings={"online": EndingRule.any_amount()}, candidates=1000
-    )
+    policy = PricingPolicy(limits=unlimited, endings={"online": ANY_AMOUNT}, candidates=1000)
     prices = run(catalogue, demand, policy).price
     doubled = run(twice, curves(twice, [-3.0, -1.8, -2.2]), policy).price
     # Candidates are whole cents spread over the interval: one step of the spread apart at most.
@@ -149,9 +155,7 @@ def test_with_room_enough_the_price_is_the_textbook_optimum() -> None:
     # Lerner: p* = c · e / (e + 1), and price in force near enough to reach it.
     market = replace(EUROPE, tax_rate=0.0)
     catalogue = catalogue_of([1400], [600], market=market)
-    policy = PricingPolicy(
-        limits=unlimited, endings={"online": EndingRule.any_amount()}, candidates=1000
-    )
+    policy = PricingPolicy(limits=unlimited, endings={"online": ANY_AMOUNT}, candidates=1000)
     decisions = run(catalogue, curves(catalogue, -2.0), policy)
     assert decisions.price[0] == pytest.approx(1200, abs=2)
     assert not decisions.at_lower[0]

@@ -15,8 +15,7 @@ from pricing.deciding.guardrails import GuardrailLimits
 from pricing.deciding.objective import overstock, price_image, worth_of
 from pricing.deciding.pareto import pareto_front, undominated
 from pricing.errors import InvalidLimits
-from pricing.price_points import EndingRule
-from tests.pricing.catalogues import EUROPE, NOW, catalogue_of, curves
+from tests.pricing.catalogues import ANY_AMOUNT, EUROPE, NOW, catalogue_of, curves
 
 FREE = GuardrailLimits(minimum_margin=0.0, maximum_change=0.5, competitor_band=None)
 NET = replace(EUROPE, tax_rate=0.0)
@@ -33,7 +32,7 @@ def priced(
     policy = PricingPolicy(
         limits=FREE,
         objective=objective,
-        endings={"online": EndingRule.any_amount()},
+        endings={"online": ANY_AMOUNT},
         candidates=1000,
     )
     return decide(

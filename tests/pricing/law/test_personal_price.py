@@ -2,12 +2,10 @@ from __future__ import annotations
 
 from datetime import date
 
-import numpy as np
 import pytest
 
-from pricing.catalogue import UNKNOWN
 from pricing.law.packs import Finding, PersonalPriceRule, RulePack, TierRule
-from pricing.law.personal_price import above_public, check_personal_price
+from pricing.law.personal_price import check_personal_price
 
 TEXT = "THIS PRICE WAS SET BY AN ALGORITHM USING YOUR PERSONAL DATA"
 
@@ -63,9 +61,3 @@ def test_the_inputs_and_the_notice_are_named() -> None:
     assert verdict.facts["notice"] == TEXT
     assert verdict.evidence is not None
     assert verdict.evidence.article == "§ 1"
-
-
-def test_tier_prices_above_the_public_one_are_found_by_the_column() -> None:
-    tier = np.array([90, 100, 101, 90, UNKNOWN])
-    public = np.array([100, 100, 100, UNKNOWN, UNKNOWN])
-    assert above_public(tier, public).tolist() == [False, False, True, True, False]

@@ -27,13 +27,13 @@ from pricing.law.price_history import NEVER, PriceHistory, instant
 from pricing.law.reference_price import (
     Announcement,
     PriorStatus,
-    check_plan,
     check_reduction,
     largest_reduction,
     price_for,
     prior_prices,
     whole_percent,
 )
+from tests.pricing.law.plan_steps import check_plan
 from tests.pricing.price_rows import BERLIN, SHANGHAI, history, local, starting
 
 EUROPE = PriorPriceRule(article="Article 6a", source="https://example.eu", days=30)

@@ -12,7 +12,7 @@ import pytest
 from pricing.catalogue import UNKNOWN
 from pricing.law.packs import PriorPriceRule, RulePack
 from pricing.law.price_history import PriceHistory
-from pricing.law.reference_price import Announcement, check_plan
+from pricing.law.reference_price import Announcement
 from pricing.markdown import (
     ClearanceHistory,
     ClearanceItems,
@@ -24,6 +24,7 @@ from pricing.markdown import (
 )
 from pricing.markdown.errors import InvalidClearance
 from pricing.markdown.prior_price import announced, prior_by_week
+from tests.pricing.law.plan_steps import check_plan
 from tests.pricing.markdown.clearances import (
     allowed_paths,
     best_by_trying_all,

@@ -7,8 +7,8 @@ import pytest
 
 from pricing.markdown import ClearanceItems, plan
 from pricing.markdown.errors import InvalidClearance
-from pricing.markdown.fluid import fluid_bound
-from pricing.markdown.stochastic import stochastic_value
+from tests.pricing.markdown.fluid import fluid_bound
+from tests.pricing.markdown.stochastic import stochastic_value
 
 
 def single(rng: np.random.Generator, weeks: int = 6) -> ClearanceItems:

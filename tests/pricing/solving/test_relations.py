@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,7 +62,10 @@ def test_a_bigger_pack_costs_more_and_less_per_unit() -> None:
 
 def test_a_private_label_stays_ten_to_thirty_per_cent_below_the_brand() -> None:
     catalogue = catalogue_of([1000, 1100, 1150], [400, 500, 500], market=NET)
-    tied = run(catalogue, [-1.2, -3.0, -3.0], Relation.private_label("own jam", "P0", ["P1", "P2"]))
+    own_jam = Relation(
+        "own jam", RelationKind.PRIVATE_LABEL, ("P0", "P1", "P2"), least=0.1, most=0.3
+    )
+    tied = run(catalogue, [-1.2, -3.0, -3.0], own_jam)
     for brand in tied.price[1:]:
         assert 0.7 * brand <= tied.price[0] <= 0.9 * brand
 
@@ -192,16 +194,7 @@ def test_a_substitute_makes_both_dearer() -> None:
     assert both.units == pytest.approx(own * (1 + 0.8 * ratio[::-1]))
 
 
-def test_cross_effects_come_by_category_and_market() -> None:
-    catalogue = catalogue_of([1000, 1000, 1000], [500, 500, 500], market=NET)
-    matrix = pd.DataFrame(
-        [[-2.0, 0.3, 0.1], [0.2, -2.0, 0.0], [0.0, 0.0, -2.0]],
-        index=["P1", "P0", "other"],
-        columns=["P1", "P0", "P2"],
-    )
-    found = CrossEffects.of_categories(catalogue, {"tea": matrix}).elasticity.toarray()
-    assert found.tolist() == [[0.0, 0.2, 0.0], [0.3, 0.0, 0.1], [0.0, 0.0, 0.0]]
-    assert len(CrossEffects.of_categories(catalogue, {"jam": matrix})) == 3
+def test_cross_effects_hold_no_own_price_effects() -> None:
     with pytest.raises(InvalidCatalogue, match="diagonal"):
         CrossEffects(sparse.csr_array(np.eye(2)))
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricing.catalogue import Product
-from scrapers.extract import Condition, ProductFacts
 from scrapers.matching import Band, Listing, Matcher, MatchMethod, Pack, pack_of
 
 COLA_CAN = Product("C1", "Fizzo Cola 330 ml", "Drinks", "Fizzo", "4006381333931")
@@ -41,8 +40,8 @@ def test_a_gtin_decides_whatever_the_title_says() -> None:
 
 
 def test_a_used_piece_is_never_our_product() -> None:
-    facts = ProductFacts("Fizzo Cola 330 ml", gtin="4006381333931", condition=Condition.USED)
-    assert skus(Listing.of_facts("u", facts)) == [None]
+    used = Listing("u", "Fizzo Cola 330 ml", gtin="4006381333931", used=True)
+    assert skus(used) == [None]
 
 
 def test_another_gtin_forbids_what_the_title_suggests() -> None:

@@ -243,7 +243,7 @@ def test_a_match_in_doubt_is_put_to_a_person_whose_answer_stands(each_database: 
     doubtful = "Desk Lamp of metal"
     ledger = crawl(each_database, seen("lamp", "30.00", doubtful))
     with writing(each_database) as conn:
-        (review,) = reviews(conn, site=SITE.name)
+        (review,) = reviews(conn)
         decide(conn, review.review_id, same=True, by="ada", at=START)
     assert (ledger.to_review, review.sku) == (1, "L1")
     assert stored(each_database)["lamp"].offer.sku is None

@@ -10,7 +10,7 @@ import pytest
 
 from pricing.markdown import MarkdownLimits
 from simulations.errors import InvalidScenario
-from simulations.scenarios.clearance_seasons import (
+from tests.simulations.scenarios.clearance_seasons import (
     USUAL_RULES,
     Comparison,
     Course,

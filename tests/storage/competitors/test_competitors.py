@@ -130,7 +130,7 @@ def test_an_open_pair_takes_the_newest_score(engine: Engine) -> None:
         a_site(conn)
         propose(conn, "rival", [proposal(score=0.2)], at=START)
         propose(conn, "rival", [proposal(score=0.4)], at=START)
-        (only,) = reviews(conn, site="rival")
+        (only,) = reviews(conn)
     assert only.score == 0.4
 
 

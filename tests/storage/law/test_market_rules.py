@@ -21,12 +21,12 @@ from storage.law.market_rules import (
     end_reduction,
     list_emergencies,
     list_market_rules,
-    log_price_inputs,
     logged_inputs,
     record_reduction,
     reduction_in_force,
     set_market_rules,
 )
+from storage.law.personal_prices import PersonalPrice, log_personal_prices
 from storage.prices.charged_prices import applied_prices, transactions
 from storage.prices.decisions import save_run
 from storage.releases.publishing import publish
@@ -165,18 +165,10 @@ def test_an_unlawful_reduction_is_not_recorded(shop: Engine) -> None:
 def test_the_log_proves_what_a_price_was_computed_from(shop: Engine) -> None:
     with writing(shop) as conn:
         for price in (950, 900):
-            log_price_inputs(
-                conn,
-                "tea-1",
-                "online",
-                tier="gold",
-                price=price,
-                public=1000,
-                inputs=("tier", "sku", "tier"),
-                verdict=LAWFUL,
-                at=NOW,
-            )
+            asked = PersonalPrice("tea-1", "gold", price, 1000, ("tier", "sku", "tier"), LAWFUL)
+            log_personal_prices(conn, "online", [asked], f"q-{price}", at=NOW)
         newest, oldest = logged_inputs(conn, "tea-1", "online")
     assert (newest["price_minor"], oldest["price_minor"]) == (900, 950)
     assert newest["inputs"] == ["sku", "tier"]
     assert newest["verdict"]["findings"] == ["lawful"]
+    assert newest["verdict"]["facts"]["quote"] == "q-900"
