@@ -19,7 +19,8 @@ from api.reports.charts import CHART_ENDINGS, draw_what_if
 from api.reports.tables import TABLE_ENDINGS, refuse_unwritable, write_table
 from api.settings import load_settings
 from pricing.rulebook.document import PricingRules
-from simulations.scenarios.what_if import MEASURES, Estimate, WhatIf
+from simulations.scenarios.outlook import Estimate
+from simulations.scenarios.what_if import MEASURES, WhatIf
 from storage.law.rule_packs import load_rule_packs
 
 app = typer.Typer(add_completion=False)

@@ -19,9 +19,10 @@ from pricing.bundles.problem import SHARES, BundleProblem
 from pricing.bundles.valuations import noisy_values
 from pricing.catalogue import UNKNOWN
 from simulations.errors import InvalidScenario
-from simulations.scenarios.what_if import Estimate
+from simulations.scenarios.outlook import Outlook, log_normal
 
 BUNDLE_MEASURES: Final = ("profit", "revenue", "units", "given_away")
+"""Money is minor units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,39 +48,6 @@ class BundleDoubt:
             raise InvalidScenario("doubt: sampled must lie from 1 to 1,000")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BundleOutlook:
-    """Totals of some plans in the same futures; money is minor units.
-
-    Attributes:
-        plans: (p,) names.
-        level: of the intervals.
-        draws: (measures, draws, p) in the order of `BUNDLE_MEASURES`.
-    """
-
-    plans: tuple[str, ...]
-    level: float
-    draws: FloatArray
-
-    def of(self, plan: str, measure: str) -> Estimate:
-        """One figure with its interval."""
-        return self._estimate(self._drawn(plan, measure))
-
-    def difference(self, plan: str, other: str, measure: str) -> Estimate:
-        """By how much one plan exceeds another, future by future."""
-        return self._estimate(self._drawn(plan, measure) - self._drawn(other, measure))
-
-    def _drawn(self, plan: str, measure: str) -> FloatArray:
-        place = BUNDLE_MEASURES.index(measure), self.plans.index(plan)
-        drawn: FloatArray = self.draws[place[0], :, place[1]]
-        return drawn
-
-    def _estimate(self, values: FloatArray) -> Estimate:
-        tail = (1.0 - self.level) / 2.0
-        low, high = np.quantile(values, [tail, 1.0 - tail])
-        return Estimate(float(values.mean()), float(low), float(high))
-
-
 def bundle_outlook(
     problem: BundleProblem,
     plans: Mapping[str, IntArray],
@@ -89,8 +57,7 @@ def bundle_outlook(
     draws: int = 500,
     sizes: float = 1.0,
     values: float = 1.0,
-    level: float = 0.9,
-) -> BundleOutlook:
+) -> Outlook:
     """Let every plan meet the same customers.
 
     Args:
@@ -101,7 +68,6 @@ def bundle_outlook(
         draws: futures.
         sizes: all segments are so many times as large.
         values: all customers would pay so many times as much.
-        level: of the intervals.
 
     Raises:
         InvalidScenario: no plans, no draws, or factors that are not above 0.
@@ -117,20 +83,15 @@ def bundle_outlook(
         size=problem.size[single],
         value=problem.value[single],
     )
-    found = np.empty((len(BUNDLE_MEASURES), draws, len(plans)))
+    drawn = np.empty((len(BUNDLE_MEASURES), draws, len(plans)))
     for draw in range(draws):
-        mass = sizes * problem.size * _factor(rng, doubt.size, (k,)) / doubt.sampled
-        shared = _factor(rng, doubt.segment, (k, n))[single]
-        own = _factor(rng, doubt.customer, (len(single), n))
+        mass = sizes * problem.size * log_normal(rng, doubt.size, (k,)) / doubt.sampled
+        shared = log_normal(rng, doubt.segment, (k, n))[single]
+        own = log_normal(rng, doubt.customer, (len(single), n))
         worth = values * noisy_values(wide, shared * own)
         for place, view in enumerate(views):
-            found[:, draw, place] = view.totals(mass[single], worth)
-    return BundleOutlook(tuple(plans), level, found)
-
-
-def _factor(rng: np.random.Generator, spread: float, shape: tuple[int, ...]) -> FloatArray:
-    factor: FloatArray = np.exp(spread * rng.standard_normal(shape) - spread**2 / 2.0)
-    return factor
+            drawn[:, draw, place] = view.totals(mass[single], worth)
+    return Outlook(BUNDLE_MEASURES, tuple(plans), drawn)
 
 
 class _View:

@@ -11,9 +11,10 @@ import numpy as np
 from models.arrays import FloatArray, IntArray
 from pricing.calendar.demand import PromotionProblem
 from simulations.errors import InvalidScenario
-from simulations.scenarios.what_if import Estimate
+from simulations.scenarios.outlook import Outlook, log_normal
 
 CALENDAR_MEASURES: Final = ("profit", "revenue", "units", "given_away")
+"""Money is minor units, net of tax."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +43,6 @@ class CalendarDoubt:
             raise InvalidScenario("doubt: standard deviations must lie from 0 up to 5")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CalendarOutlook:
-    """Totals of some calendars in the same futures; money is minor units, net of tax.
-
-    Attributes:
-        plans: (k,) names.
-        level: of the intervals.
-        draws: (measures, draws, k) in the order of `CALENDAR_MEASURES`.
-    """
-
-    plans: tuple[str, ...]
-    level: float
-    draws: FloatArray
-
-    def of(self, plan: str, measure: str) -> Estimate:
-        """One figure with its interval."""
-        return self._estimate(self._drawn(plan, measure))
-
-    def difference(self, plan: str, other: str, measure: str) -> Estimate:
-        """By how much one calendar exceeds another, future by future."""
-        return self._estimate(self._drawn(plan, measure) - self._drawn(other, measure))
-
-    def _drawn(self, plan: str, measure: str) -> FloatArray:
-        place = CALENDAR_MEASURES.index(measure), self.plans.index(plan)
-        drawn: FloatArray = self.draws[place[0], :, place[1]]
-        return drawn
-
-    def _estimate(self, values: FloatArray) -> Estimate:
-        tail = (1.0 - self.level) / 2.0
-        low, high = np.quantile(values, [tail, 1.0 - tail])
-        return Estimate(float(values.mean()), float(low), float(high))
-
-
 def calendar_outlook(
     problem: PromotionProblem,
     plans: Mapping[str, IntArray],
@@ -83,8 +51,7 @@ def calendar_outlook(
     *,
     draws: int,
     rng: np.random.Generator,
-    level: float = 0.9,
-) -> CalendarOutlook:
+) -> Outlook:
     """Let every calendar live through the same futures.
 
     Args:
@@ -94,7 +61,6 @@ def calendar_outlook(
         doubt: how far off demand may be.
         draws: futures.
         rng: their source.
-        level: of the intervals.
 
     Raises:
         InvalidScenario: no calendars.
@@ -105,20 +71,16 @@ def calendar_outlook(
     spread = problem.lifts - 1.0
     drawn = np.empty((len(CALENDAR_MEASURES), draws, len(plans)))
     for s in range(draws):
-        scale = _factor(rng, doubt.common_scale, (1, 1)) * _factor(rng, doubt.own_scale, (n, 1))
-        base = problem.base * scale * _factor(rng, doubt.noise, (n, weeks))
-        gained = spread * _factor(rng, doubt.lift, spread.shape)
-        pull = problem.pull * _factor(rng, doubt.pull, (1, 1))
-        cross = float(_factor(rng, doubt.cross, (1, 1))[0, 0])
+        scale = log_normal(rng, doubt.common_scale, (1, 1)) * log_normal(
+            rng, doubt.own_scale, (n, 1)
+        )
+        base = problem.base * scale * log_normal(rng, doubt.noise, (n, weeks))
+        gained = spread * log_normal(rng, doubt.lift, spread.shape)
+        pull = problem.pull * log_normal(rng, doubt.pull, (1, 1))
+        cross = float(log_normal(rng, doubt.cross, (1, 1))[0, 0])
         for k, actions in enumerate(plans.values()):
             drawn[:, s, k] = _lived(problem, actions, paid, base, gained, pull, cross)
-    return CalendarOutlook(tuple(plans), level, drawn)
-
-
-def _factor(rng: np.random.Generator, spread: float, shape: tuple[int, int]) -> FloatArray:
-    """Log-normal factors of mean 1."""
-    factor: FloatArray = np.exp(spread * rng.standard_normal(shape) - spread**2 / 2.0)
-    return factor
+    return Outlook(CALENDAR_MEASURES, tuple(plans), drawn)
 
 
 def _lived(

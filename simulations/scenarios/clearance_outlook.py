@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,45 +11,15 @@ from models.arrays import FloatArray, IntArray
 from pricing.markdown import ClearanceItems, Scenarios
 from pricing.markdown.trajectories import Trajectories, follow
 from simulations.errors import InvalidScenario
-from simulations.scenarios.what_if import Estimate
+from simulations.scenarios.outlook import Outlook, log_normal
 
 MEASURES: Final = ("sell_through", "revenue", "value", "margin", "write_off", "given_away")
+"""Money is minor units.
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Outlook:
-    """Totals of some plans in the same futures; money is minor units.
-
-    `sell_through` is a share of units; `value` is revenue and salvage less holding and labels;
-    `margin` is value less what salvaging everything at the start would bring; `write_off` is the
-    cost of unsold units less their salvage, NaN where no cost is known.
-
-    Attributes:
-        plans: (k,) names.
-        level: of the intervals.
-        draws: (measures, draws, k) in the order of `MEASURES`.
-    """
-
-    plans: tuple[str, ...]
-    level: float
-    draws: FloatArray
-
-    def of(self, plan: str, measure: str) -> Estimate:
-        """One figure with its interval."""
-        return self._estimate(self._drawn(plan, measure))
-
-    def difference(self, plan: str, other: str, measure: str) -> Estimate:
-        """By how much one plan exceeds another, future by future."""
-        return self._estimate(self._drawn(plan, measure) - self._drawn(other, measure))
-
-    def _drawn(self, plan: str, measure: str) -> FloatArray:
-        drawn: FloatArray = self.draws[MEASURES.index(measure), :, self.plans.index(plan)]
-        return drawn
-
-    def _estimate(self, values: FloatArray) -> Estimate:
-        tail = (1.0 - self.level) / 2.0
-        low, high = np.quantile(values, [tail, 1.0 - tail])
-        return Estimate(float(values.mean()), float(low), float(high))
+`sell_through` is a share of units; `value` is revenue and salvage less holding and labels;
+`margin` is value less what salvaging everything at the start would bring; `write_off` is the
+cost of unsold units less their salvage, NaN where no cost is known.
+"""
 
 
 def outlook(
@@ -61,7 +30,6 @@ def outlook(
     noise: float,
     rng: np.random.Generator,
     cost: FloatArray | None = None,
-    level: float = 0.9,
     factors: Mapping[str, FloatArray] | None = None,
 ) -> Outlook:
     """Let every plan live through the same futures.
@@ -73,7 +41,6 @@ def outlook(
         noise: standard deviation of log demand from week to week, drawn on top.
         rng: source of that noise.
         cost: (n,) unit cost, net, minor units; NaN where unknown.
-        level: of the intervals.
         factors: by name, (n, t) factor on demand under that plan, such as what rivals leave.
 
     Raises:
@@ -84,12 +51,12 @@ def outlook(
     drawn = np.empty((len(MEASURES), len(futures), len(plans)))
     for s in range(len(futures)):
         demand, response = futures.of(items, s)
-        luck = np.exp(noise * rng.standard_normal(demand.shape) - noise**2 / 2.0)
+        luck = log_normal(rng, noise, demand.shape)
         for k, (name, rungs) in enumerate(plans.items()):
             around = 1.0 if factors is None else factors[name]
             course = follow(items, rungs, demand * luck * around, response)
             drawn[:, s, k] = _measured(items, course, cost)
-    return Outlook(tuple(plans), level, drawn)
+    return Outlook(MEASURES, tuple(plans), drawn)
 
 
 def _measured(items: ClearanceItems, course: Trajectories, cost: FloatArray | None) -> list[float]:

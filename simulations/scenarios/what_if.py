@@ -18,24 +18,11 @@ from models.arrays import BoolArray, FloatArray, IntArray
 from models.demand import ConstantElasticityDemand, DemandContext, DemandModel
 from pricing.catalogue import UNKNOWN, Catalogue
 from simulations.errors import InvalidScenario
+from simulations.scenarios.outlook import Estimate
 
 MEASURES: Final = ("units", "revenue", "profit")
 _CELLS_AT_ONCE: Final = 4_000_000
 """Draws x rows x scenarios held in memory at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with its interval.
-
-    Attributes:
-        mean: over all draws.
-        low, high: ends of the central interval.
-    """
-
-    mean: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,14 +56,14 @@ class WhatIf:
     def outcome(self, scenario: str, measure: str) -> Estimate:
         """`units`, `revenue` or `profit` of one scenario."""
         m, k = self._position(scenario, measure)
-        return _estimate(self.draws[m, :, k], self.level)
+        return Estimate.of(self.draws[m, :, k], self.level)
 
     def difference(self, scenario: str, measure: str) -> Estimate:
         """The same less that of the base, draw by draw."""
         m, k = self._position(scenario, measure)
         with np.errstate(over="ignore", invalid="ignore"):
             less = self.draws[m, :, k] - self.base_draws[m]
-        return _estimate(less, self.level)
+        return Estimate.of(less, self.level)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a scenario and measure: mean, low, high, and the same of the difference.
@@ -276,11 +263,3 @@ def _refuse(
         raise InvalidScenario(
             f"rows in {', '.join(sorted(currencies))} can not be added up; ask for one market"
         )
-
-
-def _estimate(values: FloatArray, level: float) -> Estimate:
-    tail = (1.0 - level) / 2.0
-    # Amounts beyond what a float can hold are infinite, and so are their figures.
-    with np.errstate(over="ignore", invalid="ignore"):
-        low, high = np.quantile(values, [tail, 1.0 - tail])
-        return Estimate(float(values.mean()), float(low), float(high))

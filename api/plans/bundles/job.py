@@ -15,7 +15,8 @@ from pricing.bundles.market import Market, Outcome
 from pricing.bundles.plan import unwatched
 from pricing.bundles.sales import BundleSales, bundle_sales
 from pricing.bundles.valuations import spread_out
-from simulations.scenarios.bundle_outlook import BundleDoubt, BundleOutlook, bundle_outlook
+from simulations.scenarios.bundle_outlook import BundleDoubt, bundle_outlook
+from simulations.scenarios.outlook import Outlook
 
 NOTHING: Final = "do nothing"
 SINGLES: Final = "component pricing"
@@ -48,9 +49,9 @@ class BundleAnswer:
     before: Outcome
     sales: tuple[BundleSales, ...]
     against: float
-    outlook: BundleOutlook
-    fewer: BundleOutlook
-    poorer: BundleOutlook
+    outlook: Outlook
+    fewer: Outlook
+    poorer: Outlook
     replanned_poorer: BundlePlan | None
 
 
@@ -94,7 +95,7 @@ def plan_with_outlook(
     }
     seed = int(rng.integers(2**32))
 
-    def simulate(sizes: float, values: float) -> BundleOutlook:
+    def simulate(sizes: float, values: float) -> Outlook:
         return bundle_outlook(
             problem, plans, doubt, rng=np.random.default_rng(seed),
             draws=draws, sizes=sizes, values=values,

@@ -12,12 +12,13 @@ from api.plans.bundles.input import BundleQuestion
 from api.plans.bundles.job import NOTHING, PLAN, SINGLES, BundleAnswer
 from api.plans.bundles.schema import BundlesIn
 from api.plans.files import money
+from api.plans.outlooks import sides
 from models.arrays import IntArray
 from pricing.bundles.drafts import promotion_drafts
 from pricing.bundles.market import NOT_OFFERED, Outcome
 from pricing.bundles.problem import SHARES, BundleProblem
 from pricing.bundles.subsets import names_in
-from simulations.scenarios.bundle_outlook import BUNDLE_MEASURES, BundleOutlook
+from simulations.scenarios.outlook import Outlook
 
 
 def bundle_document(question: BundleQuestion, answer: BundleAnswer) -> dict[str, Any]:
@@ -211,21 +212,10 @@ def _warnings(question: BundleQuestion, answer: BundleAnswer) -> list[str]:
     return warnings
 
 
-def _sides(view: BundleOutlook, currency: str, tax: float) -> dict[str, Any]:
-    sides: dict[str, Any] = {
-        name: {m: _interval(view.of(name, m), m, currency, tax) for m in BUNDLE_MEASURES}
-        for name in view.plans
-    }
-    for other in (NOTHING, SINGLES):
-        sides[f"{PLAN} less {other}"] = {
-            m: _interval(view.difference(PLAN, other, m), m, currency, tax) for m in BUNDLE_MEASURES
-        }
-    return sides
+def _sides(view: Outlook, currency: str, tax: float) -> dict[str, Any]:
+    def shown(value: float, measure: str) -> object:
+        if measure == "units":
+            return round(value, 2)
+        return money(value / tax if measure == "profit" else value, currency)
 
-
-def _interval(estimate: Any, measure: str, currency: str, tax: float) -> dict[str, Any]:  # noqa: ANN401
-    values = {"mean": estimate.mean, "low": estimate.low, "high": estimate.high}
-    if measure == "units":
-        return {key: round(value, 2) for key, value in values.items()}
-    share = tax if measure == "profit" else 1.0
-    return {key: money(value / share, currency) for key, value in values.items()}
+    return sides(view, PLAN, (NOTHING, SINGLES), shown)

@@ -14,7 +14,8 @@ from pricing.calendar.demand import PromotionProblem
 from pricing.calendar.limits import CalendarLimits
 from pricing.calendar.plan import PromotionCalendar, greedy_calendar, plan_calendar
 from pricing.errors import InfeasibleLimits
-from simulations.scenarios.calendar_outlook import CalendarDoubt, CalendarOutlook, calendar_outlook
+from simulations.scenarios.calendar_outlook import CalendarDoubt, calendar_outlook
+from simulations.scenarios.outlook import Outlook
 
 PLAN: Final = "plan"
 NOTHING: Final = "do nothing"
@@ -36,8 +37,8 @@ class CalendarAnswer:
     """
 
     plan: PromotionCalendar
-    outlook: CalendarOutlook
-    lower: CalendarOutlook
+    outlook: Outlook
+    lower: Outlook
     replanned_lower: PromotionCalendar | None
 
 
@@ -85,7 +86,7 @@ def plan_promotions(
         plans[LAST_YEAR] = last_year
     seed = int(rng.integers(2**32))
 
-    def simulate(scale: float) -> CalendarOutlook:
+    def simulate(scale: float) -> Outlook:
         return calendar_outlook(
             problem.scaled(scale), plans, paid, doubt,
             draws=draws, rng=np.random.default_rng(seed),

@@ -16,10 +16,11 @@ from api.plans.calendar.input import CalendarQuestion
 from api.plans.calendar.job import GREEDY, LAST_YEAR, NOTHING, PLAN, CalendarAnswer
 from api.plans.calendar.schema import MechanicIn, PromotionsIn
 from api.plans.files import money
+from api.plans.outlooks import sides
 from models.arrays import IntArray
 from pricing.calendar.demand import follow_calendar
 from pricing.calendar.limits import CalendarRows
-from simulations.scenarios.calendar_outlook import CALENDAR_MEASURES, CalendarOutlook
+from simulations.scenarios.outlook import Outlook
 
 CalendarRow = dict[str, Any]
 
@@ -221,22 +222,8 @@ def _warnings(question: CalendarQuestion, actions: IntArray) -> list[str]:
     return warnings
 
 
-def _sides(view: CalendarOutlook, currency: str) -> dict[str, Any]:
-    sides: dict[str, Any] = {
-        name: {m: _interval(view.of(name, m), m, currency) for m in CALENDAR_MEASURES}
-        for name in view.plans
-    }
-    for other in (NOTHING, LAST_YEAR, GREEDY):
-        if other in view.plans:
-            sides[f"{PLAN} less {other}"] = {
-                m: _interval(view.difference(PLAN, other, m), m, currency)
-                for m in CALENDAR_MEASURES
-            }
-    return sides
+def _sides(view: Outlook, currency: str) -> dict[str, Any]:
+    def shown(value: float, measure: str) -> object:
+        return round(value, 2) if measure == "units" else money(value, currency)
 
-
-def _interval(estimate: Any, measure: str, currency: str) -> dict[str, Any]:  # noqa: ANN401
-    values = {"mean": estimate.mean, "low": estimate.low, "high": estimate.high}
-    if measure == "units":
-        return {key: round(value, 2) for key, value in values.items()}
-    return {key: money(value, currency) for key, value in values.items()}
+    return sides(view, PLAN, (NOTHING, LAST_YEAR, GREEDY), shown)

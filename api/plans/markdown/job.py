@@ -32,7 +32,8 @@ from pricing.markdown.allocation import allocate, expected_sales
 from pricing.markdown.errors import InvalidClearance, UnreachableTarget
 from pricing.markdown.plan import Watch
 from pricing.markdown.rivals import rival_factor
-from simulations.scenarios.clearance_outlook import Outlook, outlook, rungs_by_rule
+from simulations.scenarios.clearance_outlook import outlook, rungs_by_rule
+from simulations.scenarios.outlook import Outlook
 
 KEEP: Final = "do nothing"
 CURRENT: Final = "current policy"

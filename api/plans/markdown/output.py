@@ -10,10 +10,11 @@ import pandas as pd
 
 from api.plans.files import money
 from api.plans.markdown.job import CURRENT, KEEP, PLAN, MarkdownAnswer, MarkdownQuestion
+from api.plans.outlooks import sides
 from models.arrays import IntArray
 from pricing.currencies import decimals
 from pricing.markdown import ClearanceItems
-from simulations.scenarios.clearance_outlook import MEASURES, Outlook
+from simulations.scenarios.outlook import Outlook
 
 PLAN_ENDINGS: Final = (".json", ".csv", ".parquet")
 
@@ -152,20 +153,7 @@ def _learned(question: MarkdownQuestion, answer: MarkdownAnswer) -> dict[str, An
 
 
 def _sides(view: Outlook, currency: str) -> dict[str, Any]:
-    sides: dict[str, Any] = {
-        name: {m: _interval(view.of(name, m), m, currency) for m in MEASURES} for name in view.plans
-    }
-    for other in (KEEP, CURRENT):
-        sides[f"{PLAN} less {other}"] = {
-            m: _interval(view.difference(PLAN, other, m), m, currency) for m in MEASURES
-        }
-    return sides
+    def shown(value: float, measure: str) -> object:
+        return round(value, 6) if measure == "sell_through" else money(value, currency)
 
-
-def _interval(estimate: Any, measure: str, currency: str) -> dict[str, Any] | None:  # noqa: ANN401
-    if np.isnan(estimate.mean):
-        return None
-    values = {"mean": estimate.mean, "low": estimate.low, "high": estimate.high}
-    if measure == "sell_through":
-        return {key: round(value, 6) for key, value in values.items()}
-    return {key: money(value, currency) for key, value in values.items()}
+    return sides(view, PLAN, (KEEP, CURRENT), shown)
