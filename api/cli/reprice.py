@@ -17,7 +17,7 @@ from api.cli.database import database
 from api.cli.terminal import bars, out, utc_now
 from api.jobs.pareto import DEFAULT_SWEEP, front, front_frame
 from api.jobs.pricing_rules import lines_of, read_rules
-from api.jobs.reprice import RepriceOutcome, reprice_by_rules
+from api.jobs.reprice import RepriceOutcome, RepriceRequest, reprice
 from api.reports.charts import CHART_ENDINGS
 from api.reports.pareto_chart import draw_front
 from api.reports.tables import TABLE_ENDINGS, refuse_unwritable, write_table
@@ -122,21 +122,21 @@ def reprice_command(
         policy = replace(policy, max_changes=max_changes)
     rates = {**policy.exchange_rates, **_rates(exchange_rates or [])}
     rules = replace(rules, policy=replace(policy, exchange_rates=rates))
-    chosen: dict[str, Any] = {
-        "now": utc_now(),
-        "offer_max_age": settings.offer_max_age,
-        "market": market,
-        "category": category,
-        "skus": sku,
-        "packs": load_rule_packs(settings.rule_packs),
-        "at": None if at is None else at.replace(tzinfo=UTC),
-    }
+    request = RepriceRequest(
+        now=utc_now(),
+        offer_max_age=settings.offer_max_age,
+        market=market,
+        category=category,
+        skus=sku,
+        packs=load_rule_packs(settings.rule_packs),
+        at=None if at is None else at.replace(tzinfo=UTC),
+    )
     with database(settings) as engine, lines_of(rules_file):
         if pareto:
-            _show_front(front(engine, rules, **chosen), rules, pareto)
+            _show_front(front(engine, rules, request), rules, pareto)
             return
         with bars("reprice") as progress:
-            outcome = reprice_by_rules(engine, rules, progress=progress, seed=seed, **chosen)
+            outcome = reprice(engine, rules, request, progress=progress, seed=seed)
     _print_run(outcome, rules)
 
 

@@ -34,7 +34,7 @@ from api.errors import DemoFailed, ServerNotStarted
 from api.jobs.fit import fit
 from api.jobs.release import release
 from api.jobs.release_terms import terms_of
-from api.jobs.reprice import reprice
+from api.jobs.reprice import RepriceRequest, reprice
 from api.jobs.what_if import WhatIfQuestion, ask_what_if
 from api.logs import configure_logs
 from api.reports.charts import draw_what_if
@@ -60,7 +60,7 @@ from storage.imports import import_file
 
 """The newest week of the demo's history: fixed, so that equal seeds show equal figures."""
 
-_POLICY: Final = PricingPolicy(max_changes=400)
+_RULES: Final = PricingRules(policy=PricingPolicy(max_changes=400))
 _SPEC: Final = FitSpec(country=COUNTRY, engine=Engine.STATSMODELS)
 """One statsmodels regression a series; the batched arithmetic gives the same numbers sooner."""
 
@@ -222,18 +222,18 @@ def _reprice(stage: Stage) -> Decisions:
     with bars("reprice") as progress:
         outcome = reprice(
             stage.engine,
-            _POLICY,
-            now=utc_now(),
-            offer_max_age=stage.settings.offer_max_age,
+            _RULES,
+            RepriceRequest(now=utc_now(), offer_max_age=stage.settings.offer_max_age),
             progress=progress,
         )
-    decisions, limits = outcome.decisions, _POLICY.limits
+    decisions, policy = outcome.decisions, _RULES.policy
+    limits = policy.limits
     low, high = limits.competitor_band or (0.0, np.inf)
     out.print(run_table(outcome))
     out.print(
         f"limits: margin at least {limits.minimum_margin:.0%}, change at most "
         f"{limits.maximum_change:.0%}, {low:g} to {high:g} times the lowest rival, price endings, "
-        f"at most {_POLICY.max_changes} changes together "
+        f"at most {policy.max_changes} changes together "
         f"({decisions.solve.method}, {decisions.solve.status}, gap {decisions.solve.gap:.1e})"
     )
     score = score_prices(decisions, stage.market.law)
@@ -307,11 +307,10 @@ def _competitor_moves(
     out.print(f"signed webhook received: [bold]{alert.topic}[/] {escape(str(dict(alert.data)))}")
     outcome = reprice(
         stage.engine,
-        _POLICY,
-        now=utc_now(),
-        offer_max_age=stage.settings.offer_max_age,
-        market=_MARKET,
-        skus=[sku],
+        _RULES,
+        RepriceRequest(
+            now=utc_now(), offer_max_age=stage.settings.offer_max_age, market=_MARKET, skus=[sku]
+        ),
     )
     out.print("\nthe new recommendation:")
     print_decision(outcome.decisions.record(0))
@@ -344,7 +343,7 @@ def _what_if(stage: Stage) -> None:
     answer = ask_what_if(
         stage.engine,
         question,
-        PricingRules(policy=_POLICY),
+        _RULES,
         now=utc_now(),
         offer_max_age=stage.settings.offer_max_age,
         rng=np.random.default_rng(1),

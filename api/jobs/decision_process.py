@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from api.errors import NothingToPrice
-from api.jobs.reprice import reprice_by_rules
+from api.jobs.reprice import RepriceRequest, reprice
 from pricing.errors import PricingError
 from pricing.rulebook.document import rules_of
 from storage.database import open_engine
@@ -142,18 +142,17 @@ def answer_to(request: RunRequest) -> dict[str, Any]:
     """Make the run here: its number, or why there is none."""
     engine = open_engine(request.database_url)
     try:
-        outcome = reprice_by_rules(
-            engine,
-            rules_of(request.rules),
+        packs = load_rule_packs(None if request.rule_packs is None else Path(request.rule_packs))
+        wanted = RepriceRequest(
             now=datetime.now(UTC),
             offer_max_age=timedelta(seconds=request.offer_max_age_seconds),
             market=request.market,
             category=request.category,
             skus=request.skus,
-            packs=load_rule_packs(None if request.rule_packs is None else Path(request.rule_packs)),
+            packs=packs,
             at=None if request.at is None else datetime.fromisoformat(request.at),
-            seed=request.seed,
         )
+        outcome = reprice(engine, rules_of(request.rules), wanted, seed=request.seed)
     except (PricingError, NothingToPrice, StorageError) as error:
         place = getattr(error, "place", ())
         field = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)

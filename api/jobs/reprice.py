@@ -41,16 +41,57 @@ from storage.prices.decisions import save_run, save_tier
 from storage.prices.price_books import live_edition
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepriceRequest:
+    """What is to be decided, and from what was known when.
+
+    Attributes:
+        now: what the clock says, UTC; when a run is stored.
+        offer_max_age: competitor offers older than this do not count.
+        market: this market only.
+        category: this category only.
+        skus: these products only.
+        packs: the rules of law; those that are shipped where None.
+        at: decide as of this time, from what was known then; as of `now` where None. For data that
+            end in the past, which would be stale today.
+    """
+
+    now: datetime
+    offer_max_age: timedelta
+    market: str | None = None
+    category: str | None = None
+    skus: Collection[str] | None = None
+    packs: RulePacks | None = None
+    at: datetime | None = None
+
+    @property
+    def as_of(self) -> datetime:
+        """The time whose knowledge counts."""
+        return self.at or self.now
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class KnownNow:
-    """All that a decision needs, read in one go and aligned row by row."""
+    """All that a decision needs, read in one go and aligned row by row.
 
+    Attributes:
+        rules: a manager's rules, as they hold for what is stored.
+        at: the moment of which it was known.
+        catalogue, demand, competitors, legal, cross: what was known.
+        fit_id: of the demand fit.
+        barred: markets whose law forbids prices for members; asked only where rules have some.
+        doubts: curves that are not believed for their level.
+    """
+
+    rules: PricingRules
+    at: datetime
     catalogue: Catalogue
     demand: ConstantElasticityDemand
     competitors: CompetitorPrices
     fit_id: int
     legal: LegalBounds
     cross: CrossEffects | None
+    barred: tuple[str, ...]
     doubts: LevelDoubts | None = None
 
 
@@ -77,47 +118,44 @@ class RepriceOutcome:
     dominant: tuple[Dominant, ...] = ()
 
 
-def read_known(
-    conn: Connection,
-    *,
-    now: datetime,
-    offer_max_age: timedelta,
-    market: str | None = None,
-    category: str | None = None,
-    skus: Collection[str] | None = None,
-    packs: RulePacks | None = None,
-    clock: datetime | None = None,
-    named: Collection[str] = (),
-) -> KnownNow:
+def read_known(conn: Connection, rules: PricingRules, request: RepriceRequest) -> KnownNow:
     """Catalogue, newest demand fit, fresh competitor offers and the law's bounds at one moment.
 
-    `clock` is what the clock says now, where the moment is one of the past; `named` are competitors
-    whose own offers are wanted, too.
-
     Raises:
+        InvalidStrategy: endings or strategies for what is not stored.
         FitNotFound: nothing was ever fitted.
         NothingToPrice: no (sku, market) has a price under these conditions.
         InvalidRulePack: there are no rules for the jurisdiction that a market was put under.
     """
-    catalogue = read_catalogue(conn, at=now, market=market, category=category, skus=skus)
+    rules, at = replace(rules, policy=policy_of(rules, conn)), request.as_of
+    catalogue = read_catalogue(
+        conn, at=at, market=request.market, category=request.category, skus=request.skus
+    )
     if len(catalogue) == 0:
         raise NothingToPrice(
             "no product has a price in force under these conditions; import products and sales "
             "first, or check --market, --category and --sku"
         )
-    catalogue = _with_the_clock(conn, catalogue, clock or now)
+    catalogue = _with_the_clock(conn, catalogue, request.now)
     newest = load_fit(conn)
     days = newest.curves.provenance.period_days
     # Recent sales are those of a week; demand curves may speak of days.
     catalogue = replace(catalogue, recent_units=catalogue.recent_units * days / 7.0)
+    packs = request.packs or load_rule_packs()
+    named = {rule.competitor for rule in rules.policy.strategies if rule.competitor}
     market_of = catalogue.market.values()
     return KnownNow(
+        rules=rules,
+        at=at,
         catalogue=catalogue,
         demand=newest.curves.align(catalogue.sku, market_of),
-        competitors=competitor_prices(conn, catalogue, at=now, max_age=offer_max_age, named=named),
+        competitors=competitor_prices(
+            conn, catalogue, at=at, max_age=request.offer_max_age, named=named
+        ),
         fit_id=newest.fit_id,
-        legal=stored_legal_bounds(conn, packs or load_rule_packs(), catalogue, at=now),
+        legal=stored_legal_bounds(conn, packs, catalogue, at=at),
         cross=cross_effects_of(conn, newest.fit_id, catalogue),
+        barred=_without_tiers(conn, catalogue, packs, at) if rules.tiers else (),
         doubts=level_doubts(newest.report, catalogue.sku, market_of),
     )
 
@@ -135,8 +173,8 @@ def _with_the_clock(conn: Connection, catalogue: Catalogue, now: datetime) -> Ca
     return replace(catalogue, changed_at=np.full(len(catalogue), ahead))
 
 
-def decide_known(known: KnownNow, rules: PricingRules, *, at: datetime) -> Decisions:
-    """Decide what is known under a manager's rules, without price tests.
+def decide_known(known: KnownNow) -> Decisions:
+    """Decide what is known under its rules, without price tests.
 
     Raises:
         InfeasibleLimits: the joint limits exclude each other.
@@ -146,19 +184,19 @@ def decide_known(known: KnownNow, rules: PricingRules, *, at: datetime) -> Decis
         known.catalogue,
         known.demand,
         known.competitors,
-        rules.policy,
-        decided_at=at,
-        cross=believed(known, rules),
+        known.rules.policy,
+        decided_at=known.at,
+        cross=believed(known),
         legal=known.legal,
         doubts=known.doubts,
     )
 
 
-def believed(known: KnownNow, rules: PricingRules) -> CrossEffects | None:
-    """The cross effects that a run under these rules rests on; None for none."""
-    if known.cross is None or not rules.cross_effects:
+def believed(known: KnownNow) -> CrossEffects | None:
+    """The cross effects that a run under its rules rests on; None for none."""
+    if known.cross is None or not known.rules.cross_effects:
         return None
-    return believable(known.cross, rules.policy)
+    return believable(known.cross, known.rules.policy)
 
 
 def believable(cross: CrossEffects, policy: PricingPolicy) -> CrossEffects:
@@ -169,16 +207,11 @@ def believable(cross: CrossEffects, policy: PricingPolicy) -> CrossEffects:
 
 def reprice(
     engine: Engine,
-    policy: PricingPolicy,
+    rules: PricingRules,
+    request: RepriceRequest,
     *,
-    now: datetime,
-    offer_max_age: timedelta,
-    market: str | None = None,
-    category: str | None = None,
-    skus: Collection[str] | None = None,
     progress: Progress = silent,
-    packs: RulePacks | None = None,
-    at: datetime | None = None,
+    seed: int = 0,
 ) -> RepriceOutcome:
     """Decide a price for every (sku, market) that has one, and store the run.
 
@@ -187,89 +220,25 @@ def reprice(
 
     Args:
         engine: the database.
-        policy: limits, objective and price endings.
-        now: when the run is stored, UTC.
-        offer_max_age: competitor offers older than this do not count.
-        market: this market only.
-        category: this category only.
-        skus: these products only.
+        rules: as `read_rules` reads them: limits, objective and price endings, price tests, member
+            tiers, cross effects.
+        request: what to decide.
         progress: told after reading, deciding and storing.
-        packs: the rules of law; those that are shipped where None.
-        at: decide as of this time, from what was known then; as of `now` where None. For data that
-            end in the past, which would be stale today.
+        seed: of the chance that price tests are drawn by.
 
     Raises:
+        InvalidStrategy: endings or strategies for what is not stored.
         FitNotFound: nothing was ever fitted.
         NothingToPrice: no (sku, market) has a price under these conditions.
         InvalidRulePack: there are no rules for the jurisdiction that a market was put under.
         InfeasibleLimits: the joint limits exclude each other.
     """
-    return reprice_by_rules(
-        engine,
-        PricingRules(policy=policy),
-        now=now,
-        offer_max_age=offer_max_age,
-        market=market,
-        category=category,
-        skus=skus,
-        progress=progress,
-        packs=packs,
-        at=at,
-    )
-
-
-def reprice_by_rules(
-    engine: Engine,
-    rules: PricingRules,
-    *,
-    now: datetime,
-    offer_max_age: timedelta,
-    market: str | None = None,
-    category: str | None = None,
-    skus: Collection[str] | None = None,
-    progress: Progress = silent,
-    packs: RulePacks | None = None,
-    at: datetime | None = None,
-    seed: int = 0,
-) -> RepriceOutcome:
-    """As `reprice`, under all of a manager's rules: price tests, member tiers, cross effects.
-
-    Args:
-        engine: the database.
-        rules: as `read_rules` reads them.
-        now: when the run is stored, UTC.
-        offer_max_age: competitor offers older than this do not count.
-        market: this market only.
-        category: this category only.
-        skus: these products only.
-        progress: told after reading, deciding and storing.
-        packs: the rules of law; those that are shipped where None.
-        at: decide as of this time.
-        seed: of the chance that price tests are drawn by.
-
-    Raises:
-        InvalidStrategy: endings or strategies for what is not stored.
-        FitNotFound, NothingToPrice, InvalidRulePack, InfeasibleLimits: see `reprice`.
-    """
     progress("read", 0, 3)
-    as_of = at or now
     with reading(engine) as conn:
-        rules = replace(rules, policy=policy_of(rules, conn))
-        known = read_known(
-            conn,
-            now=as_of,
-            offer_max_age=offer_max_age,
-            market=market,
-            category=category,
-            skus=skus,
-            packs=packs,
-            clock=now,
-            named={rule.competitor for rule in rules.policy.strategies if rule.competitor},
-        )
-        barred = _without_tiers(conn, known.catalogue, packs, as_of) if rules.tiers else ()
+        known = read_known(conn, rules, request)
     progress("decide", 1, 3)
-    decisions, policy = decide_known(known, rules, at=as_of), rules.policy
-    cross, tested = believed(known, rules), 0
+    decisions, policy = decide_known(known), known.rules.policy
+    cross, tested = believed(known), 0
     if rules.tests is not None:
         tests = propose_tests(
             decisions,
@@ -281,7 +250,7 @@ def reprice_by_rules(
         )
         decisions = with_tests(decisions, tests, known.demand)
         tested = int(tests.tested.sum())
-    tiers = member_decisions(decisions, rules.tiers, policy, barred=barred)
+    tiers = member_decisions(decisions, rules.tiers, policy, barred=known.barred)
     progress("store", 2, 3)
     effects = 0 if cross is None else int(cross.elasticity.nnz)
     dominant = dominant_of(decisions)
@@ -289,7 +258,7 @@ def reprice_by_rules(
         **asdict(decisions.solve),
         "cross_effects": effects,
         "price_tests": tested,
-        "offer_max_age_seconds": offer_max_age.total_seconds(),
+        "offer_max_age_seconds": request.offer_max_age.total_seconds(),
         "dominant": [asdict(one) for one in dominant],
     }
     with writing(engine) as conn:
@@ -298,28 +267,28 @@ def reprice_by_rules(
             decisions,
             policy=policy.document(),
             fit_id=known.fit_id,
-            created_at=now,
+            created_at=request.now,
             report=report,
         )
         for tier, prices in tiers:
             save_tier(conn, run_id, prices, tier)
-        trust_first_costs(conn, run_id, at=as_of)
-        alarm(conn, run_id, decisions, policy.limits, at=now)
+        trust_first_costs(conn, run_id, at=known.at)
+        alarm(conn, run_id, decisions, policy.limits, at=request.now)
     progress("store", 3, 3)
-    return RepriceOutcome(run_id, decisions, tested, tiers, effects, barred, dominant)
+    return RepriceOutcome(run_id, decisions, tested, tiers, effects, known.barred, dominant)
 
 
 def _without_tiers(
-    conn: Connection, catalogue: Catalogue, packs: RulePacks | None, at: datetime
+    conn: Connection, catalogue: Catalogue, packs: RulePacks, at: datetime
 ) -> tuple[str, ...]:
     """Markets of the catalogue whose law forbids prices for members."""
-    told, known = list_market_rules(conn), packs or load_rule_packs()
+    told = list_market_rules(conn)
     return tuple(
         market.code
         for market in catalogue.markets
         if market.code in told
         and tiers_forbidden(
-            known.at(
+            packs.at(
                 told[market.code].jurisdiction, at.astimezone(ZoneInfo(market.time_zone)).date()
             )
         )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 from sqlalchemy.engine import Engine
 
-from api.jobs.pricing_rules import policy_of
-from api.jobs.reprice import decide_known, read_known
+from api.jobs.reprice import RepriceRequest, decide_known, read_known
 from models.arrays import IntArray
 from pricing.catalogue import UNKNOWN
 from pricing.errors import InvalidLimits
@@ -80,16 +79,17 @@ def ask_what_if(
         InvalidScenario: several currencies, or no row that can be simulated.
     """
     with reading(engine) as conn:
-        rules = replace(rules, policy=policy_of(rules, conn))
         known = read_known(
             conn,
-            now=now if at is None else at,
-            offer_max_age=offer_max_age,
-            market=question.market,
-            category=question.category,
-            packs=packs,
-            clock=now,
-            named={rule.competitor for rule in rules.policy.strategies if rule.competitor},
+            rules,
+            RepriceRequest(
+                now=now,
+                offer_max_age=offer_max_age,
+                market=question.market,
+                category=question.category,
+                packs=packs,
+                at=at,
+            ),
         )
     price = known.catalogue.price
     scenarios: dict[str, IntArray] = {
@@ -99,7 +99,7 @@ def ask_what_if(
         for change in question.changes
     }
     if question.optimal:
-        scenarios[OPTIMAL] = decide_known(known, rules, at=at or now).price
+        scenarios[OPTIMAL] = decide_known(known).price
     return what_if(
         known.catalogue,
         known.demand,

@@ -18,13 +18,14 @@ from sqlalchemy.engine import Engine
 
 from api.jobs.alarm import TOPIC
 from api.jobs.release import ReleaseTerms, keep_releases, release
-from api.jobs.reprice import reprice
+from api.jobs.reprice import RepriceRequest, reprice
 from models.demand import ConstantElasticityDemand, FittedCurves, Provenance
 from pricing.catalogue import Market
 from pricing.deciding.decide import PricingPolicy
 from pricing.deciding.guardrails import GuardrailLimits
 from pricing.money import Money
 from pricing.releases.change_budget import ChangeBudget
+from pricing.rulebook.document import PricingRules
 from storage.database import reading, writing
 from storage.demand.fits import load_fit, save_fit
 from storage.errors import ClockBehind
@@ -43,6 +44,11 @@ PRICES = {"cup": 1000, "mug": 2500, "pan": 499, "pot": 12_000}
 COST_SHARE = 0.45
 TERMS = ReleaseTerms(budget=ChangeBudget(1.0, 1.0, 1.0, 1.0))
 POLICY = PricingPolicy()
+RULES = PricingRules(policy=POLICY)
+
+
+def known_at(now: datetime) -> RepriceRequest:
+    return RepriceRequest(now=now, offer_max_age=timedelta(days=3))
 
 
 def add_costs(engine: Engine, day: date, factor: float = 1.0, **more: Any) -> None:  # noqa: ANN401
@@ -99,7 +105,7 @@ def shop(engine: Engine) -> Engine:
 
 def attempt(engine: Engine, now: datetime, policy: PricingPolicy = POLICY) -> int | None:
     """Decide, and put live what may go live; returns the version."""
-    run = reprice(engine, policy, now=now, offer_max_age=timedelta(days=3))
+    run = reprice(engine, PricingRules(policy=policy), known_at(now))
     return release(engine, run.run_id, TERMS, now=now, by="cron").version
 
 
@@ -217,7 +223,7 @@ def test_a_level_that_no_sales_carry_moves_no_price_and_both_figures_are_told(
 def test_offers_that_cannot_be_are_ignored_and_an_alert_says_so(
     shop: Engine, disaster: Callable[[Engine], None]
 ) -> None:
-    alone = reprice(shop, POLICY, now=OPENED + WEEK, offer_max_age=timedelta(days=3)).decisions
+    alone = reprice(shop, RULES, known_at(OPENED + WEEK)).decisions
     disaster(shop)
     assert attempt(shop, OPENED + WEEK) == 2
     # As if there were no offer at all: no price follows a rival who is not there.
@@ -233,7 +239,7 @@ def test_a_clock_an_hour_back_moves_no_price_and_an_alert_says_so(shop: Engine) 
     assert attempt(shop, OPENED + WEEK) == 2
     before = served(shop)
     late = OPENED + WEEK - timedelta(hours=1)
-    run = reprice(shop, POLICY, now=late, offer_max_age=timedelta(days=3))
+    run = reprice(shop, RULES, known_at(late))
     assert run.decisions.changes == 0
     with pytest.raises(ClockBehind):
         release(shop, run.run_id, TERMS, now=late, by="cron")
@@ -247,7 +253,7 @@ def test_a_cost_file_in_cents_after_the_decision_holds_the_draft_with_an_alert(
 ) -> None:
     add_costs(shop, date(2026, 3, 8), 1.05)
     before = served(shop)
-    run = reprice(shop, POLICY, now=OPENED + WEEK, offer_max_age=timedelta(days=3))
+    run = reprice(shop, RULES, known_at(OPENED + WEEK))
     terms = replace(TERMS, activate_at=OPENED + WEEK + timedelta(hours=12))
     waits = release(shop, run.run_id, terms, now=OPENED + WEEK, by="cron")
     assert (waits.version, waits.draft.status) == (None, "approved")

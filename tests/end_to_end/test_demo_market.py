@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from api.demo.files import IMPORT_ORDER, write_files
 from api.demo.truth import score_fit, score_prices
 from api.jobs.fit import FitOutcome, fit
-from api.jobs.reprice import KnownNow, read_known
+from api.jobs.reprice import KnownNow, RepriceRequest, read_known
 from api.jobs.what_if import OPTIMAL, WhatIfQuestion, ask_what_if
 from models.sensitivity.spec import FitSpec
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
@@ -60,7 +60,7 @@ def fitted(engine: Engine) -> FitOutcome:
 def known(engine: Engine, fitted: FitOutcome) -> KnownNow:
     """What a decision knows, before any competitor was crawled."""
     with reading(engine) as conn:
-        return read_known(conn, now=NOW, offer_max_age=DAY)
+        return read_known(conn, PricingRules(), RepriceRequest(now=NOW, offer_max_age=DAY))
 
 
 def competitors_of(market: DemoMarket, catalogue: Catalogue) -> CompetitorPrices:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from api.jobs.explain import explain_at
-from api.jobs.reprice import reprice
+from api.jobs.reprice import RepriceRequest, reprice
 from api.server import serving
 from api.settings import Settings
 from pricing.law.packs import Emergency, Finding, Verdict
@@ -20,8 +20,8 @@ from storage.law.market_rules import declare_emergency, record_reduction, set_ma
 from tests.api.conftest import BEARER
 from tests.api.test_disaster_drills import (
     OPENED,
-    POLICY,
     PRICES,
+    RULES,
     WEEK,
     add_costs,
     add_fit,
@@ -100,7 +100,7 @@ def test_a_price_under_an_announcement_stays_true_and_others_go_their_way(dear: 
     after = served(dear)
     assert after["cup"] == before["cup"]
     assert all(after[sku] > before[sku] for sku in PRICES if sku != "cup")
-    run = reprice(dear, POLICY, now=LATER + DAY, offer_max_age=DAY).decisions
+    run = reprice(dear, RULES, RepriceRequest(now=LATER + DAY, offer_max_age=DAY)).decisions
     cup = run.record(run.catalogue.sku.tolist().index("cup"))
     said = [reason.wire() for reason in cup.reasons]
     assert any(item.get("article") == PRIOR for item in said)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from api.jobs.pareto import front, front_frame
-from api.jobs.reprice import RepriceOutcome, reprice_by_rules
+from api.jobs.reprice import RepriceOutcome, RepriceRequest, reprice
 from pricing.law.packs import TierRule
 from pricing.rulebook.document import PricingRules, rules_of
 from storage.database import reading, writing
@@ -63,7 +63,8 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 def run(
     engine: Engine, rules: PricingRules, days: int = 0, packs: RulePacks | None = None
 ) -> RepriceOutcome:
-    return reprice_by_rules(engine, rules, now=NOW + days * DAY, offer_max_age=DAY, packs=packs)
+    request = RepriceRequest(now=NOW + days * DAY, offer_max_age=DAY, packs=packs)
+    return reprice(engine, rules, request)
 
 
 def test_a_run_weighs_cross_effects_as_far_as_they_can_be_believed(shop: Engine) -> None:
@@ -109,7 +110,7 @@ def test_when_the_sales_stop_coming_prices_stay_and_say_why(shop: Engine) -> Non
 
 def test_a_front_stores_nothing(shop: Engine) -> None:
     rules = rules_of({**RULES, "pareto": {"revenue": [0, 1.0], "risk_aversion": [0, 1]}})
-    found = front(shop, rules, now=NOW, offer_max_age=DAY)
+    found = front(shop, rules, RepriceRequest(now=NOW, offer_max_age=DAY))
     frame = front_frame(found, list(rules.pareto))
     assert found.tried == 4
     assert len(frame) == len(found.points) >= 1

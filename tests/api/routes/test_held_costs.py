@@ -15,7 +15,7 @@ from alembic import command
 from sqlalchemy.engine import Engine
 
 from api.jobs.explain import explain_at
-from api.jobs.reprice import reprice
+from api.jobs.reprice import RepriceRequest, reprice
 from api.server import serving
 from pricing.catalogue import UNKNOWN
 from pricing.deciding.decisions import Decisions
@@ -34,6 +34,7 @@ from tests.api.test_disaster_drills import (
     OPENED,
     POLICY,
     PRICES,
+    RULES,
     WEEK,
     add_costs,
     alerts,
@@ -60,7 +61,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 
 
 def decided(engine: Engine, at: datetime) -> Decisions:
-    return reprice(engine, POLICY, now=at, offer_max_age=DAY).decisions
+    return reprice(engine, RULES, RepriceRequest(now=at, offer_max_age=DAY)).decisions
 
 
 def held(run: Decisions) -> int:

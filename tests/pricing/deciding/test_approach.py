@@ -198,7 +198,7 @@ def test_a_change_budget_goes_to_prices_outside_their_levels_first() -> None:
 ladders = st.sampled_from(
     [
         EndingRule.usual("EUR"),
-        EndingRule.any_amount(),
+        EndingRule((PriceEnding(None, 1, (0,)),)),
         EndingRule((PriceEnding(None, 50, (49,)),)),
         EndingRule((PriceEnding(3000, 10, (5, 9)), PriceEnding(None, 100, (99,)))),
     ]
