@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 import yaml
 from cssselect import GenericTranslator, SelectorError
+from sqlalchemy import Connection
 
 from pricing.currencies import DECIMALS
 from pricing.documents import read_yaml
@@ -20,6 +21,7 @@ from scrapers.extract.selectors import InvalidSelector, check_selector
 from scrapers.guard import check_url, origin_of
 from scrapers.plausibility import LARGEST_JUMP
 from scrapers.schedule import Schedule, parse_schedule
+from storage.competitors.sites import save_site
 
 DEFAULT_FILE: Final = Path("sites.yaml")
 """Where sites are described, in the folder in which a command runs."""
@@ -193,22 +195,23 @@ class Site:
 
 
 _FIELDS: Final = tuple(f.name for f in fields(Site))
-_KINDS_OF_VALUE: Final[dict[str, tuple[tuple[type, ...], str]]] = {
-    "allow_private": ((bool,), "true or false"),
-    "render": ((bool,), "true or false"),
-    "render_seconds": ((int, float), "a number of seconds"),
-    "delay": ((int, float), "a number of seconds"),
-    "concurrency": ((int,), "a whole number"),
-    "max_pages": ((int,), "a whole number"),
-    "product_pattern": ((str, type(None)), "a regular expression in quotes"),
-    "urls": ((list, tuple), "a list of addresses"),
-    "selectors": ((dict,), "a mapping of fields to selectors"),
-    "largest_jump": ((int, float), "a share, such as 0.6"),
-    **{
-        name: ((str, type(None)), "text")
-        for name in ("search_url", "feed_file", "schedule", "terms_url", "wait_for")
-    },
+_HINTS: Final = get_type_hints(Site)
+_PLAIN: Final[dict[Any, tuple[tuple[type, ...], str]]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    str | None: ((str, type(None)), "text"),
+    tuple[str, ...]: ((list, tuple), "a list of addresses"),
+    Mapping[str, str]: ((dict,), "a mapping of fields to selectors"),
 }
+"""What YAML and JSON may say where a field has this type, and how that is called; else text."""
+_SAID: Final = {
+    "render_seconds": "a number of seconds",
+    "delay": "a number of seconds",
+    "product_pattern": "a regular expression in quotes",
+    "largest_jump": "a share, such as 0.6",
+}
+"""Fields for which there are better words than for others of their type."""
 
 
 def site_from(entry: object, where: str) -> Site:
@@ -235,8 +238,9 @@ def site_from(entry: object, where: str) -> Site:
     if missing:
         raise InvalidSites(f"{where}: field {missing[0]!r} is missing", field=missing[0])
     for name, value in entry.items():
-        types, wanted = _KINDS_OF_VALUE.get(name, ((str,), "text"))
+        types, called = _PLAIN.get(_HINTS[name], ((str,), "text"))
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            wanted = _SAID.get(name, called)
             raise InvalidSites(f"{where}: {name} {value!r}: must be {wanted}", field=name)
     for name in ("urls", "selectors"):
         parts = entry.get(name, ())
@@ -308,6 +312,24 @@ def site_fields(site: Site) -> dict[str, object]:
     """A site as plain data that JSON and YAML can carry; `site_from` reads it back."""
     plain = {**asdict(site), "kind": site.kind.value}
     return {**plain, "urls": list(site.urls), "selectors": dict(site.selectors)}
+
+
+def store_site(conn: Connection, site: Site) -> None:
+    """Add a site to the database, or bring it up to date there.
+
+    Raises:
+        UnknownMarket: the database has no such market.
+        NotWriting: the transaction was opened to read.
+    """
+    save_site(
+        conn,
+        site.name,
+        start_url=site.start_url,
+        kind=site.kind.value,
+        market=site.market,
+        currency=site.currency,
+        definition=site_fields(site),
+    )
 
 
 def find_site(sites: Mapping[str, Site], name: str) -> Site:

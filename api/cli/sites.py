@@ -17,8 +17,8 @@ from scrapers.crawling.crawl import lease_name
 from scrapers.crawling.timetable import state_of, stored_sites, timetable
 from scrapers.detect import Detected, detect_site
 from scrapers.errors import CrawlRunning
-from scrapers.sites import DEFAULT_FILE, Site, dump_sites, load_sites, site_fields
-from storage.competitors.sites import remove_site, save_site
+from scrapers.sites import DEFAULT_FILE, Site, dump_sites, load_sites, store_site
+from storage.competitors.sites import remove_site
 from storage.database import reading, writing
 from storage.jobs.leases import held_leases
 
@@ -58,15 +58,7 @@ def load_command(sites_file: _File = DEFAULT_FILE) -> None:
     sites = load_sites(sites_file).values()
     with database(load_settings()) as engine, writing(engine) as conn:
         for site in sites:
-            save_site(
-                conn,
-                site.name,
-                start_url=site.start_url,
-                kind=site.kind.value,
-                market=site.market,
-                currency=site.currency,
-                definition=site_fields(site),
-            )
+            store_site(conn, site)
     out.print(f"{len(sites)} sites are in the database")
 
 

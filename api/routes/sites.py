@@ -1,12 +1,14 @@
 """The competitor shops: described, tried, crawled."""
 
 import threading
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_type_hints
 
 from fastapi import APIRouter, Query, Response, status
 from fastapi import Path as InPath
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model
 from sqlalchemy import Connection
 
 from api.errors import (
@@ -27,10 +29,9 @@ from scrapers.crawling.timetable import Planned, state_of, stored_sites, timetab
 from scrapers.detect import detect_site
 from scrapers.errors import CrawlFailed, CrawlRunning, InvalidSites
 from scrapers.extract.selectors import FIELDS
-from scrapers.plausibility import LARGEST_JUMP
-from scrapers.sites import Site, SiteKind, site_fields, site_from
+from scrapers.sites import Site, site_fields, site_from, store_site
 from storage.competitors.offers import ObservedOffer
-from storage.competitors.sites import Crawl, crawls_of, find_crawl, remove_site, save_site
+from storage.competitors.sites import Crawl, crawls_of, find_crawl, remove_site
 from storage.database import reading, writing
 from storage.errors import CrawlNotFound, UnknownMarket, UnknownSite
 from storage.jobs.leases import Lease, held_leases
@@ -42,36 +43,38 @@ _trying: Final = threading.BoundedSemaphore(2)
 """Shops that may be tried at a time: each try keeps a thread of the service busy."""
 
 
-class SiteBody(BaseModel):
+_AS_JSON: Final = {tuple[str, ...]: list[str], Mapping[str, str]: dict[str, str]}
+_PRIVATE: Final = "Only where PRICEWRIGHT_PRIVATE_SITES allows it"
+_TOLD: Final[dict[str, dict[str, Any]]] = {
+    "name": {"examples": ["pennywise"]},
+    "start_url": {"examples": ["https://shop.example/sitemap.xml"]},
+    "market": {"examples": ["online"]},
+    "currency": {"examples": ["EUR"]},
+    "product_pattern": {"examples": ["/product/"]},
+    "allow_private": {"description": _PRIVATE},
+    "urls": {"default": [], "max_length": 10_000},
+    "feed_file": {"description": _PRIVATE},
+    "selectors": {"default": {}, "description": f"Of {', '.join(FIELDS)}"},
+    "wait_for": {"examples": [".price"]},
+    "schedule": {"examples": ["daily at 03:00"]},
+}
+"""What the API's description says of a field of `Site` beside its type and default."""
+
+
+def _field(name: str, default: object) -> tuple[Any, Any]:
+    """A field of `Site` as one of a JSON body."""
+    hint = get_type_hints(Site)[name]
+    told = _TOLD.get(name, {})
+    given: dict[str, Any] = {} if default is MISSING else {"default": default}
+    return _AS_JSON.get(hint, hint), Field(**given | told)
+
+
+_FIELDS: Final[dict[str, Any]] = {f.name: _field(f.name, f.default) for f in fields(Site)}
+_SiteFields: Final = create_model("_SiteFields", __config__=ConfigDict(extra="forbid"), **_FIELDS)
+
+
+class SiteBody(_SiteFields):  # type: ignore[misc, valid-type]
     """A shop, as an entry of `sites.yaml` describes it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(examples=["pennywise"])
-    start_url: str = Field(examples=["https://shop.example/sitemap.xml"])
-    market: str = Field(examples=["online"])
-    currency: str = Field(examples=["EUR"])
-    kind: SiteKind = SiteKind.STOREFRONT
-    product_pattern: str | None = Field(default=None, examples=["/product/"])
-    allow_private: bool = Field(
-        default=False, description="Only where PRICEWRIGHT_PRIVATE_SITES allows it"
-    )
-    delay: float = 0.5
-    concurrency: int = 4
-    max_pages: int = 20_000
-    urls: list[str] = Field(default=[], max_length=10_000)
-    search_url: str | None = None
-    feed_file: str | None = Field(
-        default=None, description="Only where PRICEWRIGHT_PRIVATE_SITES allows it"
-    )
-    selectors: dict[str, str] = Field(default={}, description=f"Of {', '.join(FIELDS)}")
-    render: bool = False
-    wait_for: str | None = Field(default=None, examples=[".price"])
-    render_seconds: float = 30.0
-    schedule: str | None = Field(default=None, examples=["daily at 03:00"])
-    largest_jump: float = LARGEST_JUMP
-    terms_url: str | None = None
-    notes: str = ""
 
 
 class CrawlDocument(Document):
@@ -130,7 +133,7 @@ class SiteDocument(SiteBody):
     @classmethod
     def of(cls, plan: Planned) -> Self:
         """The wire form."""
-        return cls.model_validate(
+        document: Self = cls.model_validate(
             {
                 **site_fields(plan.site),
                 "running_since": plan.lease.since if plan.lease is not None else None,
@@ -140,6 +143,7 @@ class SiteDocument(SiteBody):
                 else CrawlDocument.of(plan.last, plan.lease),
             }
         )
+        return document
 
 
 class SitesDocument(Document):
@@ -432,15 +436,7 @@ def _refuse_private(service: Service, site: Site, before: Site | None) -> None:
 
 def _save(conn: Connection, site: Site) -> None:
     try:
-        save_site(
-            conn,
-            site.name,
-            start_url=site.start_url,
-            kind=site.kind.value,
-            market=site.market,
-            currency=site.currency,
-            definition=site_fields(site),
-        )
+        store_site(conn, site)
     except UnknownMarket as error:
         fault = {"field": "body.market", "message": str(error)}
         raise InvalidRequest(str(error), errors=[fault]) from None

@@ -28,8 +28,8 @@ from scrapers.extract.price_text import LARGEST
 from scrapers.guard import check_url, origin_of
 from scrapers.offers.store import OfferStore
 from scrapers.outcomes import Ledger, Observation, Outcome
-from scrapers.sites import Site, site_fields, site_from
-from storage.competitors.sites import finish_crawl, save_site, site_definitions, start_crawl
+from scrapers.sites import Site, site_from, store_site
+from storage.competitors.sites import finish_crawl, site_definitions, start_crawl
 from storage.database import writing
 
 OLDEST: Final = timedelta(days=7)
@@ -133,9 +133,7 @@ def _site(number: int, seen: Reported, known: Mapping[str, object]) -> Site:
 
 
 def _store(conn: Connection, site: Site, group: list[Observation], now: datetime) -> Ledger:
-    save_site(conn, site.name, start_url=site.start_url, kind=site.kind.value,
-              market=site.market, currency=site.currency,
-              definition=site_fields(site))  # fmt: skip
+    store_site(conn, site)
     crawl_id = start_crawl(conn, site.name, at=now, report={"reported": len(group)})
     ledger = Ledger(site.name)
     store = OfferStore(conn, site, crawl_id, ledger)
