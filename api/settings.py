@@ -81,8 +81,8 @@ class Settings(BaseSettings):
             is said) or `priority`; JSON such as `{"store-01": "priority"}`.
         return_policies: what goes back for a return, by market: `never_bought` (where nothing is
             said) takes lost thresholds off, `pro_rata` gives back the shares that were paid.
-        map_floor_in: markets in which no promotion goes below a minimum advertised price; elsewhere
-            the law may forbid to be bound by one.
+        map_floor_in: markets in which neither a list price nor a promotion goes below a minimum
+            advertised price; elsewhere the law may forbid to be bound by one.
         promotion_poll_seconds: how often to look for changed promotions, expired quotes, and
             promotions that run ahead of their budget or stock.
         crawl_schedule: this process crawls the sites that are due, unless another one does.

@@ -130,6 +130,7 @@ def reprice_command(
         skus=sku,
         packs=load_rule_packs(settings.rule_packs),
         at=None if at is None else at.replace(tzinfo=UTC),
+        map_floor_in=settings.map_floor_in,
     )
     with database(settings) as engine, lines_of(rules_file):
         if pareto:

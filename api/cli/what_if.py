@@ -14,6 +14,7 @@ from rich.table import Table
 from api.cli.database import database
 from api.cli.terminal import out, utc_now
 from api.jobs.pricing_rules import lines_of, read_rules
+from api.jobs.reprice import RepriceRequest
 from api.jobs.what_if import WhatIfQuestion, ask_what_if
 from api.reports.charts import CHART_ENDINGS, draw_what_if
 from api.reports.tables import TABLE_ENDINGS, refuse_unwritable, write_table
@@ -65,8 +66,6 @@ def what_if_command(
     settings = load_settings()
     rules = read_rules(rules_file) if rules_file is not None else PricingRules()
     question = WhatIfQuestion(
-        category=category,
-        market=market,
         changes=_shares(changes),
         optimal=optimal,
         draws=draws,
@@ -77,11 +76,16 @@ def what_if_command(
             engine,
             question,
             rules,
-            now=utc_now(),
-            offer_max_age=settings.offer_max_age,
+            RepriceRequest(
+                now=utc_now(),
+                offer_max_age=settings.offer_max_age,
+                market=market,
+                category=category,
+                packs=load_rule_packs(settings.rule_packs),
+                at=None if at is None else at.replace(tzinfo=UTC),
+                map_floor_in=settings.map_floor_in,
+            ),
             rng=np.random.default_rng(seed),
-            packs=load_rule_packs(settings.rule_packs),
-            at=None if at is None else at.replace(tzinfo=UTC),
         )
     out.print(what_if_table(answer))
     for reason, rows in answer.left_out.items():

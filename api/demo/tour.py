@@ -339,13 +339,17 @@ def _pick_rival_product(
 def _what_if(stage: Stage) -> None:
     _heading(7, "What if")
     category = str(stage.market.products["category"].iloc[0])
-    question = WhatIfQuestion(category=category, market=_MARKET, changes=(-0.05, 0.0, 0.05))
+    question = WhatIfQuestion(changes=(-0.05, 0.0, 0.05))
     answer = ask_what_if(
         stage.engine,
         question,
         _RULES,
-        now=utc_now(),
-        offer_max_age=stage.settings.offer_max_age,
+        RepriceRequest(
+            now=utc_now(),
+            offer_max_age=stage.settings.offer_max_age,
+            market=_MARKET,
+            category=category,
+        ),
         rng=np.random.default_rng(1),
     )
     out.print(what_if_table(answer))

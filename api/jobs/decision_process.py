@@ -38,6 +38,7 @@ class RunRequest:
         rule_packs: folder of rules of law; None for those that are shipped.
         market, category, skus: what to price; None for all.
         at: decide as of this time, ISO 8601; None for now.
+        map_floor_in: markets in which a minimum advertised price binds.
         seed: of the chance that price tests are drawn by.
     """
 
@@ -49,6 +50,7 @@ class RunRequest:
     category: str | None = None
     skus: Sequence[str] | None = None
     at: str | None = None
+    map_floor_in: Sequence[str] = ()
     seed: int = 0
 
 
@@ -151,6 +153,7 @@ def answer_to(request: RunRequest) -> dict[str, Any]:
             skus=request.skus,
             packs=packs,
             at=None if request.at is None else datetime.fromisoformat(request.at),
+            map_floor_in=tuple(request.map_floor_in),
         )
         outcome = reprice(engine, rules_of(request.rules), wanted, seed=request.seed)
     except (PricingError, NothingToPrice, StorageError) as error:

@@ -84,8 +84,6 @@ def policy_of(rules: PricingRules, conn: Connection) -> PricingPolicy:
 def _names(rules: PricingRules) -> Iterator[tuple[str, str, tuple[str | int, ...]]]:
     """Kind, name and place of everything that the rules speak of by name."""
     policy = rules.policy
-    for market in policy.limits.map_floor_in:
-        yield "market", market, ("guardrails", "map_floor_in")
     for number, window in enumerate(policy.limits.frozen_windows):
         if window.market:
             yield "market", window.market, ("guardrails", "frozen_windows", number, "market")

@@ -26,6 +26,7 @@ from pricing.deciding.decisions import Decisions
 from pricing.deciding.exploration import propose_tests, with_tests
 from pricing.deciding.level_doubts import LevelDoubts
 from pricing.deciding.member_tiers import member_decisions
+from pricing.errors import InvalidLimits
 from pricing.law.legal_bounds import LegalBounds
 from pricing.rulebook.document import PricingRules
 from storage.competitors.offers import competitor_prices
@@ -39,6 +40,7 @@ from storage.law.market_rules import list_market_rules
 from storage.law.rule_packs import RulePacks, load_rule_packs
 from storage.prices.decisions import save_run, save_tier
 from storage.prices.price_books import live_edition
+from storage.products.markets import list_markets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class RepriceRequest:
         packs: the rules of law; those that are shipped where None.
         at: decide as of this time, from what was known then; as of `now` where None. For data that
             end in the past, which would be stale today.
+        map_floor_in: markets in which a minimum advertised price binds, as the settings say.
     """
 
     now: datetime
@@ -63,6 +66,7 @@ class RepriceRequest:
     skus: Collection[str] | None = None
     packs: RulePacks | None = None
     at: datetime | None = None
+    map_floor_in: tuple[str, ...] = ()
 
     @property
     def as_of(self) -> datetime:
@@ -123,11 +127,14 @@ def read_known(conn: Connection, rules: PricingRules, request: RepriceRequest) -
 
     Raises:
         InvalidStrategy: endings or strategies for what is not stored.
+        InvalidLimits: a minimum advertised price is to bind in a market that is not stored.
         FitNotFound: nothing was ever fitted.
         NothingToPrice: no (sku, market) has a price under these conditions.
         InvalidRulePack: there are no rules for the jurisdiction that a market was put under.
     """
-    rules, at = replace(rules, policy=policy_of(rules, conn)), request.as_of
+    policy, at = policy_of(rules, conn), request.as_of
+    limits = replace(policy.limits, map_floor_in=_stored(conn, request.map_floor_in))
+    rules = replace(rules, policy=replace(policy, limits=limits))
     catalogue = read_catalogue(
         conn, at=at, market=request.market, category=request.category, skus=request.skus
     )
@@ -158,6 +165,18 @@ def read_known(conn: Connection, rules: PricingRules, request: RepriceRequest) -
         barred=_without_tiers(conn, catalogue, packs, at) if rules.tiers else (),
         doubts=level_doubts(newest.report, catalogue.sku, market_of),
     )
+
+
+def _stored(conn: Connection, map_floor_in: tuple[str, ...]) -> tuple[str, ...]:
+    """The same; a market that nobody knows would switch the limit off without a word."""
+    codes = [market.code for market in list_markets(conn)]
+    for name in map_floor_in:
+        if name not in codes:
+            raise InvalidLimits(
+                f"PRICEWRIGHT_MAP_FLOOR_IN: there is no market {name!r}; there are "
+                f"{', '.join(codes)}"
+            )
+    return map_floor_in
 
 
 def _with_the_clock(conn: Connection, catalogue: Catalogue, now: datetime) -> Catalogue:

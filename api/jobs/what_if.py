@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import numpy as np
 from sqlalchemy.engine import Engine
@@ -15,7 +14,6 @@ from pricing.errors import InvalidLimits
 from pricing.rulebook.document import PricingRules
 from simulations.scenarios.what_if import WhatIf, what_if
 from storage.database import reading
-from storage.law.rule_packs import RulePacks
 
 OPTIMAL = "optimal"
 
@@ -25,8 +23,6 @@ class WhatIfQuestion:
     """What to ask.
 
     Attributes:
-        category: whose prices change; None for all.
-        market: in which market; None for all of one currency.
         changes: price changes to try, as shares of the price in force (-0.05 is five per cent
             less); each above -1.
         optimal: try the prices that the optimiser would choose, too.
@@ -34,8 +30,6 @@ class WhatIfQuestion:
         periods: weeks to add up.
     """
 
-    category: str | None = None
-    market: str | None = None
     changes: tuple[float, ...] = (-0.05, 0.0, 0.05)
     optimal: bool = True
     draws: int = 2000
@@ -53,12 +47,9 @@ def ask_what_if(
     engine: Engine,
     question: WhatIfQuestion,
     rules: PricingRules,
+    request: RepriceRequest,
     *,
-    now: datetime,
-    offer_max_age: timedelta,
     rng: np.random.Generator,
-    packs: RulePacks | None = None,
-    at: datetime | None = None,
 ) -> WhatIf:
     """Simulate the prices in force changed by each share, and the optimal ones.
 
@@ -67,11 +58,8 @@ def ask_what_if(
         question: what to try.
         rules: limits, objective and strategies of the optimal prices, as `reprice` takes them; the
             other scenarios ignore them.
-        now: time of the question, UTC.
-        offer_max_age: competitor offers older than this do not count.
+        request: whose prices change, and from what was known when.
         rng: source of chance; the same state gives the same answer.
-        packs: the rules of law; those that are shipped where None.
-        at: ask as of this time.
 
     Raises:
         FitNotFound: nothing was ever fitted.
@@ -79,18 +67,7 @@ def ask_what_if(
         InvalidScenario: several currencies, or no row that can be simulated.
     """
     with reading(engine) as conn:
-        known = read_known(
-            conn,
-            rules,
-            RepriceRequest(
-                now=now,
-                offer_max_age=offer_max_age,
-                market=question.market,
-                category=question.category,
-                packs=packs,
-                at=at,
-            ),
-        )
+        known = read_known(conn, rules, request)
     price = known.catalogue.price
     scenarios: dict[str, IntArray] = {
         f"{change:+.0%}": np.where(

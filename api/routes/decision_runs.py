@@ -148,6 +148,7 @@ def post_run(service: Running, actor: Operator, raw: Raw) -> DecisionRunDocument
         market=question.market,
         category=question.category,
         skus=question.skus,
+        map_floor_in=service.settings.map_floor_in,
         at=None if question.at is None else question.at.isoformat(),
         seed=question.seed,
     )

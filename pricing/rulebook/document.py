@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from pricing.currencies import decimals
 from pricing.deciding.exploration import ExplorationLimits
@@ -42,6 +42,15 @@ _WINDOW: Final[Mapping[str, _Read]] = {
     "end": Entry.moment,
     "market": Entry.text,
 }
+
+
+def _said_in_settings(entry: Entry) -> NoReturn:
+    raise entry.refused(
+        "is no matter of one run; the setting PRICEWRIGHT_MAP_FLOOR_IN names the markets, for list "
+        "prices and promotions alike"
+    )
+
+
 _GUARDRAILS: Final[Mapping[str, _Read]] = {
     "minimum_margin": Entry.number,
     "maximum_change": Entry.number,
@@ -52,7 +61,7 @@ _GUARDRAILS: Final[Mapping[str, _Read]] = {
     "frozen_windows": lambda entry: tuple(
         item.record(FrozenWindow, _WINDOW, ("start", "end")) for item in entry.items()
     ),
-    "map_floor_in": Entry.texts,
+    "map_floor_in": _said_in_settings,
     "require_minimum": Entry.flag,
     "inputs_older_than_days": Entry.number,
     "plausible_cost": Entry.band,

@@ -124,13 +124,12 @@ def test_the_simulated_gain_of_a_category_holds_the_true_one(
     market: DemoMarket, engine: Engine, known: KnownNow
 ) -> None:
     category = known.catalogue.category.names[0]
-    question = WhatIfQuestion(category=category, market="online", draws=1000, periods=1)
+    question = WhatIfQuestion(draws=1000, periods=1)
     answer = ask_what_if(
         engine,
         question,
         PricingRules(),
-        now=NOW,
-        offer_max_age=DAY,
+        RepriceRequest(now=NOW, offer_max_age=DAY, market="online", category=category),
         rng=np.random.default_rng(1),
     )
     assert answer.scenarios == ("-5%", "+0%", "+5%", OPTIMAL)

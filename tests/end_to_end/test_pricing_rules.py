@@ -93,7 +93,7 @@ WRONG: Final = (
     ("strategies:\n  - name: a\n    use: guess\n", "line 3: strategies[0].use: 'guess'"),
     ("strategies:\n  - name: a\n    use: freeze\n    categories: [Tee]", "do you mean 'Tea'?"),
     ("relations:\n  - {name: x, hold: ladder, skus: [NOPE, TEA-1]}", "no product 'NOPE'"),
-    ("guardrails: {map_floor_in: [moon]}", "there is no market 'moon'"),
+    ("guardrails: {map_floor_in: [moon]}", "the setting PRICEWRIGHT_MAP_FLOOR_IN names"),
     ("endings:\n  moon: [{step: 1, endings: [0.99]}]", "line 2: endings.moon"),
     ("endings:\n  online: [{step: 1, endings: [0.999]}]", "0.999 is no whole number"),
     (

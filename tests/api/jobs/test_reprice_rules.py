@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from api.jobs.pareto import front, front_frame
 from api.jobs.reprice import RepriceOutcome, RepriceRequest, reprice
+from pricing.errors import InvalidLimits
 from pricing.law.packs import TierRule
 from pricing.rulebook.document import PricingRules, rules_of
 from storage.database import reading, writing
@@ -23,6 +24,7 @@ from storage.demand.fits import save_fit
 from storage.law.market_rules import set_market_rules
 from storage.law.rule_packs import RulePacks, load_rule_packs
 from storage.prices.decisions import run_summary
+from tests.api.promotions_at_hand import set_limits
 from tests.databases import postgres_engine, sqlite_engine
 from tests.storage.samples import NOW, add_cost, add_sale, add_shop, curves_for
 
@@ -106,6 +108,22 @@ def test_when_the_sales_stop_coming_prices_stay_and_say_why(shop: Engine) -> Non
     assert late.decisions.held_by_limit()["stale_inputs"] == 4
     patient = {**RULES, "guardrails": {"inputs_older_than_days": 366}}
     assert run(shop, rules_of(patient), days=130).decisions.changes > 0
+
+
+def test_a_minimum_advertised_price_binds_where_the_settings_say(shop: Engine) -> None:
+    set_limits(shop, "tea-1", map_minor=1080)
+    request = RepriceRequest(now=NOW, offer_max_age=DAY)
+    rules = rules_of({"guardrails": {"maximum_change": 0.15}})
+
+    def asked(*binding: str) -> int:
+        decisions = reprice(shop, rules, replace(request, map_floor_in=binding)).decisions
+        return int(decisions.lower[decisions.catalogue.where(skus=["tea-1"], market="online")][0])
+
+    assert asked() < 1080
+    assert asked("tokyo") < 1080
+    assert asked("tokyo", "online") >= 1080
+    with pytest.raises(InvalidLimits, match="PRICEWRIGHT_MAP_FLOOR_IN: there is no market 'moon'"):
+        asked("moon")
 
 
 def test_a_front_stores_nothing(shop: Engine) -> None:

@@ -25,7 +25,6 @@ guardrails:
   competitor_band: [0.9, 1.1]
   frozen_windows:
     - {start: 2026-12-20, end: 2026-12-27, market: online}
-  map_floor_in: [online]
   require_minimum: true
 together:
   max_changes: 200
@@ -74,7 +73,6 @@ def test_every_section_reaches_the_run() -> None:
     assert policy.limits.minimum_margin == 0.08
     assert policy.limits.competitor_band == (0.9, 1.1)
     assert policy.limits.frozen_windows[0].start == datetime(2026, 12, 20, tzinfo=UTC)
-    assert policy.limits.map_floor_in == ("online",)
     assert policy.limits.require_minimum
     assert (policy.max_changes, policy.joint.max_change_share) == (200, 0.2)
     assert policy.joint.price_index == {"Tea": (0.95, 1.05), "*": (0.9, 1.1)}
@@ -140,7 +138,7 @@ def test_without_rules_a_run_does_as_it_always_did() -> None:
         ("guardrails: {competitor_band: 0.9}", "guardrails.competitor_band"),
         ("guardrails: {competitor_band: [1.2, 0.9]}", "low then high"),
         ("guardrails: {require_minimum: maybe}", "true or false"),
-        ("guardrails: {map_floor_in: online}", "must be a list"),
+        ("guardrails: {map_floor_in: [online]}", "PRICEWRIGHT_MAP_FLOOR_IN"),
         ("guardrails: {frozen_windows: [{start: 2026-12-20}]}", r"frozen_windows\[0\].end"),
         ("guardrails: {enabled: false}", "guardrails.enabled: is not known"),
         ("together: {max_changes: 1.5}", "together.max_changes"),
