@@ -97,7 +97,7 @@ class PlanKind:
     """
 
     name: str
-    check: Callable[[Mapping[str, Any]], None]
+    check: Callable[[Mapping[str, Any]], object]
     run: Callable[[Mapping[str, Any], Progress, BestSoFar], Json]
     accept: Callable[[Mapping[str, Any], Mapping[str, Any], Acceptance], Accepted]
     amend: Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Json] | None = None

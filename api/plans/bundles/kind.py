@@ -43,10 +43,6 @@ class BundleAmendment(Strict):
     keep_skus: list[str] = Field(default_factory=list)
 
 
-def _check(document: Mapping[str, Any]) -> None:
-    read_bundle_question(document)
-
-
 def _run(document: Mapping[str, Any], progress: Progress, best: BestSoFar) -> Json:
     question = read_bundle_question(document)
     search = question.given.search
@@ -111,7 +107,7 @@ def _amend(
             kept |= {"least_price": price, "most_price": price}
         products.append(kept)
     amended = {**document, "products": products}
-    _check(amended)
+    read_bundle_question(amended)
     return amended
 
 
@@ -149,4 +145,6 @@ def _schedule(
     )
 
 
-KIND: Final = PlanKind(name="bundles", check=_check, run=_run, accept=_accept, amend=_amend)
+KIND: Final = PlanKind(
+    name="bundles", check=read_bundle_question, run=_run, accept=_accept, amend=_amend
+)

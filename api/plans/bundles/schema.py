@@ -9,14 +9,13 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
+from api.plans.fields import Share, TimeZone
 from api.plans.files import SearchIn, Strict
 
 Amount = Annotated[Decimal, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class BundleProductIn(Strict):
@@ -150,20 +149,11 @@ class BundlesIn(Strict):
     limits: BundleLimitsIn = BundleLimitsIn()
     endings: Literal["any", "usual"] | list[EndingIn] = "any"
     market: str | None = None
-    time_zone: str = "UTC"
+    time_zone: TimeZone = "UTC"
     starts_on: date | None = None
     ends_on: date | None = Field(default=None, description="first day without the bundles")
     doubt: BundleDoubtIn = BundleDoubtIn()
     search: BundleSearchIn = BundleSearchIn()
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone_exists(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{name!r} is not an IANA time zone like Europe/Berlin") from None
-        return name
 
     @model_validator(mode="after")
     def _fits(self) -> BundlesIn:

@@ -35,10 +35,6 @@ class CalendarAmendment(Strict):
     keep_skus: list[str] = Field(default_factory=list)
 
 
-def _check(document: Mapping[str, Any]) -> None:
-    read_question(document)
-
-
 def _run(document: Mapping[str, Any], progress: Progress, best: BestSoFar) -> Json:
     question = read_question(document)
     search = question.given.search
@@ -125,7 +121,7 @@ def _amend(
         pins.pop((pin.sku, pin.week), None)
     entries = [{"sku": s, "week": w, "mechanic": m} for (s, w), m in sorted(pins.items())]
     amended = {**document, "pins": entries}
-    _check(amended)
+    read_question(amended)
     return amended
 
 
@@ -176,13 +172,13 @@ def _continued(
     continued = {
         **document, "products": products, "pins": entries, "learned_weeks": max(weeks, learned),
     }  # fmt: skip
-    _check(continued)
+    read_question(continued)
     return continued
 
 
 KIND: Final = PlanKind(
     name="promotions",
-    check=_check,
+    check=read_question,
     run=_run,
     accept=_accept,
     amend=_amend,

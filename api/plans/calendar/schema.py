@@ -9,32 +9,14 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from api.plans.fields import LIST_CELL, LIST_CELL_IF_MANY, TABLE_CELL, PriorPriceIn, Share, TimeZone
 from api.plans.files import SearchIn, Strict
 
 Amount = Decimal
-Share = Annotated[float, Field(ge=0, le=1)]
 _SET_BY_PLAN: Final = ("id", "when", "products")
-
-
-def _list(value: object) -> object:
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(";") if part.strip()]
-    return value
-
-
-def _list_if_many(value: object) -> object:
-    return _list(value) if isinstance(value, str) and ";" in value else value
-
-
-def _table(value: object) -> object:
-    if isinstance(value, str):
-        pairs = [part.partition("=") for part in value.split(";") if part.strip()]
-        return {name.strip(): amount.strip() for name, _, amount in pairs}
-    return value
 
 
 class MechanicIn(Strict):
@@ -76,20 +58,18 @@ class ProductIn(Strict):
     price: Amount = Field(gt=0)
     cost: Amount = Field(ge=0)
     tax_rate: float = Field(default=0.0, ge=0, lt=1)
-    base: Annotated[float | list[float], BeforeValidator(_list_if_many)]
-    lift: Annotated[dict[str, float], BeforeValidator(_table)] = Field(default_factory=dict)
+    base: Annotated[float | list[float], LIST_CELL_IF_MANY]
+    lift: Annotated[dict[str, float], TABLE_CELL] = Field(default_factory=dict)
     elasticity: float | None = Field(default=None, le=0)
-    pull: Annotated[list[float], BeforeValidator(_list)] = Field(
-        default_factory=list, max_length=53
-    )
-    funding: Annotated[dict[str, Share], BeforeValidator(_table)] = Field(default_factory=dict)
-    mechanics: Annotated[list[str] | None, BeforeValidator(_list)] = None
-    blocked_weeks: Annotated[list[int], BeforeValidator(_list)] = Field(default_factory=list)
+    pull: Annotated[list[float], LIST_CELL] = Field(default_factory=list, max_length=53)
+    funding: Annotated[dict[str, Share], TABLE_CELL] = Field(default_factory=dict)
+    mechanics: Annotated[list[str] | None, LIST_CELL] = None
+    blocked_weeks: Annotated[list[int], LIST_CELL] = Field(default_factory=list)
     most: int | None = Field(default=None, ge=0)
     gap: int | None = Field(default=None, ge=1)
     min_margin: float | None = Field(default=None, ge=-1, le=1)
     stock: float | None = Field(default=None, ge=0)
-    inbound: Annotated[list[float], BeforeValidator(_list)] = Field(default_factory=list)
+    inbound: Annotated[list[float], LIST_CELL] = Field(default_factory=list)
     weeks_since_promotion: int | None = Field(default=None, ge=0)
 
 
@@ -127,13 +107,6 @@ class CalendarLimitsIn(Strict):
     min_margin: float | None = Field(default=None, ge=-1, le=1)
 
 
-class PriorPriceIn(Strict):
-    """The law on prior prices, as far as a calendar by weeks can keep it."""
-
-    days: int = Field(ge=1, le=366)
-    progressive: bool = False
-
-
 class WeekIn(Strict):
     """One promotion of a calendar; no mechanic means none."""
 
@@ -159,7 +132,7 @@ class PromotionsIn(Strict):
     currency: str
     starts_on: date
     weeks: int = Field(ge=1, le=53)
-    time_zone: str = "UTC"
+    time_zone: TimeZone = "UTC"
     market: str | None = None
     mechanics: list[MechanicIn] = Field(min_length=1)
     products: list[ProductIn] = Field(min_length=1)
@@ -177,15 +150,6 @@ class PromotionsIn(Strict):
     )
     doubt: CalendarDoubtIn = CalendarDoubtIn()
     search: SearchIn = SearchIn()
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone_exists(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{name!r} is not an IANA time zone like Europe/Berlin") from None
-        return name
 
     @model_validator(mode="after")
     def _names_fit(self) -> PromotionsIn:

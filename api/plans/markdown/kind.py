@@ -44,10 +44,6 @@ class MarkdownAmendment(Strict):
     keep_skus: list[str] = Field(default_factory=list)
 
 
-def _check(document: Mapping[str, Any]) -> None:
-    read_markdown_question(document)
-
-
 def _run(document: Mapping[str, Any], progress: Progress, best: BestSoFar) -> Json:
     search = parsed(document, MarkdownIn).search
     question = read_markdown_question(document)
@@ -165,7 +161,7 @@ def _amend(
             for (sku, market, week), price in sorted(pins.items())
         ],
     }
-    _check(amended)
+    read_markdown_question(amended)
     return amended
 
 
@@ -217,7 +213,7 @@ def _continued(
             for (sku, market, week), price in sorted(in_force.items())
         ],
     }
-    _check(continued)
+    read_markdown_question(continued)
     return continued
 
 
@@ -228,7 +224,7 @@ def _nearest(ladder: list[Decimal], paid: float) -> str:
 
 KIND: Final = PlanKind(
     name="markdown",
-    check=_check,
+    check=read_markdown_question,
     run=_run,
     accept=_accept,
     amend=_amend,

@@ -10,32 +10,14 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
+from api.plans.fields import LIST_CELL, LIST_CELL_IF_MANY, TABLE_CELL, PriorPriceIn, TimeZone
 from api.plans.files import SearchIn, Strict
 
 Amount = Decimal
 USUAL_POLICY: Final = {5: 0.2, 7: 0.4, 9: 0.6}
-
-
-def _split(value: object) -> object:
-    """A CSV cell with semicolons is a list."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(";") if part.strip()]
-    return value
-
-
-def _split_many(value: object) -> object:
-    return _split(value) if isinstance(value, str) and ";" in value else value
-
-
-def _table(value: object) -> object:
-    if isinstance(value, str):
-        pairs = [part.partition("=") for part in value.split(";") if part.strip()]
-        return {name.strip(): amount.strip() for name, _, amount in pairs}
-    return value
 
 
 class ItemIn(Strict):
@@ -43,14 +25,14 @@ class ItemIn(Strict):
 
     sku: str = Field(min_length=1)
     market: str = "all"
-    ladder: Annotated[list[Amount], BeforeValidator(_split)]
+    ladder: Annotated[list[Amount], LIST_CELL]
     full_price: Amount | None = None
-    demand: Annotated[float | list[float], BeforeValidator(_split_many)]
+    demand: Annotated[float | list[float], LIST_CELL_IF_MANY]
     elasticity: float | None = None
-    response: Annotated[list[float] | None, BeforeValidator(_split)] = None
+    response: Annotated[list[float] | None, LIST_CELL] = None
     stock: float = Field(ge=0)
     stock_now: float | None = Field(default=None, ge=0, description="counted after the history")
-    arrivals: Annotated[list[float] | None, BeforeValidator(_split)] = None
+    arrivals: Annotated[list[float] | None, LIST_CELL] = None
     exit_week: int | None = None
     salvage: Amount = Decimal(0)
     holding: Amount = Decimal(0)
@@ -69,8 +51,8 @@ class ItemIn(Strict):
     reference_effect: float = 0.0
     reference_memory: float = 0.7
     reference: Amount | None = Field(default=None, gt=0)
-    past_prices: Annotated[list[Amount] | None, BeforeValidator(_split)] = None
-    stores: Annotated[dict[str, float] | None, BeforeValidator(_table)] = None
+    past_prices: Annotated[list[Amount] | None, LIST_CELL] = None
+    stores: Annotated[dict[str, float] | None, TABLE_CELL] = None
 
     @model_validator(mode="after")
     def _one_response(self) -> ItemIn:
@@ -133,13 +115,6 @@ class SoldIn(PriceIn):
     sold_out: bool = False
 
 
-class PriorPriceIn(Strict):
-    """The law on prior prices, for discounts that are announced from the full price."""
-
-    days: int = Field(ge=1, le=366)
-    progressive: bool = False
-
-
 class CrossIn(Strict):
     """How the price of a rival moves the demand of an item."""
 
@@ -155,7 +130,7 @@ class MarkdownIn(Strict):
     currency: str
     weeks: int = Field(ge=1, le=104)
     starts_on: date | None = None
-    time_zone: str = "UTC"
+    time_zone: TimeZone = "UTC"
     items: list[ItemIn] = Field(min_length=1)
     limits: LimitsIn = LimitsIn()
     risk: RiskIn | None = None
@@ -176,15 +151,6 @@ class MarkdownIn(Strict):
         description="discount by the week from which it holds",
     )
     search: SearchIn = SearchIn()
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone_exists(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{name!r} is not an IANA time zone like Europe/Berlin") from None
-        return name
 
     @model_validator(mode="after")
     def _keys_fit(self) -> MarkdownIn:
