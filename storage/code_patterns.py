@@ -134,8 +134,7 @@ def _columns(
 
 
 def _joined(characters: NDArray[np.uint8]) -> NDArray[np.bytes_]:
-    joined: NDArray[np.bytes_] = characters.view(f"S{characters.shape[1]}").ravel()
-    return joined
+    return characters.view(f"S{characters.shape[1]}").ravel()
 
 
 def _letters(alphabet: str, n: int, random_bytes: Callable[[int], bytes]) -> NDArray[np.uint8]:

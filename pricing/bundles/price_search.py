@@ -188,8 +188,7 @@ def _summed(values: IntArray) -> IntArray:
 
 def _nudge(gain: IntArray) -> FloatArray:
     """Gains scaled to less than one half."""
-    scaled: FloatArray = gain / (2.0 * float(np.abs(gain).max(initial=0)) + 2.0)
-    return scaled
+    return gain / (2.0 * float(np.abs(gain).max(initial=0)) + 2.0)
 
 
 def _funded_holder(market: Market, around: Effective, single: int) -> IntArray:

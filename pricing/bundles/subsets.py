@@ -33,8 +33,7 @@ class Subsets:
         """All subsets of a set, itself and the empty one included."""
         every = np.arange(len(self))
         inside: BoolArray = (every & ~whole) == 0
-        found: IntArray = every[inside]
-        return found
+        return every[inside]
 
     def holding(self, part: int) -> IntArray:
         """All sets that hold all of `part`."""
@@ -44,8 +43,7 @@ class Subsets:
 
     def totals(self, amounts: IntArray) -> IntArray:
         """(2**n,) sum over the products of each set of (n,) amounts."""
-        total: IntArray = self.members @ amounts
-        return total
+        return self.members @ amounts
 
 
 @lru_cache(maxsize=16)

@@ -180,8 +180,7 @@ def draws_of_utilities(
         taste += _nest_draws(1.0 - sigma, (draws, int(group.max()) + 1), rng)[:, group]
     outside = rng.gumbel(size=(draws, 1))
     worth = (np.asarray(utility, dtype=np.float64) + taste - outside) / -price_coefficient
-    found: FloatArray = np.exp(worth) if log_price else np.maximum(worth, 0.0)
-    return found
+    return np.exp(worth) if log_price else np.maximum(worth, 0.0)
 
 
 def _nest_draws(share: float, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
@@ -193,8 +192,7 @@ def _nest_draws(share: float, shape: tuple[int, int], rng: np.random.Generator) 
         - np.log(np.sin(angle)) / share
         + (1.0 - share) / share * (np.log(np.sin((1.0 - share) * angle)) - np.log(wait))
     )
-    drawn: FloatArray = share * log_stable
-    return drawn
+    return share * log_stable
 
 
 def draws_of_logit(
@@ -257,8 +255,7 @@ def noisy_values(problem: BundleProblem, factor: FloatArray) -> FloatArray:
     before = single @ members.T
     after = (single * factor) @ members.T
     ratio = np.where(before > 0, after / np.maximum(before, 1e-9), 1.0)
-    moved: FloatArray = problem.value.astype(np.float64) * ratio
-    return moved
+    return problem.value.astype(np.float64) * ratio
 
 
 def spread_out(

@@ -238,8 +238,7 @@ def own_units(
         late = np.zeros(actions.shape)
         late[:, k + 1 :] = lift[:, : -(k + 1)] - 1.0
         dip -= problem.pull[rows, k : k + 1] * late
-    units: FloatArray = problem.base[rows] * lift * np.maximum(dip, 0.0)
-    return units
+    return problem.base[rows] * lift * np.maximum(dip, 0.0)
 
 
 def follow_calendar(problem: PromotionProblem, actions: IntArray) -> CalendarCourse:

@@ -172,5 +172,4 @@ class SequenceOracle:
         for k in range(problem.pull.shape[1]):
             dip -= problem.pull[:, k : k + 1] * (lifts[:, self._windows[:, k]] - 1.0)
         own = np.maximum(dip, 0.0)[:, :, None] * lifts[:, None, :]
-        units: FloatArray = own[:, :, :, None] * problem.base[:, None, None, :]
-        return units
+        return own[:, :, :, None] * problem.base[:, None, None, :]

@@ -92,8 +92,7 @@ class PricingPolicy:
                 f"exchange_rates lacks {missing}"
             )
         by_market = np.array([self.exchange_rates[currency] for currency in currencies])
-        rate: FloatArray = by_market[catalogue.market.codes]
-        return rate
+        return by_market[catalogue.market.codes]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

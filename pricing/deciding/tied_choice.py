@@ -101,8 +101,7 @@ def _without_choice(groups: RelationGroups, allowed: BoolArray) -> BoolArray:
     """(n,) rows of groups for which no allowed candidates go together."""
     _, total = groups.best(np.where(allowed, 0.0, -np.inf))
     impossible = np.unique(groups.group[~np.isfinite(total)])
-    stuck: BoolArray = np.isin(groups.group, impossible)
-    return stuck
+    return np.isin(groups.group, impossible)
 
 
 def _beyond_budget(
@@ -123,8 +122,7 @@ def _beyond_budget(
     order = np.argsort(changes, kind="stable")
     spent = np.cumsum(changes[order])
     late = order[(spent > budget) & (changes[order] > 0)]
-    over: BoolArray = np.isin(groups.group, late)
-    return over
+    return np.isin(groups.group, late)
 
 
 def _why_kept(

@@ -167,5 +167,4 @@ def _known(minor: IntArray) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
 def _down(amount: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> IntArray:
-    units: IntArray = np.floor(amount * (1.0 + _SLACK)).astype(np.int64)
-    return units
+    return np.floor(amount * (1.0 + _SLACK)).astype(np.int64)

@@ -80,8 +80,7 @@ class LegalBounds:
 
     def broken(self, price: IntArray) -> BoolArray:
         """(n,) True where a price is not lawful; where there is no price, nothing is."""
-        wrong: BoolArray = (price > 0) & ((price < self.lower) | (price > self.upper))
-        return wrong
+        return (price > 0) & ((price < self.lower) | (price > self.upper))
 
     def take(self, rows: IntArray) -> LegalBounds:
         """The bounds of these rows, in this order."""

@@ -182,8 +182,7 @@ def moment_of(value: np.datetime64) -> datetime:
 
 def seconds(moments: TimeArray) -> IntArray:
     """Unix seconds; the smallest integer for NaT."""
-    whole: IntArray = moments.astype("datetime64[s]").astype(np.int64)
-    return whole
+    return moments.astype("datetime64[s]").astype(np.int64)
 
 
 def local_midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -228,8 +227,7 @@ def days_before(starts: TimeArray, days: int, zone: ZoneInfo) -> TimeArray:
         if not np.isnat(start):
             local = moment_of(start).astimezone(zone).date()
             opens[row] = instant(local_midnight(local - timedelta(days=days), zone))
-    found: TimeArray = opens[place]
-    return found
+    return opens[place]
 
 
 def _instants(values: Sequence[datetime] | NDArray[Any]) -> TimeArray:

@@ -178,8 +178,7 @@ def largest_reduction(prior: PriorPrices, price: IntArray) -> FloatArray:
 
 def whole_percent(share: FloatArray) -> IntArray:
     """(n,) the share as whole percent, rounded in the customer's favour: 23.67 % is 23."""
-    percent: IntArray = np.floor(share * 100.0 + _EXACT * 100.0).astype(np.int64)
-    return percent
+    return np.floor(share * 100.0 + _EXACT * 100.0).astype(np.int64)
 
 
 def price_for(prior: PriorPrices, share: FloatArray | float) -> IntArray:

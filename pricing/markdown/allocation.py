@@ -72,8 +72,7 @@ def expected_sales(stock: IntArray, mean: FloatArray, spread: float) -> FloatArr
 def _chance(stock: IntArray, mean: FloatArray, spread: float) -> FloatArray:
     """(s,) chance that demand exceeds the stock."""
     size, share = _shape(mean, spread)
-    chance: FloatArray = np.where(mean > 0, stats.nbinom.sf(stock, size, share), 0.0)
-    return chance
+    return np.where(mean > 0, stats.nbinom.sf(stock, size, share), 0.0)
 
 
 def _stock_at(chance: float, mean: FloatArray, spread: float) -> IntArray:

@@ -40,8 +40,7 @@ class Columns:
     @property
     def starts(self) -> IntArray:
         """(n,) first column of each item."""
-        first: IntArray = np.flatnonzero(np.diff(self.item, prepend=-1))
-        return first
+        return np.flatnonzero(np.diff(self.item, prepend=-1))
 
     def only(self, keep: BoolArray) -> Columns:
         """These columns alone."""

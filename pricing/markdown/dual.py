@@ -138,8 +138,7 @@ def _by_linear_programme(
 
 def _sizes(columns: Columns) -> IntArray:
     """(n,) columns of each item."""
-    sizes: IntArray = np.diff(np.append(columns.starts, len(columns)))
-    return sizes
+    return np.diff(np.append(columns.starts, len(columns)))
 
 
 class _Search:
@@ -224,5 +223,4 @@ class _Search:
 def _mean_usage(columns: Columns) -> FloatArray:
     """(m,) what the items use of each limit on the mean of their columns, all together."""
     total = np.asarray(abs(columns.usage).sum(axis=0)).ravel()
-    mean: FloatArray = total / max(len(columns), 1) * len(columns.starts)
-    return mean
+    return total / max(len(columns), 1) * len(columns.starts)

@@ -196,14 +196,12 @@ class ClearanceItems:
     @property
     def net_price(self) -> FloatArray:
         """(n, r) prices without tax."""
-        net: FloatArray = self.price / (1.0 + self.tax_rate)[:, None]
-        return net
+        return self.price / (1.0 + self.tax_rate)[:, None]
 
     @property
     def open_weeks(self) -> BoolArray:
         """(n, t) True in the weeks in which the item sells."""
-        is_open: BoolArray = np.arange(self.weeks) < self.exit_week[:, None]
-        return is_open
+        return np.arange(self.weeks) < self.exit_week[:, None]
 
     @property
     def supply(self) -> FloatArray:
@@ -297,5 +295,4 @@ class ClearanceItems:
 def response_of(ladder: IntArray, elasticity: FloatArray) -> FloatArray:
     """(n, r) factor on demand at each rung of a ladder under constant elasticity."""
     price = np.where(ladder == UNKNOWN, ladder[:, :1], ladder).astype(np.float64)
-    response: FloatArray = (price / price[:, :1]) ** elasticity[:, None]
-    return response
+    return (price / price[:, :1]) ** elasticity[:, None]

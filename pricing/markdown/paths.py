@@ -278,8 +278,7 @@ def path_values(tree: PathTree, block: Block) -> FloatArray:
 def _assortment(stock: FloatArray, block: Block) -> FloatArray:
     """Factor on demand where sizes are missing."""
     at = np.where(block.broken_at > 0, block.broken_at, 1e-300)[:, None]
-    factor: FloatArray = np.minimum(stock / at, 1.0) ** block.broken_power[:, None]
-    return factor
+    return np.minimum(stock / at, 1.0) ** block.broken_power[:, None]
 
 
 def _charge_shortfall(value: FloatArray, left: FloatArray, block: Block) -> FloatArray:

@@ -222,8 +222,7 @@ class _Search:
         """(m,) charges that no sensible plan pays: all that an item can bring, or 1,000 for 1."""
         worth = float(np.abs(columns.value[:, np.isfinite(columns.value).all(axis=0)]).max())
         by_unit = np.arange(len(self.rows)) < len(self.rows.per_unit)
-        ceiling: FloatArray = np.where(by_unit, 1e3, 1.01 * worth + 1.0)
-        return ceiling
+        return np.where(by_unit, 1e3, 1.01 * worth + 1.0)
 
     def _free_charges(self) -> Charges:
         count = len(self.scenarios) if self.by_scenario else 1

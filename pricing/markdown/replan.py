@@ -292,8 +292,7 @@ def _pins_left(items: ClearanceItems, now: IntArray, week: int) -> IntArray:
             f"{str(items.sku[row])!r} in {str(items.market[row])!r}: a pinned price lies above the "
             "price in force, and prices never rise; take the pin away"
         )
-    left: IntArray = np.where(pinned, ahead - now[:, None], UNKNOWN)
-    return left
+    return np.where(pinned, ahead - now[:, None], UNKNOWN)
 
 
 def _earlier(

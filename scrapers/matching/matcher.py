@@ -214,8 +214,7 @@ class Matcher:
 
 
 def _log_odds(chance: FloatArray) -> FloatArray:
-    odds: FloatArray = np.log(np.maximum(chance, 1e-12)) - np.log(np.maximum(1.0 - chance, 1e-12))
-    return odds
+    return np.log(np.maximum(chance, 1e-12)) - np.log(np.maximum(1.0 - chance, 1e-12))
 
 
 def _clear(pairs: Pairs, chance: FloatArray) -> BoolArray:
@@ -240,5 +239,4 @@ def _speaks(features: FloatArray) -> BoolArray:
     differs = (features[:, Feature.OTHER_CODE] > 0) | (features[:, Feature.OTHER_COLOUR] > 0)
     differs |= features[:, Feature.PRICE_GAP] > _PRICES_APART
     differs |= (features[:, Feature.BRAND] < 0) & (features[:, Feature.NAMED] < _LONG_CODE)
-    speaks: BoolArray = ~differs & ((features[:, Feature.NAMED] > 0) | (alike >= _ALIKE))
-    return speaks
+    return ~differs & ((features[:, Feature.NAMED] > 0) | (alike >= _ALIKE))

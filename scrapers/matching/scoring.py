@@ -33,8 +33,7 @@ class Scorer:
 
 def _chance(odds: FloatArray) -> FloatArray:
     """The chance of log odds; finite ones, whatever their size."""
-    chances: FloatArray = 1.0 / (1.0 + np.exp(-np.clip(odds, -700.0, 700.0)))
-    return chances
+    return 1.0 / (1.0 + np.exp(-np.clip(odds, -700.0, 700.0)))
 
 
 DEFAULT: Final = Scorer(
@@ -95,8 +94,7 @@ CLEAR_LEAD: Final = 0.15
 
 def refused(features: FloatArray) -> BoolArray:
     """Pairs that can not be the same thing: another brand, another pack. Shape (n,)."""
-    no: BoolArray = (features[:, Feature.OTHER_PACK] > 0) | (features[:, Feature.BRAND] <= -1.0)
-    return no
+    return (features[:, Feature.OTHER_PACK] > 0) | (features[:, Feature.BRAND] <= -1.0)
 
 
 def _best_other(side: IntArray, alike: FloatArray) -> FloatArray:

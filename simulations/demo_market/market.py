@@ -253,8 +253,7 @@ def _truth_of(
 
 def _best_price(law: MarketLaw) -> FloatArray:
     """(n,) the price of greatest true profit: cost · e / (e + 1) for elasticity e below -1."""
-    best: FloatArray = law.unit_cost * law.elasticity / (law.elasticity + 1.0)
-    return best
+    return law.unit_cost * law.elasticity / (law.elasticity + 1.0)
 
 
 def _markets_frame() -> pd.DataFrame:

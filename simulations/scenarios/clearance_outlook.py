@@ -87,5 +87,4 @@ def rungs_by_rule(items: ClearanceItems, discounts: Mapping[int, float]) -> IntA
     asked = items.full_price[:, None] * (1.0 - share)
     price = np.where(items.price > 0, items.price, np.inf)
     nearest = np.abs(price[:, None, :] - asked[:, :, None]).argmin(axis=2)
-    rungs: IntArray = np.maximum.accumulate(nearest, axis=1)
-    return rungs
+    return np.maximum.accumulate(nearest, axis=1)

@@ -58,11 +58,9 @@ class Outlook:
         return Estimate.of(self._drawn(plan, measure) - self._drawn(other, measure), self.level)
 
     def _drawn(self, plan: str, measure: str) -> FloatArray:
-        drawn: FloatArray = self.draws[self.measures.index(measure), :, self.plans.index(plan)]
-        return drawn
+        return self.draws[self.measures.index(measure), :, self.plans.index(plan)]
 
 
 def log_normal(rng: np.random.Generator, spread: float, shape: tuple[int, ...]) -> FloatArray:
     """Log-normal factors of mean 1; `spread` is the standard deviation of their logarithm."""
-    factors: FloatArray = np.exp(spread * rng.standard_normal(shape) - spread**2 / 2.0)
-    return factors
+    return np.exp(spread * rng.standard_normal(shape) - spread**2 / 2.0)

@@ -239,8 +239,7 @@ def _midnights(day: NDArray[Any], zone: ZoneInfo) -> TimeArray:
         [instant(local_midnight(value, zone)) for value in distinct.tolist()],
         dtype="datetime64[s]",
     )
-    found: TimeArray = starts[place]
-    return found
+    return starts[place]
 
 
 def _history(

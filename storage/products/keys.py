@@ -54,5 +54,4 @@ def _names(
         return np.empty(0, dtype=np.str_)
     query = sa.select(number, name).order_by(number)
     numbers, names = read_columns(conn, query, ("int", "str"))
-    found: StrArray = names[np.searchsorted(numbers, wanted)]
-    return found
+    return names[np.searchsorted(numbers, wanted)]

@@ -272,8 +272,7 @@ def hold_order(conn: Connection, quote_id: str) -> tuple[StoredQuote, str]:
 
 def basis_of(conn: Connection, quote_id: str) -> str | None:
     """JSON text of what a quote was evaluated from; None where none was kept."""
-    found: str | None = conn.scalar(sa.select(table.c.basis).where(table.c.quote_id == quote_id))
-    return found
+    return conn.scalar(sa.select(table.c.basis).where(table.c.quote_id == quote_id))
 
 
 def reverse_promotion(conn: Connection, quote_id: str, promotion_id: int, *, at: datetime) -> None:
