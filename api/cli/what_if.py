@@ -115,7 +115,7 @@ def what_if_table(answer: WhatIf) -> Table:
     )
     table.add_column("scenario")
     for measure in MEASURES:
-        table.add_column(f"{measure}\n[dim]against {answer.base}[/]", justify="right")
+        table.add_column(f"{measure}\n[dim]against price in force[/]", justify="right")
     for scenario in answer.scenarios:
         table.add_row(
             scenario,

@@ -72,7 +72,7 @@ def draw_what_if(answer: WhatIf, path: Path) -> tuple[str, ...]:
         )  # fmt: skip
         notes += _doubts(measure, answer, low, means, high, left_out)
         axes.set_title(measure)
-        axes.set_ylabel(f"change against {answer.base}, %")
+        axes.set_ylabel("change against price in force, %")
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(
         f"What if: {answer.rows} prices, {answer.periods} weeks, {answer.level:.0%} intervals"

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from models.arrays import BoolArray, FloatArray, IntArray
-from models.demand import DemandContext, DemandModel
+from models.demand import DemandModel
 from pricing.catalogue import Catalogue, CompetitorPrices, Labels
 from pricing.cross_effects import CrossEffects
 from pricing.deciding.candidates import candidate_prices
@@ -88,7 +88,6 @@ def propose_tests(
     limits: ExplorationLimits,
     *,
     rng: np.random.Generator,
-    context: DemandContext | None = None,
     cross: CrossEffects | None = None,
 ) -> PriceTests:
     """Propose prices to try, inside every hard limit and every joint limit.
@@ -102,11 +101,10 @@ def propose_tests(
         policy: its limits.
         limits: how much may be tried.
         rng: source of chance; the same state proposes the same tests.
-        context: season and other effects in force.
         cross: what prices do to the demand of other rows.
     """
     catalogue = decisions.catalogue
-    prices, valid = _grid(decisions, demand, policy, context)
+    prices, valid = _grid(decisions, demand, policy)
     n = len(catalogue)
     open_ = (decisions.action != Action.HOLD) & ~catalogue.kvi & demand.known
     open_ &= valid[:, 1:].any(axis=1)
@@ -114,7 +112,7 @@ def propose_tests(
     price, cost, knowledge = decisions.price.copy(), np.zeros(n), np.zeros(n)
     if len(rows):
         choice, given_up, gain = _judge(
-            prices[rows], valid[rows], catalogue.take(rows), demand.take(rows), limits, rng, context
+            prices[rows], valid[rows], catalogue.take(rows), demand.take(rows), limits, rng
         )
         price[rows] = np.where(choice > 0, choice, price[rows])
         cost[rows], knowledge[rows] = given_up, gain
@@ -128,7 +126,7 @@ def propose_tests(
     ranked = ranked[np.argsort(-(knowledge - cost)[ranked], kind="stable")]
     tested[ranked[: _most_tests(decisions, ranked, policy, limits)]] = True
     if policy.joint.any_figure:
-        tested = _within_targets(tested, price, decisions, demand, policy, context, cross)
+        tested = _within_targets(tested, price, decisions, demand, policy, cross)
     return PriceTests(
         np.where(tested, price, decisions.price).astype(np.int64),
         tested,
@@ -137,24 +135,17 @@ def propose_tests(
     )
 
 
-def with_tests(
-    decisions: Decisions,
-    tests: PriceTests,
-    demand: DemandModel,
-    context: DemandContext | None = None,
-) -> Decisions:
+def with_tests(decisions: Decisions, tests: PriceTests, demand: DemandModel) -> Decisions:
     """The decisions with the proposed prices in place, each marked in its path.
 
     Expected figures of the tested rows are those of the price tried, other prices as in force.
     """
     rows = np.flatnonzero(tests.tested)
     known, curve = decisions.catalogue.take(rows), demand.take(rows)
-    if context is not None:
-        context = DemandContext(context.log_shift[rows])
     price = tests.price[rows] / known.scale
     net = price / (1.0 + known.tax_rate)
-    units = curve.units(price, context)
-    low, high = curve.interval(price, 0.95, context)
+    units = curve.units(price)
+    low, high = curve.interval(price, 0.95)
     figures = {
         "units": units,
         "units_low": low,
@@ -212,7 +203,6 @@ def _within_targets(
     decisions: Decisions,
     demand: DemandModel,
     policy: PricingPolicy,
-    context: DemandContext | None,
     cross: CrossEffects | None,
 ) -> BoolArray:
     """(n,) the tests that are left when those that cost a joint limit most are given up."""
@@ -223,7 +213,7 @@ def _within_targets(
     grid = Grid(
         price=amount,
         net=amount / (1.0 + catalogue.tax_rate)[:, None],
-        units=np.nan_to_num(demand.units(amount, context)),
+        units=np.nan_to_num(demand.units(amount)),
         valid=np.isfinite(amount),
         cost=major(catalogue.cost, catalogue),
         lowest=major(offers.lowest, catalogue),
@@ -257,7 +247,7 @@ def _within_targets(
 
 
 def _grid(
-    decisions: Decisions, demand: DemandModel, policy: PricingPolicy, context: DemandContext | None
+    decisions: Decisions, demand: DemandModel, policy: PricingPolicy
 ) -> tuple[IntArray, BoolArray]:
     """Candidates of the rows that are free to be tested; none for the others."""
     catalogue = decisions.catalogue
@@ -268,7 +258,7 @@ def _grid(
     )
     at = decisions.decided_at
     bounds.hold[:] |= reasons_to_hold(catalogue, policy.limits, elasticity, at=at)
-    plan = plan_strategies(policy.strategies, catalogue, demand, offers, at=at, context=context)
+    plan = plan_strategies(policy.strategies, catalogue, demand, offers, at=at)
     tied = tie(policy.relations, catalogue)
     bounds.hold[plan.aims | plan.frozen] |= int(Limit.STRATEGY)
     for side in (tied.row, tied.other):
@@ -283,13 +273,12 @@ def _judge(
     demand: DemandModel,
     limits: ExplorationLimits,
     rng: np.random.Generator,
-    context: DemandContext | None,
 ) -> tuple[IntArray, FloatArray, FloatArray]:
     """Price of one draw, expected profit that it gives up, and what knowing the curve would add."""
     scale = catalogue.scale[:, None]
     major = np.where(valid, prices / scale, catalogue.price[:, None] / scale)
     margin = major / (1.0 + catalogue.tax_rate)[:, None] - catalogue.cost[:, None] / scale
-    drawn = demand.sample(major, rng, limits.draws, context) * margin
+    drawn = demand.sample(major, rng, limits.draws) * margin
     drawn = np.where(valid, drawn, -np.inf)
     expected = drawn.mean(axis=0)
     best = expected.max(axis=1)

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from models.arrays import BoolArray, FloatArray
-from models.demand import DemandContext, DemandModel
+from models.demand import DemandModel
 from pricing.catalogue import Catalogue, CompetitorPrices
 from pricing.cross_effects import CrossEffects
 from pricing.deciding.decide import decide
@@ -69,8 +69,6 @@ def pareto_front(
     weights: Mapping[str, Sequence[float]],
     *,
     decided_at: datetime,
-    figures: Sequence[str] = (),
-    context: DemandContext | None = None,
     cross: CrossEffects | None = None,
     legal: LegalBounds | None = None,
     doubts: LevelDoubts | None = None,
@@ -84,8 +82,6 @@ def pareto_front(
         policy: limits; its objective is the base that the weights change.
         weights: values to try by field of `Objective`.
         decided_at: time of the decision.
-        figures: names of the figures to compare; the weighted ones where none are named.
-        context: season and other effects in force.
         cross: what prices do to the demand of other rows.
         legal: what the law leaves of each price.
         doubts: curves that are not believed for their level.
@@ -108,15 +104,12 @@ def pareto_front(
             competitors,
             replace(policy, objective=objective),
             decided_at=decided_at,
-            context=context,
             cross=cross,
             legal=legal,
             doubts=doubts,
         )
-        points.append(
-            ParetoPoint(objective, _figures_of(decisions, demand, policy, context), decisions)
-        )
-    compared = list(figures) or _compared(weights)
+        points.append(ParetoPoint(objective, _figures_of(decisions, demand, policy), decisions))
+    compared = _compared(weights)
     table = np.array([[_as_gain(point, name) for name in compared] for point in points])
     kept = undominated(table)
     # Equal figures are one point of the front, whichever weights found it.
@@ -149,10 +142,7 @@ def _as_gain(point: ParetoPoint, name: str) -> float:
 
 
 def _figures_of(
-    decisions: Decisions,
-    demand: DemandModel,
-    policy: PricingPolicy,
-    context: DemandContext | None,
+    decisions: Decisions, demand: DemandModel, policy: PricingPolicy
 ) -> dict[str, float]:
     catalogue = decisions.catalogue
     rate = policy.rate_of(catalogue)
@@ -163,7 +153,7 @@ def _figures_of(
         "profit": float(np.nansum(decisions.profit * rate)),
         "revenue": float(np.nansum(decisions.revenue * rate)),
         "units": float(np.nansum(decisions.units)),
-        "price_image": price_image(price, catalogue, demand, decisions.competitors, context),
+        "price_image": price_image(price, catalogue, demand, decisions.competitors),
         "risk": float(np.nansum(spread * rate)),
         "changes": float((decisions.action == Action.CHANGE).sum()),
     }

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from models.arrays import BoolArray, FloatArray, IntArray
-from models.demand import ConstantElasticityDemand, DemandContext, DemandModel
+from models.demand import ConstantElasticityDemand, DemandModel
 from pricing.catalogue import UNKNOWN, Catalogue
 from simulations.errors import InvalidScenario
 from simulations.scenarios.outlook import Estimate
@@ -33,25 +33,23 @@ class WhatIf:
 
     Attributes:
         scenarios: (k,) names.
-        base: what differences are taken from: a scenario, or `price in force`.
         currency: ISO 4217 code.
         periods: how many periods are added up.
-        level: of the intervals.
         rows: how many catalogue rows were simulated.
         left_out: rows that were not, by reason.
         draws: (3, draws, k) totals of each of `MEASURES` in every draw.
-        base_draws: (3, draws) the same for the base.
+        base_draws: (3, draws) the same at the prices in force, from which differences are taken.
+        level: of the intervals.
     """
 
     scenarios: tuple[str, ...]
-    base: str
     currency: str
     periods: int
-    level: float
     rows: int
     left_out: Mapping[str, int]
     draws: FloatArray
     base_draws: FloatArray
+    level: float = 0.95
 
     def outcome(self, scenario: str, measure: str) -> Estimate:
         """`units`, `revenue` or `profit` of one scenario."""
@@ -59,7 +57,7 @@ class WhatIf:
         return Estimate.of(self.draws[m, :, k], self.level)
 
     def difference(self, scenario: str, measure: str) -> Estimate:
-        """The same less that of the base, draw by draw."""
+        """The same less that at the prices in force, draw by draw."""
         m, k = self._position(scenario, measure)
         with np.errstate(over="ignore", invalid="ignore"):
             less = self.draws[m, :, k] - self.base_draws[m]
@@ -68,7 +66,7 @@ class WhatIf:
     def to_frame(self) -> pd.DataFrame:
         """One row a scenario and measure: mean, low, high, and the same of the difference.
 
-        `change` is the mean difference as a share of the base's mean.
+        `change` is the mean difference as a share of the mean at the prices in force.
         """
         rows = []
         for scenario in self.scenarios:
@@ -108,10 +106,6 @@ def what_if(
     rng: np.random.Generator,
     draws: int = 1000,
     periods: int = 4,
-    base: str | None = None,
-    level: float = 0.95,
-    noise_variance: FloatArray | None = None,
-    context: DemandContext | None = None,
 ) -> WhatIf:
     """Simulate the sales of a catalogue under several price lists.
 
@@ -125,17 +119,12 @@ def what_if(
         rng: source of chance; the same state gives the same answer.
         draws: how many futures are drawn.
         periods: periods of the demand model that are added up.
-        base: the scenario that differences are taken from; None for the prices in force.
-        level: of the intervals.
-        noise_variance: (n,) variance of log demand around its curve, a period; None takes the
-            residual variance of the fit where `demand` has one, else no luck is drawn.
-        context: season and other effects in force, the same in every period.
 
     Raises:
-        InvalidScenario: no scenarios, prices of another length, an unknown base, several
+        InvalidScenario: no scenarios, prices of another length, several
             currencies, no row that can be simulated, or counts below one.
     """
-    _refuse(catalogue, demand, scenarios, base, draws, periods, level)
+    _refuse(catalogue, demand, scenarios, draws, periods)
     prices = np.column_stack([catalogue.price, *scenarios.values()]).astype(np.float64)
     usable, left_out = _usable(catalogue, demand, prices)
     rows = np.flatnonzero(usable)
@@ -144,10 +133,9 @@ def what_if(
             "no row can be simulated: "
             + ", ".join(f"{count} with {reason}" for reason, count in left_out.items())
         )
-    if noise_variance is None and isinstance(demand, ConstantElasticityDemand):
-        noise_variance = demand.residual_variance
-    noise = np.zeros(len(catalogue)) if noise_variance is None else noise_variance
-    shift = None if context is None else DemandContext(context.log_shift[rows])
+    noise = np.zeros(len(catalogue))
+    if isinstance(demand, ConstantElasticityDemand):
+        noise = demand.residual_variance
     major = prices[rows] / catalogue.scale[rows][:, None]
     totals = _totals(
         demand.take(rows),
@@ -158,20 +146,15 @@ def what_if(
         rng=rng,
         draws=draws,
         periods=periods,
-        context=shift,
     )
-    names = tuple(scenarios)
-    column = 0 if base is None else 1 + names.index(base)
     return WhatIf(
-        scenarios=names,
-        base="price in force" if base is None else base,
+        scenarios=tuple(scenarios),
         currency=catalogue.currency(int(rows[0])),
         periods=periods,
-        level=level,
         rows=len(rows),
         left_out=left_out,
         draws=totals[:, :, 1:],
-        base_draws=totals[:, :, column],
+        base_draws=totals[:, :, 0],
     )
 
 
@@ -185,7 +168,6 @@ def _totals(
     rng: np.random.Generator,
     draws: int,
     periods: int,
-    context: DemandContext | None,
 ) -> FloatArray:
     """(3, draws, k) units, revenue and profit, summed over rows and periods."""
     n, k = price.shape
@@ -193,7 +175,7 @@ def _totals(
     parts = []
     for first in range(0, draws, at_once):
         count = min(at_once, draws - first)
-        units = demand.sample(price, rng, count, context)
+        units = demand.sample(price, rng, count)
         units *= _luck(noise, rng, count, periods)[:, :, None]
         parts.append(
             np.stack(
@@ -238,10 +220,8 @@ def _refuse(
     catalogue: Catalogue,
     demand: DemandModel,
     scenarios: Mapping[str, IntArray],
-    base: str | None,
     draws: int,
     periods: int,
-    level: float,
 ) -> None:
     n = len(catalogue)
     if not scenarios:
@@ -251,13 +231,8 @@ def _refuse(
     for name, price in scenarios.items():
         if price.shape != (n,):
             raise InvalidScenario(f"scenario {name!r} has prices {price.shape}, not {(n,)}")
-    if base is not None and base not in scenarios:
-        raise InvalidScenario(f"base {base!r} is none of the scenarios {', '.join(scenarios)}")
-    if draws < 2 or periods < 1 or not 0.0 < level < 1.0:
-        raise InvalidScenario(
-            f"draws {draws} must be at least 2, periods {periods} at least 1, level {level} "
-            "between 0 and 1"
-        )
+    if draws < 2 or periods < 1:
+        raise InvalidScenario(f"draws {draws} must be at least 2, periods {periods} at least 1")
     currencies = {catalogue.markets[code].currency for code in np.unique(catalogue.market.codes)}
     if len(currencies) > 1:
         raise InvalidScenario(

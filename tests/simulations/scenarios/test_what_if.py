@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.arrays import FloatArray, IntArray
-from models.demand import ConstantElasticityDemand, DemandContext
+from models.arrays import IntArray
+from models.demand import ConstantElasticityDemand
 from pricing.catalogue import UNKNOWN, Catalogue, Labels, Market
 from simulations.errors import InvalidScenario
 from simulations.scenarios.what_if import MEASURES, what_if
@@ -67,7 +67,7 @@ def test_the_mean_over_draws_is_the_expected_value() -> None:
 
 def test_differences_are_sharper_than_the_figures_they_come_from() -> None:
     """Common random numbers: the luck of the weeks hits all scenarios alike."""
-    found = what_if(catalogue(), curves(std=0.0, noise=0.25), lists(), rng=rng(), base="same")
+    found = what_if(catalogue(), curves(std=0.0, noise=0.25), lists(), rng=rng())
     level, less = found.outcome("+10 %", "revenue"), found.difference("+10 %", "revenue")
     assert less.high - less.low < 0.3 * (level.high - level.low)
     assert less.high < 0
@@ -144,28 +144,13 @@ def test_rows_that_can_not_be_simulated_are_counted_by_reason() -> None:
     }
 
 
-def test_the_season_in_force_lifts_everything() -> None:
-    shift: FloatArray = np.full(6, np.log(2.0))
-    found = what_if(
-        catalogue(),
-        curves(std=0.0, noise=0.0),
-        lists(),
-        rng=rng(),
-        periods=1,
-        context=DemandContext(shift),
-    )
-    assert found.outcome("same", "units").mean == pytest.approx(1200)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"scenarios": {}}, "no scenarios"),
         ({"scenarios": {"x": np.full(5, 900)}}, "'x' has prices"),
-        ({"base": "y"}, "base 'y' is none of the scenarios"),
         ({"draws": 1}, "draws 1 must be at least 2"),
         ({"periods": 0}, "periods 0"),
-        ({"level": 1.0}, "level 1.0"),
         ({"demand": curves(5)}, "demand 5; align"),
         ({"scenarios": {"x": np.full(6, UNKNOWN)}}, "no row can be simulated: 6 with no scenario"),
         (
