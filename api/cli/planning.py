@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import pandas as pd
 import typer
 from rich.markup import escape
 
@@ -14,7 +16,7 @@ from api.plans.bundles.input import receipts_of_file, segments_of_rows
 from api.plans.bundles.output import offer_table
 from api.plans.calendar.output import calendar_table
 from api.plans.errors import PlanInputInvalid
-from api.plans.files import read_document, write_json
+from api.plans.files import read_document, set_options, write_json
 from api.plans.kinds import plan_kind, unseen
 from api.plans.markdown.input import read_markdown_document
 from api.plans.markdown.output import PLAN_ENDINGS, week_table
@@ -70,10 +72,7 @@ def markdown(
         },
     )  # fmt: skip
     result = _planned("markdown", document, input_file)
-    if output_file.suffix == ".json":
-        write_json(result, output_file)
-    else:
-        write_table(week_table(result), output_file)
+    _write(result, output_file, week_table)
     items = len(result["items"])
     what = f"{items:,} item{'s' if items != 1 else ''} from week {result['first_week']} on"
     measures = ("sell_through", "revenue", "margin", "write_off")
@@ -111,14 +110,9 @@ def promotions(
         ("limits", {"budget": budget, "category_share": category_share}),
         ("search", {"draws": draws, "seed": seed, "gap": gap}),
     ):
-        chosen = {key: value for key, value in given.items() if value is not None}
-        if chosen:
-            document[name] = {**(document.get(name) or {}), **chosen}
+        set_options(document, name, given)
     result = _planned("promotions", document, input_file)
-    if output_file.suffix == ".json":
-        write_json(result, output_file)
-    else:
-        write_table(calendar_table(result), output_file)
+    _write(result, output_file, calendar_table)
     drafts = len(result["promotion_drafts"]["promotions"])
     what = f"{len(result['calendar']):,} promotion weeks in {drafts:,} drafts"
     others = (("do nothing", "profit"), ("last year", "profit"), ("greedy", "profit"))
@@ -174,14 +168,9 @@ def bundles(
             },
         ),
     ):
-        chosen = {key: value for key, value in given.items() if value is not None}
-        if chosen:
-            document[name] = {**(document.get(name) or {}), **chosen}
+        set_options(document, name, given)
     result = _planned("bundles", document, input_file)
-    if output_file.suffix == ".json":
-        write_json(result, output_file)
-    else:
-        write_table(offer_table(result), output_file)
+    _write(result, output_file, offer_table)
     found = len(result["bundles"])
     what = f"{found} bundle{'s' if found != 1 else ''} beside {len(result['prices'])} products"
     others = (("do nothing", "profit"), ("component pricing", "profit"))
@@ -194,6 +183,16 @@ def bundles(
     for warning in result["warnings"]:
         out.print(f"[yellow]note:[/] {escape(warning)}")
     out.print(f"plan: {escape(str(output_file))}")
+
+
+def _write(
+    result: dict[str, Any], path: Path, table: Callable[[dict[str, Any]], pd.DataFrame]
+) -> None:
+    """The whole result as JSON, or the plan in it as a table; the ending says which."""
+    if path.suffix == ".json":
+        write_json(result, path)
+    else:
+        write_table(table(result), path)
 
 
 def _planned(kind: str, document: dict[str, Any], source: Path) -> dict[str, Any]:

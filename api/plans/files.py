@@ -92,6 +92,13 @@ def read_document(path: Path, rows: str) -> dict[str, Any]:
     return document
 
 
+def set_options(document: dict[str, Any], part: str, options: Mapping[str, Any]) -> None:
+    """Options of a command line go before what a part of a document says; None is no option."""
+    chosen = {name: value for name, value in options.items() if value is not None}
+    if chosen:
+        document[part] = {**(document.get(part) or {}), **chosen}
+
+
 def parsed(document: Mapping[str, Any], model: type[_Model]) -> _Model:
     """A document as a record; a `currency` in it must exist.
 

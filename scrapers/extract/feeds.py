@@ -6,13 +6,14 @@ import csv
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from lxml import etree
 from w3lib.encoding import html_to_unicode
 
 from scrapers.extract.currency_signs import currency_code
 from scrapers.extract.gtin import parse_gtin
+from scrapers.extract.page import guess_encoding
 from scrapers.extract.price_text import parse_machine_price
 from scrapers.extract.record import Evidence, Offer, ProductFacts, Source, Terms
 from scrapers.extract.shop_systems import NotACatalogue
@@ -66,7 +67,7 @@ def _xml(body: bytes) -> Iterator[Mapping[str, str]]:
 
 def _table(body: bytes) -> Iterator[Mapping[str, str]]:
     """Rows of a table separated by tabs, commas, semicolons or bars."""
-    _, text = html_to_unicode("", body, auto_detect_fun=_guess)
+    _, text = html_to_unicode("", body, auto_detect_fun=guess_encoding)
     lines = text.splitlines()
     if not lines:
         raise NotACatalogue("the feed is empty")
@@ -123,11 +124,3 @@ def _money(text: str, currency: str | None) -> tuple[Decimal | None, str | None]
         return None, currency
     code = currency_code(found[1] or found[3]) or currency
     return parse_machine_price(found[2].strip(), currency=code), code
-
-
-def _guess(body: bytes) -> Any:  # noqa: ANN401 - as w3lib has it
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"

@@ -44,7 +44,7 @@ class Page:
         The encoding is taken in the order of the HTML standard: byte-order mark, HTTP header,
         `meta`, then UTF-8 if it decodes, else windows-1252.
         """
-        _, text = html_to_unicode(content_type, body[:LARGEST_BODY], auto_detect_fun=_guess)
+        _, text = html_to_unicode(content_type, body[:LARGEST_BODY], auto_detect_fun=guess_encoding)
         if not _TEXTUAL.search(text, 0, 200_000):
             return None
         # The plain parser: lxml.html's would look up a Python class for each element it hands out.
@@ -123,7 +123,8 @@ def texts_of(node: Element) -> list[str]:
     return [str(part) for part in parts]
 
 
-def _guess(body: bytes) -> str:
+def guess_encoding(body: bytes) -> str:
+    """The encoding of text that names none: UTF-8 where it is that."""
     try:
         body.decode("utf-8")
     except UnicodeDecodeError:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from api.plans.errors import PlanInputInvalid
-from api.plans.files import parsed, read_document
+from api.plans.files import parsed, read_document, set_options
 from api.plans.markdown.job import MarkdownQuestion
 from api.plans.markdown.schema import ItemIn, LimitsIn, MarkdownIn
 from models.arrays import IntArray
@@ -48,13 +48,12 @@ def read_markdown_document(path: Path, options: Mapping[str, Any]) -> dict[str, 
     document = read_document(path, "items")
     given = {name: value for name, value in options.items() if value is not None}
     limits = {name: given.pop(name) for name in LimitsIn.model_fields if name in given}
-    search = {
+    search: dict[str, Any] = {
         name: given.pop(name) for name in ("draws", "seed", "gap", "threads") if name in given
     }
     document.update(given)
-    for name, part in (("limits", limits), ("search", search)):
-        if part:
-            document[name] = {**(document.get(name) or {}), **part}
+    set_options(document, "limits", limits)
+    set_options(document, "search", search)
     return document
 
 
