@@ -97,10 +97,6 @@ class CrossEffects:
         """True where there is at least one effect."""
         return bool(self.elasticity.nnz)
 
-    def take(self, rows: IntArray) -> CrossEffects:
-        """The effects among these rows, in this order; those of rows left out are gone."""
-        return CrossEffects(self.elasticity[rows][:, rows])
-
     def shift(self, log_ratio: FloatArray) -> FloatArray:
         """(n,) share by which each row's demand moves at these log(price / price in force) (n,)."""
         moved: FloatArray = self.elasticity @ log_ratio

@@ -11,8 +11,7 @@
     ├── SolverFault             an integer programme that the solver refuses: a defect
     ├── InvalidPriceHistory     price rows that do not describe one price at each moment
     ├── InvalidRulePack         a rule of law that is incomplete, or names no article
-    ├── RepeatedKey             a key that stands twice in one mapping of a document
-    └── PriceNotFound           no price for this (sku, market, tier) in this price book
+    └── RepeatedKey             a key that stands twice in one mapping of a document
 
 Each message names the field and what to do about it.
 """
@@ -113,10 +112,3 @@ def field_of(place: Sequence[str | int]) -> str:
     """The way to a value in a document, as messages name it: `promotions[0].percent`."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
     return "".join(steps).removeprefix(".")
-
-
-class PriceNotFound(PricingError, KeyError):
-    """The price book has no price for this key."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])

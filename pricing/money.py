@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import (
     ROUND_CEILING,
@@ -109,28 +108,6 @@ class Money:
         """This amount times an exact factor, rounded once to a whole minor unit."""
         exact = self.minor * Fraction(factor)
         return Money(_round(exact, rounding), self.currency)
-
-    def allocate(self, weights: Sequence[int]) -> tuple[Money, ...]:
-        """Split into shares proportional to `weights` that add up exactly.
-
-        Largest remainder (Hamilton's method): each share is rounded toward zero and the units
-        left over go one each to the largest remainders, the earlier share first among equals.
-        Equal weights when all are zero.
-
-        Raises:
-            MoneyError: no weights, or a negative one.
-        """
-        if not weights or min(weights) < 0:
-            raise MoneyError("weights must be one or more integers, none of them negative")
-        shares = list(weights) if any(weights) else [1] * len(weights)
-        total = sum(shares)
-        sign = -1 if self.minor < 0 else 1
-        size = abs(self.minor)
-        floors = [size * share // total for share in shares]
-        by_remainder = sorted(range(len(shares)), key=lambda i: (-(size * shares[i] % total), i))
-        for i in by_remainder[: size - sum(floors)]:
-            floors[i] += 1
-        return tuple(Money(sign * part, self.currency) for part in floors)
 
     def __add__(self, other: Money) -> Money:
         return Money(self.minor + self._same(other), self.currency)

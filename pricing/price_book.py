@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from models.arrays import IntArray, StrArray, frozen
 from pricing.catalogue import Labels
 from pricing.currencies import decimals
-from pricing.errors import InvalidCatalogue, PriceNotFound
+from pricing.errors import InvalidCatalogue
 from pricing.money import Money
 
 PUBLIC: Final = "public"
@@ -167,26 +167,8 @@ class PriceBook:
             price=Money(int(self.price[row]), self.currencies[code]),
         )
 
-    def find(self, sku: str, market: str, tier: str = PUBLIC) -> PriceEntry:
-        """The price of a key.
-
-        Raises:
-            PriceNotFound: there is none; the message says which part of the key is unknown.
-        """
-        row = self.row(sku, market, tier)
-        if row < 0:
-            raise PriceNotFound(self._why_missing(sku, market, tier))
-        return self.entry(row)
-
     def __iter__(self) -> Iterator[PriceEntry]:
         return (self.entry(row) for row in range(len(self)))
-
-    def _why_missing(self, sku: str, market: str, tier: str) -> str:
-        if market not in self.market.names:
-            return f"market {market!r} has no prices; markets with prices: {list(self.markets)}"
-        if (market, tier) not in self._segments:
-            return f"tier {tier!r} has no prices in market {market!r}"
-        return f"sku {sku!r} has no price in market {market!r}, tier {tier!r}"
 
 
 def _segments(

@@ -149,15 +149,6 @@ class CompetitorShop:
         """Address of one page of a category."""
         return f"{self.url}{_category_path(category, page)}"
 
-    def product(self, article: str) -> ShopProduct:
-        """One product with today's price.
-
-        Raises:
-            KeyError: the shop has no such article.
-        """
-        with self._lock:
-            return self._products[article]
-
     def set_price(self, article: str, price: Money, *, list_price: Money | None = None) -> None:
         """Ask another price from now on.
 

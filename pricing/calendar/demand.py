@@ -12,7 +12,7 @@ action, funding by the brand included, less the action's fixed cost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -187,23 +187,6 @@ class PromotionProblem:
     def scaled(self, factor: float | FloatArray) -> PromotionProblem:
         """The same products with other demand: a factor, or (n, t) of them."""
         return replace(self, base=self.base * factor)
-
-    def take(self, rows: IntArray) -> PromotionProblem:
-        """These products only."""
-        columns = {
-            item.name: getattr(self, item.name)[rows]
-            for item in fields(self)
-            if item.name not in ("mechanics", "cross", "features", "clean_weeks", "progressive")
-        }
-        cross = sparse.csr_array(self.cross[rows][:, rows])
-        return PromotionProblem(
-            mechanics=self.mechanics,
-            cross=cross,
-            features=self.features,
-            clean_weeks=self.clean_weeks,
-            progressive=self.progressive,
-            **columns,
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -94,28 +94,6 @@ def test_two_currencies_do_not_mix() -> None:
         _ = Money(1, "EUR") < Money(1, "USD")
 
 
-@given(amounts, st.lists(st.integers(0, 1000), min_size=1, max_size=12), currencies)
-def test_shares_add_up_and_stay_within_one_unit_of_proportion(
-    minor: int, weights: list[int], currency: str
-) -> None:
-    shares = Money(minor, currency).allocate(weights)
-    assert sum(share.minor for share in shares) == minor
-    total = sum(weights) or len(weights)
-    for share, weight in zip(shares, weights if any(weights) else [1] * len(weights), strict=True):
-        assert abs(share.minor - Fraction(minor * weight, total)) < 1
-
-
-def test_the_earlier_share_gets_the_odd_unit_among_equals() -> None:
-    assert [m.minor for m in Money(100, "EUR").allocate([1, 1, 1])] == [34, 33, 33]
-    assert [m.minor for m in Money(-100, "EUR").allocate([1, 1, 1])] == [-34, -33, -33]
-
-
-@pytest.mark.parametrize("weights", [[], [1, -1]])
-def test_weights_that_share_nothing_are_refused(weights: list[int]) -> None:
-    with pytest.raises(MoneyError, match="weights"):
-        Money(1, "EUR").allocate(weights)
-
-
 @given(amounts, st.fractions(-3, 3, max_denominator=997), st.sampled_from(list(Rounding)))
 def test_a_product_is_rounded_once_and_as_decimal_would(
     minor: int, factor: Fraction, rounding: Rounding

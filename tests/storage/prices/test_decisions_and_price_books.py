@@ -111,7 +111,7 @@ def test_the_first_book_has_every_price_and_later_ones_only_what_changed(shop: E
         decided = read_run(conn, run).decisions
         book = load_price_book(conn)
     for record in decided:
-        assert book.find(record.sku, record.market).price == record.price
+        assert book.entry(book.row(record.sku, record.market)).price == record.price
     with writing(shop) as conn:
         moved = decisions_for(read_catalogue(conn, at=NOW, market="tokyo"))
         second = save_run(conn, moved, policy={}, fit_id=None, created_at=NOW)
@@ -156,7 +156,8 @@ def test_the_history_of_a_price_is_its_changes_only(shop: Engine) -> None:
     with reading(shop) as conn:
         history = price_history(conn, "tea-1", "online")
         still = price_history(conn, "tea-2", "online")
-        live = load_price_book(conn).find("tea-1", "online").price
+        book = load_price_book(conn)
+        live = book.entry(book.row("tea-1", "online")).price
     prices = [change.price for change in history]
     assert all(one != other for one, other in pairwise(prices))
     assert len(prices) > 1
@@ -248,7 +249,7 @@ def test_the_state_of_a_version_is_the_last_price_of_each_key(
             )
             book = load_price_book(conn, version)
         assert [
-            book.find(str(sku), market).price.minor
+            book.entry(book.row(str(sku), market)).price.minor
             for sku, market in zip(catalogue.sku, catalogue.market.values().tolist(), strict=True)
         ] == [price * 100 for price in prices]
 
