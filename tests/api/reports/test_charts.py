@@ -31,7 +31,8 @@ any_number = st.one_of(st.sampled_from(ABSURD), st.floats(-1e3, 1e3), st.floats(
 def answer(draws: FloatArray) -> WhatIf:
     """Three scenarios, the second of which is the base."""
     return WhatIf(
-        scenarios=("-5%", "+0%", "+5%"), currency="EUR", periods=4, rows=3, left_out={}, draws=draws, base_draws=draws[:, :, 1],
+        scenarios=("-5%", "+0%", "+5%"), currency="EUR", periods=4, rows=3,
+        left_out={}, draws=draws, base_draws=draws[:, :, 1],
     )  # fmt: skip
 
 

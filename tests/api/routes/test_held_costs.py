@@ -241,19 +241,19 @@ def test_over_http_an_operator_sees_what_waits_and_confirms_what_was_seen(
 ) -> None:
     add_costs(shop, datetime.now(UTC).date() - DAY, 0.3)
     told = quick_settings(shop, operators=f"anna:{TOKEN}")
-    with serving(told) as url, httpx.Client(base_url=url, timeout=60) as client:
+    token = {"Authorization": f"Bearer {TOKEN}"}
+    with serving(told) as url, httpx.Client(base_url=url, headers=token, timeout=60) as client:
         waiting = client.get("/v1/costs/held", params={"market": "online"}).json()
         assert waiting["count"] == 4
         first = {name: waiting["costs"][0][name] for name in ("sku", "market", "cost")}
         assert first["sku"] == "cup"
         assert waiting["costs"][0]["trusted"] == {"amount": "4.50", "currency": "EUR"}
         body: dict[str, Any] = {"costs": [first]}
-        assert client.post("/v1/costs/confirmations", json=body).status_code == 401
-        token = {"Authorization": f"Bearer {TOKEN}"}
+        assert httpx.post(f"{url}/v1/costs/confirmations", json=body).status_code == 401
         other = {"costs": [{**first, "cost": {"amount": "9.99", "currency": "EUR"}}]}
-        refused = client.post("/v1/costs/confirmations", json=other, headers=token)
+        refused = client.post("/v1/costs/confirmations", json=other)
         assert refused.status_code == 409
-        answer = client.post("/v1/costs/confirmations", json=body, headers=token)
+        answer = client.post("/v1/costs/confirmations", json=body)
         assert (answer.status_code, answer.json()["count"]) == (200, 1)
         assert client.get("/v1/costs/held").json()["count"] == 3
         assert client.get("/v1/costs/held", params={"market": "mars"}).status_code == 404
