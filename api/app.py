@@ -25,14 +25,13 @@ from api.http.bodies import unique_keys
 from api.http.docs_page import add_docs_page
 from api.http.problem_answers import install_problem_answers
 from api.http.request_log import RequestLog
-from api.jobs.crawls import crawl_desk
-from api.jobs.decision_process import RunProcesses
+from api.jobs.crawls import ask_for_due_crawls
 from api.jobs.release import keep_releases
+from api.jobs.working import work_room
 from api.live.openapi import price_paths, price_schemas
 from api.live.promotion_board import PromotionBoard
 from api.live.serving import PREFIX, PriceServing
 from api.live.snapshot import LivePrices
-from api.plans.queue import PlanWorkers
 from api.plans.wire import plan_schemas
 from api.promotions.watch import watch_promotions
 from api.quotes.sweeping import forget_old_keys, settle_due_groups, sweep_quotes
@@ -61,6 +60,7 @@ from api.routes.dependencies import Service
 from api.routes.openapi_records import promotion_schemas
 from api.settings import load_settings
 from api.work.periodic import Periodic
+from api.work.room import RunningRoom
 from storage.access.service_secrets import QUOTE_SIGNING_KEY, kept_secret
 from storage.database import open_engine, require_migrated
 from storage.law.rule_packs import load_rule_packs
@@ -122,8 +122,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         board=PromotionBoard(engine),
         # Until the start has read what the database keeps, nobody can know it.
         signing_key=chosen.signing_key or secrets.token_bytes(32),
-        crawls=crawl_desk(engine, chosen),
-        runs=RunProcesses(),
+        work=work_room(engine, chosen),
         write_turn=threading.Lock() if engine.dialect.name == "sqlite" else nullcontext(),
     )
     for router in (
@@ -172,25 +171,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         service = app.state.service = replace(service, signing_key=key)
     await anyio.to_thread.run_sync(service.live.refresh)
     await anyio.to_thread.run_sync(service.board.refresh)
-    planners = PlanWorkers(
-        service.engine, service.settings.database_url, service.settings.plan_processes
-    )
-    workers = [
-        *_background_work(service),
-        Periodic("plans", planners.tick, timedelta(seconds=service.settings.plan_poll_seconds)),
-    ]
+    workers: list[Periodic | RunningRoom] = [service.work, *_background_work(service)]
     for worker in workers:
         worker.start()
     try:
         yield
     finally:
-        service.runs.stop()
         for worker in workers:
             if not await anyio.to_thread.run_sync(worker.stop, _STOP_WAIT):
                 _log.warning("background work was left unfinished", wait=str(_STOP_WAIT))
-        await anyio.to_thread.run_sync(planners.stop)
-        if not await anyio.to_thread.run_sync(service.crawls.stop, _STOP_WAIT):
-            _log.warning("a crawl was left unfinished", wait=str(_STOP_WAIT))
         service.engine.dispose()
 
 
@@ -211,7 +200,7 @@ def _background_work(service: Service) -> list[Periodic]:
     ]
     if settings.crawl_schedule:
         pause = timedelta(seconds=settings.crawl_poll_seconds)
-        workers.append(Periodic("crawls that are due", service.crawls.run_due, pause))
+        workers.append(Periodic("crawls that are due", partial(_crawl_what_is_due, service), pause))
     if settings.webhook_url is None:
         _log.info("alerts stay in the outbox: PRICEWRIGHT_WEBHOOK_URL is not set")
     else:
@@ -231,6 +220,12 @@ def _promotion_work(service: Service) -> list[Periodic]:
         Periodic("promotions watch", lambda: watch_promotions(engine, datetime.now(UTC)), _WATCH),
         Periodic("keys forgotten", lambda: forget_old_keys(engine, datetime.now(UTC)), _FORGET),
     ]
+
+
+def _crawl_what_is_due(service: Service) -> None:
+    most = service.settings.crawls_at_once
+    if ask_for_due_crawls(service.engine, at=datetime.now(UTC), most=most):
+        service.work.wake()
 
 
 def _release(service: Service) -> None:

@@ -90,9 +90,12 @@ class Settings(BaseSettings):
         crawl_poll_seconds: how often to look for sites that are due.
         chromium: the browser of sites with `render`; looked for where it is unset.
         private_sites: sites at private addresses and feeds from files may be set over HTTP.
-        plan_processes: plans made at the same time, each in a process of its own; 0 makes none
-            here.
-        plan_poll_seconds: how often to look for plans that were asked for.
+        work_processes: jobs that compute at the same time, each in a process of its own, and leave
+            to crawl; 0 works on no job here.
+        work_poll_seconds: how often to look for jobs that were asked for elsewhere.
+        work_jobs_per_process: a process ends after so many jobs.
+        work_idle_seconds: it ends when there was no job for so long.
+        work_memory_mib: it ends after a job that left it with more memory than this.
     """
 
     model_config = SettingsConfigDict(
@@ -145,8 +148,11 @@ class Settings(BaseSettings):
     crawl_poll_seconds: Seconds = 30.0
     chromium: str = ""
     private_sites: bool = False
-    plan_processes: int = Field(default=1, ge=0, le=256)
-    plan_poll_seconds: Seconds = 1.0
+    work_processes: int = Field(default=1, ge=0, le=256)
+    work_poll_seconds: Seconds = 1.0
+    work_jobs_per_process: int = Field(default=100, ge=1)
+    work_idle_seconds: Seconds = 300.0
+    work_memory_mib: int = Field(default=1024, ge=64)
 
     @field_validator("promotion_modes", "return_policies", mode="before")
     @classmethod

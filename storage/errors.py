@@ -19,6 +19,8 @@
     │   ├── PriceBookNotFound
     │   ├── DraftNotFound
     │   ├── PlanNotFound
+    │   ├── JobNotFound
+    │   ├── ScheduleNotFound
     │   ├── PromotionNotFound
     │   ├── BatchNotFound
     │   ├── QuoteNotFound
@@ -41,6 +43,8 @@
     │   ├── PricesNotAllowed    prices that the law or a limit forbids by now
     │   ├── DraftNotReady       a draft in another state than it must have
     │   ├── PlanNotReady        a plan in another state than it must have
+    │   ├── JobNotOpen          a job that has ended already
+    │   ├── ScopeTaken          a job of the same scope waits or runs
     │   └── LeaseHeld           another process is doing what only one may do at a time
     └── ImportRefused           a file that is not brought in; nothing of it was written
         ├── FileUnreadable      not there, a directory, cut short, or in another encoding
@@ -242,6 +246,14 @@ class PlanNotFound(NotStored):
     """No plan has this number."""
 
 
+class JobNotFound(NotStored):
+    """No job has this number."""
+
+
+class ScheduleNotFound(NotStored):
+    """No schedule has this name."""
+
+
 class NotPossibleNow(StorageError):
     """What is stored does not allow it at this time; the message says what to do first."""
 
@@ -276,6 +288,14 @@ class DraftNotReady(NotPossibleNow):
 
 class PlanNotReady(NotPossibleNow):
     """The plan is in another state, or was accepted before."""
+
+
+class JobNotOpen(NotPossibleNow):
+    """The job has ended already."""
+
+
+class ScopeTaken(NotPossibleNow):
+    """A job that may not run beside this one waits or runs; the message says which."""
 
 
 class LeaseHeld(NotPossibleNow):

@@ -1,216 +1,167 @@
-"""Crawls that a process makes beside its other work: those that are due or were asked for."""
+"""Crawls as jobs: those that are due, and those that somebody asked for."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final
 
+import msgspec
 import structlog
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
-from api.settings import Settings
+from api.refusals import refused
+from api.work.asking import ask
+from api.work.context import Context
+from api.work.kinds import NETWORK, Kind
 from scrapers.crawling.crawl import CrawlRun
 from scrapers.crawling.timetable import stored_sites, timetable
 from scrapers.errors import CrawlFailed, CrawlRunning, InvalidSites, ScraperError
-from scrapers.sites import Site
-from storage.database import reading, writing
-from storage.errors import LeaseHeld, StorageError, UnknownSite
-from storage.jobs.leases import Lease, give_back, renew_lease, take_lease
+from scrapers.outcomes import CrawlProgress, CrawlReport
+from storage.database import reading, take_turns, writing
+from storage.errors import ScopeTaken, UnknownSite
+from storage.jobs.queue import list_jobs
 
 _log = structlog.get_logger(__name__)
 
-SCHEDULE: Final = "crawl schedule"
-"""The lease of the one process that begins the crawls that are due."""
-
 MOST: Final = 8
-"""Crawls at a time in one process, whoever asked for them."""
+"""Crawls that are open at a time, whoever asked for them."""
 
-_KILL_SECONDS: Final = 3.0
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+_SCHEDULE: Final = "schedule"
 
 
 class TooManyCrawls(ScraperError):
-    """This process makes as many crawls as it can, or is about to stop."""
+    """As many crawls as can be are under way."""
 
 
-def crawl_desk(engine: Engine, settings: Settings) -> CrawlDesk:
-    """The desk of a process with these settings."""
-    return CrawlDesk(
-        engine,
-        settings.database_url,
-        at_once=settings.crawls_at_once,
-        browser=settings.chromium,
-        lasts=timedelta(seconds=60 + 2 * settings.crawl_poll_seconds),
-    )
+class CrawlAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which shop to crawl, and how far.
+
+    Attributes:
+        site: its name, as the database knows it.
+        limit: most pages to read as products.
+        since: leave out pages that the sitemap says are unchanged since.
+        resume: go on with a crawl that was cut off.
+        ticket: of the crawl that was begun when the job was asked for; nobody gives one.
+    """
+
+    site: str
+    limit: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    since: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    resume: bool = True
+    ticket: dict[str, Any] | None = None
 
 
-class CrawlDesk:
-    """Begins crawls and sees them through, each in a thread with a child process.
+def ask_for_crawl(conn: Connection, asked: CrawlAsked, *, at: datetime, by: str) -> int:
+    """Queue a crawl; returns the job's number. The crawl's own is in its request, as `ticket`.
+
+    Raises:
+        CrawlRunning: the site is being crawled, or waits to be.
+        TooManyCrawls: as many as can be are under way.
+        InvalidSites: what is stored of the site can not be read.
+        UnknownSite: it was forgotten meanwhile.
+    """
+    take_turns(conn, "crawls")
+    if len(_open(conn)) >= MOST:
+        raise TooManyCrawls(f"{MOST} crawls are under way; ask again later")
+    try:
+        return ask(conn, CRAWL, asked, at=at, by=by, alone=True)
+    except ScopeTaken as error:
+        raise CrawlRunning(f"site {asked.site!r} is being crawled: {error}") from None
+
+
+def ask_for_due_crawls(engine: Engine, *, at: datetime, most: int) -> tuple[str, ...]:
+    """Queue crawls of the sites that are due; gives their names.
+
+    Whoever asks first is the one: a site with an open crawl is left alone.
 
     Args:
         engine: the database.
-        database_url: the same, for the children.
-        at_once: crawls that the schedule may have under way at a time.
-        browser: path of a Chromium for pages that must be rendered; empty to look for one.
-        lasts: the schedule's lease; another process takes it over when nothing is heard for so
-            long.
-        clock: the time, UTC.
+        at: now, UTC.
+        most: crawls that may be open when another one is begun.
     """
-
-    def __init__(
-        self,
-        engine: Engine,
-        database_url: str,
-        *,
-        at_once: int = 2,
-        browser: str = "",
-        lasts: timedelta = timedelta(minutes=2),
-        clock: Callable[[], datetime] = _utc_now,
-    ) -> None:
-        self._engine = engine
-        self._database_url = database_url
-        self._at_once = at_once
-        self._browser = browser
-        self._lasts = lasts
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._runs: dict[str, tuple[CrawlRun, threading.Thread]] = {}
-        self._stopping = False
-        self._lease: Lease | None = None
-
-    @property
-    def running(self) -> tuple[str, ...]:
-        """Names of the sites that this process crawls now."""
-        with self._lock:
-            return tuple(self._runs)
-
-    def start(
-        self,
-        site: Site,
-        *,
-        limit: int | None = None,
-        since: datetime | None = None,
-        resume: bool = True,
-    ) -> int:
-        """Begin a crawl and return its number; it goes on beside the caller.
-
-        Args:
-            site: the shop; it is crawled as the database describes it at this moment.
-            limit: as in `run_crawl`.
-            since: as there.
-            resume: as there.
-
-        Raises:
-            CrawlRunning: somebody is crawling the site.
-            TooManyCrawls: this process makes as many as it can, or is about to stop.
-            InvalidSites: what is stored of the site can not be read.
-            UnknownSite: it was forgotten meanwhile.
-            StorageError: the database can not be used.
-        """
-        with self._lock:
-            if self._stopping:
-                raise TooManyCrawls("the service is about to stop; ask again when it is back")
-            if site.name in self._runs:
-                raise CrawlRunning(f"site {site.name!r} is being crawled by this process")
-            if len(self._runs) >= MOST:
-                raise TooManyCrawls(f"{MOST} crawls are under way here; ask again later")
-            at = self._clock()
-            # It may have been described anew, or forgotten, since the caller read it.
-            run = CrawlRun.begin(self._engine, site, at=at, resume=resume, stored=True)
-            thread = threading.Thread(
-                target=self._see_through, args=(run, limit, since), name=f"crawl {site.name}"
-            )
-            self._runs[site.name] = run, thread
-            thread.start()
-        _log.info("crawl began", site=site.name, crawl=run.crawl_id)
-        return run.crawl_id
-
-    def run_due(self) -> tuple[str, ...]:
-        """Begin the crawls that are due, unless another process does that; gives their sites."""
-        if not self._keeps_schedule():
-            return ()
-        now = self._clock()
-        with reading(self._engine) as conn:
-            planned = timetable(conn, stored_sites(conn).values(), now)
-        begun = []
-        for plan in planned:
-            if not plan.is_due(now) or len(self.running) >= self._at_once:
-                continue
-            try:
-                self.start(plan.site)
-            except (CrawlRunning, TooManyCrawls, UnknownSite, InvalidSites):
-                continue  # somebody was quicker
-            begun.append(plan.site.name)
-        return tuple(begun)
-
-    def stop(self, wait: timedelta) -> bool:
-        """End every crawl under way, in order where there is time; the next one goes on from there.
-
-        Args:
-            wait: how long that may take before what is left is killed.
-
-        Returns:
-            True if no crawl is under way any more.
-        """
-        with self._lock:
-            self._stopping = True
-            runs = list(self._runs.values())
-        for run, _ in runs:
-            run.stop()
-        end = time.monotonic() + wait.total_seconds()
-        for _, thread in runs:
-            thread.join(max(0.0, end - _KILL_SECONDS - time.monotonic()))
-        for run, thread in runs:
-            if thread.is_alive():
-                run.kill()
-        for _, thread in runs:
-            thread.join(max(0.0, end - time.monotonic()))
-        if self._lease is not None:
-            try:
-                with writing(self._engine) as conn:
-                    give_back(conn, self._lease)
-            except StorageError as error:
-                _log.warning("the schedule's lease ends by itself", why=str(error))
-        return not any(thread.is_alive() for _, thread in runs)
-
-    def _keeps_schedule(self) -> bool:
-        """Whether this process is the one that begins what is due; takes over from a dead one."""
-        now = self._clock()
-        with writing(self._engine) as conn:
-            held = self._lease
-            if held is not None and renew_lease(
-                conn, held.name, held.token, until=now + self._lasts
-            ):
-                return True
-            try:
-                self._lease = take_lease(conn, SCHEDULE, at=now, lasts=self._lasts)
-            except LeaseHeld:
-                self._lease = None
-                return False
-        _log.info("this process begins the crawls that are due")
-        return True
-
-    def _see_through(self, run: CrawlRun, limit: int | None, since: datetime | None) -> None:
-        """Make a crawl and tell how it ended."""
-        name = run.site.name
+    with reading(engine) as conn:
+        due = [plan.site for plan in timetable(conn, stored_sites(conn).values(), at)
+               if plan.is_due(at)]  # fmt: skip
+    begun = []
+    for site in due:
         try:
-            report = run.finish(self._database_url, limit=limit, since=since, browser=self._browser)
-        except (CrawlFailed, StorageError) as error:
-            if self._stopping:
-                _log.info("crawl stopped", site=name, crawl=run.crawl_id, why=str(error))
-                return
-            _log.warning("crawl failed", site=name, crawl=run.crawl_id, why=str(error))
-        except Exception:  # noqa: BLE001  (logged; a thread has nobody to tell)
-            _log.exception("crawl failed", site=name, crawl=run.crawl_id)
-        else:
-            _log.info("crawl ended", site=name, crawl=run.crawl_id, offers=report.offers,
-                      changes=report.changes)  # fmt: skip
-        finally:
-            with self._lock:
-                self._runs.pop(name, None)
+            with writing(engine) as conn:
+                take_turns(conn, "crawls")
+                if len(_open(conn)) >= most:
+                    break
+                (plan,) = timetable(conn, [site], at)
+                if not plan.is_due(at):
+                    continue  # somebody was quicker
+                ask_for_crawl(conn, CrawlAsked(site.name), at=at, by=_SCHEDULE)
+        except (CrawlRunning, TooManyCrawls, UnknownSite, InvalidSites):
+            continue
+        begun.append(site.name)
+    return tuple(begun)
+
+
+def _open(conn: Connection) -> tuple[object, ...]:
+    return list_jobs(conn, kind="crawl", statuses=("queued", "running"), limit=MOST)
+
+
+def _asked(conn: Connection, job_id: int, asked: CrawlAsked, at: datetime, by: str) -> CrawlAsked:
+    """Begin the crawl at once, so that whoever asked can follow it by its number."""
+    del job_id, by
+    site = stored_sites(conn).get(asked.site)
+    if site is None:
+        raise UnknownSite(f"there is no site {asked.site!r}")
+    run = CrawlRun.begin_in(conn, site, at=at, resume=asked.resume, stored=True)
+    return msgspec.structs.replace(asked, ticket=run.ticket)
+
+
+def _crawl(asked: CrawlAsked, context: Context) -> Mapping[str, Any]:
+    run = _taken_up(asked, context)
+    context.log(f"crawl {run.crawl_id} of {asked.site}")
+    try:
+        with context.stopping_by(lambda: run.stop(for_good=context.cancelled)):
+            report = run.finish(
+                context.given["database_url"],
+                limit=asked.limit,
+                since=asked.since,
+                browser=context.given["chromium"],
+                progress=lambda now: _show(context, now),
+                stored=lambda conn, done: context.end(conn, _told(done)),
+            )
+    except CrawlFailed:
+        context.check()  # stopped by us: that is no failure
+        raise
+    return _told(report)
+
+
+def _taken_up(asked: CrawlAsked, context: Context) -> CrawlRun:
+    """The crawl that was begun when it was asked for; what was cut off since then goes on."""
+    at = context.now()
+    with writing(context.engine) as conn:
+        run = CrawlRun.taken_up(conn, asked.site, asked.ticket or {"token": ""}, at)
+        if run is not None:
+            return run
+        site = stored_sites(conn).get(asked.site)
+        if site is None:
+            raise UnknownSite(f"site {asked.site!r} was forgotten meanwhile")
+        return CrawlRun.begin_in(conn, site, at=at, stored=True)
+
+
+def _show(context: Context, now: CrawlProgress) -> None:
+    context.progress(f"{now.offers} offers of {now.pages} pages", now.pages, None)
+
+
+def _told(report: CrawlReport) -> dict[str, Any]:
+    names = ("pages", "offers", "matched", "changes", "held", "to_review", "complete")
+    return {"crawl": report.crawl_id, **{name: getattr(report, name) for name in names}}
+
+
+CRAWL: Final = Kind(
+    "crawl",
+    "Collect a competitor's prices.",
+    CrawlAsked,
+    _crawl,
+    lane=NETWORK,
+    scope=lambda asked: f"site {asked.site}",
+    asked=_asked,
+    refused=refused,
+)

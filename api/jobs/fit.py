@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
 import joblib
 import numpy as np
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
+from api.work.partitions import LOCAL, Partitions
 from api.work.progress import Progress, silent
 from models.demand import FittedCurves
 from models.errors import InvalidPanel, InvalidSpec
@@ -66,6 +67,8 @@ def fit(
     outliers: OutlierAction = OutlierAction.REPORT,
     accept_worse: bool = False,
     progress: Progress = silent,
+    partitions: Partitions = LOCAL,
+    stored: Callable[[Connection, int], None] = lambda _conn, _fit: None,
 ) -> FitOutcome:
     """Read the sales history, fit every series, store the curves as a new version.
 
@@ -86,6 +89,8 @@ def fit(
         outliers: what becomes of periods far from what their series' regression expects.
         accept_worse: store the fit whatever the judgement.
         progress: told after reading, cleaning, fitting and storing.
+        partitions: who works on the parts of the panel.
+        stored: called with the fit's number in the transaction that stores it, if one is.
 
     Raises:
         InvalidPanel: there is no sales history to fit.
@@ -114,7 +119,7 @@ def fit(
                 f"one of {panel.period_days}: fit everything, not a part"
             )
         in_use = None  # Units a day and units a week can not be held against each other.
-    with joblib.Parallel(n_jobs=-1, prefer="threads") as parallel:
+    with partitions.workers() as parallel:
         acceptance = _judged(panel, spec, in_use, parallel)
         found = fit_demand(panel, spec, parallel)
     progress("store", 3, 4)
@@ -142,6 +147,7 @@ def fit(
         ]
     with writing(engine) as conn:
         fit_id = save_fit(conn, curves, created_at=now, report=report)
+        stored(conn, fit_id)
     progress("store", 4, 4)
     return FitOutcome(fit_id, curves, found, cleaning, far, acceptance)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -231,6 +231,7 @@ def reprice(
     *,
     progress: Progress = silent,
     seed: int = 0,
+    stored: Callable[[Connection, int], None] = lambda _conn, _run: None,
 ) -> RepriceOutcome:
     """Decide a price for every (sku, market) that has one, and store the run.
 
@@ -244,6 +245,7 @@ def reprice(
         request: what to decide.
         progress: told after reading, deciding and storing.
         seed: of the chance that price tests are drawn by.
+        stored: called with the run's number in the transaction that stores it.
 
     Raises:
         InvalidStrategy: endings or strategies for what is not stored.
@@ -293,6 +295,7 @@ def reprice(
             save_tier(conn, run_id, prices, tier)
         trust_first_costs(conn, run_id, at=known.at)
         alarm(conn, run_id, decisions, policy.limits, at=request.now)
+        stored(conn, run_id)
     progress("store", 3, 3)
     return RepriceOutcome(run_id, decisions, tested, tiers, effects, known.barred, dominant)
 

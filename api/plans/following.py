@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from api.plans.errors import PlanInputInvalid
 from api.plans.kinds import Acceptance, plan_kind
+from api.plans.work import ask_for_plan
 from storage.database import reading, writing
 from storage.errors import PlanNotReady
 from storage.jobs.plans import (
@@ -23,7 +24,6 @@ from storage.jobs.plans import (
     plan_document,
     plan_result,
     read_plan,
-    submit_plan,
 )
 from storage.products.sales import read_sales
 from storage.promotion_terms import terms_from
@@ -109,8 +109,7 @@ def amend(
     if kind.amend is None:
         raise PlanInputInvalid(f"kind: plans of {found.kind} are amended by changing the document")
     changed = kind.amend(document, result, amendment)
-    with writing(engine) as conn:
-        return submit_plan(conn, found.kind, changed, at=now, by=by, note=note, parent=plan_id)
+    return ask_for_plan(engine, found.kind, changed, now=now, by=by, note=note, parent=plan_id)
 
 
 def track(conn: Connection, plan_id: int, *, now: datetime) -> Tracking:
@@ -171,8 +170,7 @@ def continue_plan(engine: Engine, plan_id: int, *, now: datetime, by: str, note:
     known = seen.rows[seen.rows["price"].notna()]
     document = {**document, "starts_on": seen.starts_on.isoformat()}
     continued = kind.continued(document, result, known, seen.weeks)
-    with writing(engine) as conn:
-        return submit_plan(conn, found.kind, continued, at=now, by=by, note=note, parent=plan_id)
+    return ask_for_plan(engine, found.kind, continued, now=now, by=by, note=note, parent=plan_id)
 
 
 def _both(conn: Connection, found: StoredPlan) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,9 +1,7 @@
 """Decision runs: asked for under a manager's rules, and how each was solved."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 
 import msgspec
 from fastapi import APIRouter, Path
@@ -22,12 +20,13 @@ from api.errors import (
 )
 from api.http.bodies import Raw, decoded
 from api.http.documents import Document, UtcTime
-from api.jobs.decision_process import RunFailed, RunRefused, RunRequest
-from api.routes.dependencies import Operator, Reading, Running, Service
+from api.jobs.deciding import DECIDE, DecideAsked
+from api.routes.dependencies import Operator, Reading, Running
+from api.work.asking import ask, wait_for
 from pricing.deciding.decisions import Action
 from storage.database import reading, writing
-from storage.errors import LeaseHeld, RunNotFound
-from storage.jobs.leases import give_back, take_lease
+from storage.errors import RunNotFound, ScopeTaken
+from storage.jobs.queue import StoredJob, job_result
 from storage.prices.decisions import RunSummary, run_summary
 
 router = APIRouter(prefix="/v1/decision-runs", tags=["decisions"])
@@ -36,22 +35,11 @@ _PATIENCE: Final = timedelta(hours=1)
 _ALWAYS: Final = (InvalidRequest, DatabaseAway, UnexpectedFailure)
 
 
-class RunQuestion(msgspec.Struct, forbid_unknown_fields=True):
-    """What to price, and under which rules; `rules` is what a rules file says, as JSON."""
-
-    rules: dict[str, Any] = {}
-    market: str | None = None
-    category: str | None = None
-    skus: list[str] | None = None
-    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
-    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
-
-
 _QUESTION: Final = {
     "required": True,
     "content": {
         "application/json": {
-            "schema": msgspec.json.schema(RunQuestion)["$defs"]["RunQuestion"],
+            "schema": msgspec.json.schema(DecideAsked)["$defs"]["DecideAsked"],
             "example": {
                 "rules": {
                     "guardrails": {"minimum_margin": 0.08},
@@ -139,28 +127,32 @@ def post_run(service: Running, actor: Operator, raw: Raw) -> DecisionRunDocument
 
     The run is made by a process of its own; one at a time. The answer comes when it is stored.
     """
-    question = decoded(raw, RunQuestion)
-    request = RunRequest(
-        database_url=service.settings.database_url,
-        rules=question.rules,
-        offer_max_age_seconds=service.settings.offer_max_age.total_seconds(),
-        rule_packs=None if (packs := service.settings.rule_packs) is None else str(packs),
-        market=question.market,
-        category=question.category,
-        skus=question.skus,
-        map_floor_in=service.settings.map_floor_in,
-        at=None if question.at is None else question.at.isoformat(),
-        seed=question.seed,
+    asked = decoded(raw, DecideAsked)
+    try:
+        with writing(service.engine) as conn:
+            number = ask(conn, DECIDE, asked, at=datetime.now(UTC), by=actor, alone=True)
+    except ScopeTaken as error:
+        raise NotPossibleNow(f"a decision run is under way ({error}); ask again then") from None
+    service.work.wake()
+    job = wait_for(
+        service.engine, number, patience=_PATIENCE, given_up=lambda: service.work.stopping
     )
-    with _alone(service, actor):
-        try:
-            run_id = service.runs.decide(request, patience=_PATIENCE)
-        except RunRefused as error:
-            raise invalid_field(f"body.{error.field}".rstrip("."), str(error)) from None
-        except RunFailed as error:
-            raise NotPossibleNow(str(error)) from None
+    said = job.error or {}
+    if job.status == "failed" and said.get("kind") != "defect":
+        place = f"body.rules{said['place']}" if said.get("place") else "body"
+        raise invalid_field(place, str(said.get("message", "")))
+    if job.status != "finished":
+        raise NotPossibleNow(_why_not(job))
     with reading(service.engine) as conn:
-        return DecisionRunDocument.of(run_summary(conn, run_id))
+        result = job_result(conn, number) or {}
+        return DecisionRunDocument.of(run_summary(conn, int(result["run"])))
+
+
+def _why_not(job: StoredJob) -> str:
+    if job.open:
+        return f"job {job.job_id} is {job.status} still; see /v1/jobs/{job.job_id}"
+    why = (job.error or {}).get("message", "")
+    return f"job {job.job_id} was {job.status}: {why}"
 
 
 @router.get(
@@ -175,20 +167,3 @@ def read_run(conn: Reading, run: Annotated[int, Path(ge=1, le=2**62)]) -> Decisi
         return DecisionRunDocument.of(run_summary(conn, run))
     except RunNotFound as error:
         raise DecisionNotFound(str(error)) from None
-
-
-@contextmanager
-def _alone(service: Service, actor: str) -> Iterator[None]:
-    """One run at a time: two would decide from the same prices and know nothing of each other."""
-    try:
-        with writing(service.engine) as conn:
-            lease = take_lease(conn, "decision run", at=datetime.now(UTC), lasts=_PATIENCE)
-    except LeaseHeld as error:
-        raise NotPossibleNow(
-            f"a decision run is under way ({error}); {actor} can ask again"
-        ) from None
-    try:
-        yield
-    finally:
-        with writing(service.engine) as conn:
-            give_back(conn, lease)

@@ -8,9 +8,8 @@ from fastapi import Depends, Request
 from sqlalchemy import Connection
 
 from api.access.needs import OPERATOR, Needs, not_let_in
-from api.jobs.crawls import CrawlDesk
-from api.jobs.decision_process import RunProcesses
 from api.quotes.desk import QuoteDesk
+from api.work.room import RunningRoom
 from storage.database import reading
 from storage.law.rule_packs import RulePacks
 
@@ -21,13 +20,11 @@ class Service(QuoteDesk):
 
     Attributes:
         packs: the rules of law that are known.
-        crawls: begins crawls and sees them through.
-        runs: makes decision runs in processes of their own.
+        work: works on jobs, in processes of their own.
     """
 
     packs: RulePacks
-    crawls: CrawlDesk
-    runs: RunProcesses
+    work: RunningRoom
 
 
 async def running_service(request: Request) -> Service:

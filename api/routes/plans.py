@@ -26,7 +26,6 @@ from api.plans.errors import PlanInputInvalid
 from api.plans.following import accept, amend, continue_plan, track
 from api.plans.kinds import Acceptance
 from api.plans.problems import PlanMissing, PlanStepRefused
-from api.plans.queue import ask_for_plan
 from api.plans.wire import (
     PlanAcceptance,
     PlanAmendment,
@@ -39,6 +38,7 @@ from api.plans.wire import (
     document_of,
     tracking_document,
 )
+from api.plans.work import ask_for_plan
 from api.routes.dependencies import Operator, Reading, Running
 from pricing.errors import PricingError
 from simulations.errors import SimulationError
@@ -266,6 +266,7 @@ def post_replan(service: Running, actor: Operator, plan: Number, raw: Raw) -> Re
 
 
 def _queued(service: Running, number: int) -> Response:
+    service.work.wake()
     with reading(service.engine) as conn:
         found = _whole(conn, number)
     return encoded(found, 202, location=f"/v1/plans/{number}")

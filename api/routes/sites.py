@@ -22,7 +22,7 @@ from api.errors import (
     problem_responses,
 )
 from api.http.documents import Amount, Document, UtcTime
-from api.jobs.crawls import TooManyCrawls
+from api.jobs.crawls import CrawlAsked, TooManyCrawls, ask_for_crawl
 from api.routes.dependencies import Operator, Reading, Running, Service
 from scrapers.crawling.crawl import lease_name
 from scrapers.crawling.timetable import Planned, state_of, stored_sites, timetable
@@ -35,6 +35,7 @@ from storage.competitors.sites import Crawl, crawls_of, find_crawl, remove_site
 from storage.database import reading, writing
 from storage.errors import CrawlNotFound, UnknownMarket, UnknownSite
 from storage.jobs.leases import Lease, held_leases
+from storage.jobs.queue import job_request
 
 router = APIRouter(prefix="/v1/sites", tags=["sites"])
 
@@ -352,7 +353,7 @@ def remove(
 def start_crawl(
     name: Name,
     service: Running,
-    operator: Operator,  # noqa: ARG001  (who may)
+    operator: Operator,
     response: Response,
     body: CrawlBody | None = None,
 ) -> CrawlDocument:
@@ -361,13 +362,15 @@ def start_crawl(
     with reading(service.engine) as conn:
         site = _known(conn, name)
     try:
-        number = service.crawls.start(
-            site, limit=asked.limit, since=asked.since, resume=asked.resume
-        )
+        with writing(service.engine) as conn:
+            request = CrawlAsked(site.name, asked.limit, asked.since, asked.resume)
+            job = ask_for_crawl(conn, request, at=datetime.now(UTC), by=operator)
+            number = job_request(conn, job)["ticket"]["crawl"]
     except (CrawlRunning, TooManyCrawls) as error:
         raise NotPossibleNow(str(error)) from None
     except UnknownSite as error:
         raise UnknownResource(str(error)) from None
+    service.work.wake()
     response.headers["Location"] = f"/v1/sites/{name}/crawls/{number}"
     with reading(service.engine) as conn:
         return CrawlDocument.of(find_crawl(conn, name, number), _lease(conn, name))

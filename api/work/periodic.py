@@ -26,12 +26,17 @@ class Periodic:
         self._task = task
         self._every = every.total_seconds()
         self._stop = threading.Event()
+        self._woken = threading.Event()
         self._failure: str | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin; the first call comes at once."""
         self._thread.start()
+
+    def wake(self) -> None:
+        """Make the next call now, from any thread."""
+        self._woken.set()
 
     def stop(self, wait: timedelta) -> bool:
         """Make no further call.
@@ -43,14 +48,16 @@ class Periodic:
             True if no call is under way any more.
         """
         self._stop.set()
+        self._woken.set()
         if self._thread.ident is not None:
             self._thread.join(wait.total_seconds())
         return not self._thread.is_alive()
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._woken.clear()
             self._once()
-            self._stop.wait(self._every)
+            self._woken.wait(self._every)
 
     def _once(self) -> None:
         try:

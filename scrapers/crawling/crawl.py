@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -27,7 +28,7 @@ from storage.competitors.sites import (
 )
 from storage.database import open_engine, require_migrated, writing
 from storage.errors import LeaseHeld, UnknownSite
-from storage.jobs.leases import Lease, find_lease, give_back, take_lease
+from storage.jobs.leases import Lease, find_lease, give_back, renew_lease, take_lease
 from storage.jobs.outbox import enqueue
 
 RESUMED: Final = timedelta(hours=24)
@@ -112,6 +113,7 @@ class CrawlRun:
         self.started_at = started_at
         self._lease = lease
         self._resumed = resumed
+        self._for_good = False
         self._child = CrawlChild()
 
     @classmethod
@@ -141,26 +143,74 @@ class CrawlRun:
             StorageError: the database can not be used, or the site's market is unknown.
         """
         with writing(engine) as conn:
-            try:
-                lease = take_lease(conn, lease_name(site.name), at=at, lasts=LEASE)
-            except LeaseHeld:
-                held = find_lease(conn, lease_name(site.name))
-                raise CrawlRunning(_running(site.name, held)) from None
-            if stored:
-                site = _as_stored(conn, site.name)
-            else:
-                _store(conn, site)
-            last = next(iter(crawls_of(conn, site.name, limit=1, visits=True)), None)
-            if last is not None and resume and was_cut_off(last) and at - last.started_at < RESUMED:
-                resumed = int(last.report.get("resumed", 0)) + 1
-                report = {"begun": at.isoformat(), "resumed": resumed}
-                resume_crawl(conn, last.crawl_id, report=report)
-                return cls(site, last.crawl_id, at, lease, resumed)
-            if last is not None and last.status == "running":
-                error_of = {"error": "the crawl was killed"}
-                finish_crawl(conn, last.crawl_id, at=at, status="failed", report=error_of)
-            number = start_crawl(conn, site.name, at=at, report={"begun": at.isoformat()})
-            return cls(site, number, at, lease, 0)
+            return cls.begin_in(conn, site, at=at, resume=resume, stored=stored)
+
+    @classmethod
+    def begin_in(
+        cls,
+        conn: Connection,
+        site: Site,
+        *,
+        at: datetime,
+        resume: bool = True,
+        stored: bool = False,
+    ) -> Self:
+        """As `begin`, within a transaction that writes."""
+        try:
+            lease = take_lease(conn, lease_name(site.name), at=at, lasts=LEASE)
+        except LeaseHeld:
+            held = find_lease(conn, lease_name(site.name))
+            raise CrawlRunning(_running(site.name, held)) from None
+        if stored:
+            site = _as_stored(conn, site.name)
+        else:
+            _store(conn, site)
+        last = next(iter(crawls_of(conn, site.name, limit=1, visits=True)), None)
+        if last is not None and resume and was_cut_off(last) and at - last.started_at < RESUMED:
+            resumed = int(last.report.get("resumed", 0)) + 1
+            report = {"begun": at.isoformat(), "resumed": resumed}
+            resume_crawl(conn, last.crawl_id, report=report)
+            return cls(site, last.crawl_id, at, lease, resumed)
+        if last is not None and last.status == "running":
+            error_of = {"error": "the crawl was killed"}
+            finish_crawl(conn, last.crawl_id, at=at, status="failed", report=error_of)
+        number = start_crawl(conn, site.name, at=at, report={"begun": at.isoformat()})
+        return cls(site, number, at, lease, 0)
+
+    @classmethod
+    def taken_up(
+        cls, conn: Connection, name: str, ticket: Mapping[str, Any], at: datetime
+    ) -> Self | None:
+        """Go on with what another process has begun, by its `ticket`; None if that was taken over.
+
+        Args:
+            conn: a transaction that writes.
+            name: of the site.
+            ticket: of the crawl that was begun.
+            at: now, UTC.
+
+        Raises:
+            UnknownSite: it was forgotten meanwhile.
+        """
+        held = renew_lease(
+            conn, lease_name(name), ticket["token"], until=at + LEASE, worker_pid=os.getpid()
+        )
+        lease = find_lease(conn, lease_name(name))
+        if not held or lease is None:
+            return None
+        started_at = datetime.fromisoformat(ticket["started_at"])
+        site = _as_stored(conn, name)
+        return cls(site, ticket["crawl"], started_at, lease, ticket["resumed"])
+
+    @property
+    def ticket(self) -> dict[str, Any]:
+        """What another process needs to go on with this crawl, as JSON."""
+        return {
+            "crawl": self.crawl_id,
+            "token": self._lease.token,
+            "started_at": self.started_at.isoformat(),
+            "resumed": self._resumed,
+        }
 
     def finish(
         self,
@@ -170,6 +220,7 @@ class CrawlRun:
         since: datetime | None = None,
         browser: str = "",
         progress: Callable[[CrawlProgress], None] | None = None,
+        stored: Callable[[Connection, CrawlReport], None] = lambda _conn, _report: None,
     ) -> CrawlReport:
         """Do the crawl; returns when it has ended. Can be called once.
 
@@ -179,6 +230,7 @@ class CrawlRun:
             since: as there.
             browser: as there.
             progress: as there.
+            stored: called in the transaction that notes that the crawl has come to its end.
 
         Raises:
             CrawlFailed: as in `run_crawl`.
@@ -205,13 +257,22 @@ class CrawlRun:
                 # Whoever has taken the lease since goes on with this crawl, and says how it ends.
                 if give_back(conn, self._lease):
                     self._note_end(conn, finished_at, heard)
+                    if heard.finished:
+                        stored(conn, self._report(finished_at, heard))
             engine.dispose()
         if not heard.finished:
             raise CrawlFailed(f"site {self.site.name!r}: {heard.failed}")
+        return self._report(finished_at, heard)
+
+    def _report(self, finished_at: datetime, heard: Heard) -> CrawlReport:
         return _report(self.site, self.crawl_id, self.started_at, finished_at, heard.summary)
 
-    def stop(self) -> None:
-        """Ask for an early end, from another thread; the next crawl goes on from there."""
+    def stop(self, *, for_good: bool = False) -> None:
+        """Ask for an early end, from another thread.
+
+        The next crawl goes on from there, unless it is stopped for good.
+        """
+        self._for_good = for_good
         self._child.stop()
 
     def kill(self) -> None:
@@ -225,7 +286,8 @@ class CrawlRun:
             for crawl in crawls_of(conn, self.site.name)
             if crawl.status == "finished" and crawl.report.get("whole")
         ]
-        summary = {**heard.summary, "cut_off": heard.cut_off, "resumed": self._resumed}
+        cut_off = heard.cut_off and not self._for_good
+        summary = {**heard.summary, "cut_off": cut_off, "resumed": self._resumed}
         outcomes: Mapping[str, int] = summary.get("outcomes", {})
         failures = sum(n for name, n in outcomes.items() if Outcome(name).failure)
         if heard.failed:

@@ -78,6 +78,7 @@ def import_file(
     new_markets: NewMarkets | None = None,
     progress: Callable[[int], None] | None = None,
     now: datetime | None = None,
+    stored: Callable[[Connection, ImportReport], None] = lambda _conn, _report: None,
 ) -> ImportReport:
     """Bring a CSV file (also gzipped, also a FIFO) or a Parquet file in.
 
@@ -97,6 +98,7 @@ def import_file(
             without it they are refused.
         progress: called with the number of rows read so far.
         now: the time of the import, aware; dates far after it are refused.
+        stored: called in the transaction that brings the rows in, at its end.
 
     Raises:
         FileUnreadable, LayoutRefused, RowsRefused: see `storage.errors`; nothing was written.
@@ -140,6 +142,7 @@ def import_file(
                 report = _counted(report, staging.compare(conn))
                 add_markets(conn, known.added)
                 _merge(conn, kind, staging, report, moment)
+                stored(conn, report)
                 return report
 
 

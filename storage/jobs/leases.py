@@ -127,17 +127,22 @@ def _ended(lease: Lease, at: datetime) -> bool:
         return True
     if lease.machine != this_machine():
         return False
-    return not any(_runs(pid) for pid in (lease.pid, lease.worker_pid) if pid is not None)
+    return not any(is_running(pid) for pid in (lease.pid, lease.worker_pid) if pid is not None)
 
 
-def _runs(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Whether a process of this machine works; one that is dead and not yet buried does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
-    return True
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
+    except OSError:
+        return True  # not Linux: nobody tells
+    return not status.rpartition(")")[2].lstrip().startswith("Z")
 
 
 @cache

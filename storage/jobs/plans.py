@@ -1,9 +1,7 @@
-"""Plans as jobs: asked for, claimed by one process, watched, finished, accepted.
+"""Plans: what a job of kind `plan` makes, what it follows, and that it was accepted.
 
-    queued -> running -> finished
-                      -> failed | cancelled | interrupted
-
-What a plan says is a document whose form its kind knows; here it is only kept.
+Where the work on a plan stands is where its job stands. What a plan says is a document whose form
+its kind knows; here it is only kept.
 """
 
 from __future__ import annotations
@@ -17,12 +15,22 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.database import take_turns
-from storage.errors import PlanNotFound, PlanNotReady
+from storage.errors import JobNotOpen, PlanNotFound, PlanNotReady
+from storage.jobs.job_tables import jobs
 from storage.jobs.plan_tables import plans as table
+from storage.jobs.queue import cancel_job
 
+_OF_JOB: Final = (
+    "status", "created_at", "created_by", "started_at", "finished_at", "cancel_wanted", "step",
+    "done", "total", "error",
+)  # fmt: skip
 _SHOWN: Final = [
-    column for column in table.c if column.name not in ("document", "best", "result", "accepted")
-]
+    *(table.c[name] for name in (
+        "plan_id", "job_id", "kind", "parent_id", "note", "accepted_at", "accepted_by",
+    )),
+    *(jobs.c[name] for name in _OF_JOB),
+]  # fmt: skip
+_BOTH: Final = table.join(jobs, table.c.job_id == jobs.c.job_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,50 +39,38 @@ class StoredPlan:
 
     Attributes:
         plan_id: its number.
+        job_id: the job that makes it.
         kind: `markdown`, `promotions` or `bundles`.
-        status: `queued`, `running`, `finished`, `failed`, `cancelled` or `interrupted`.
         parent_id: the plan that it amends or continues; None for none.
         note: why, in the words of who asked.
-        created_at, created_by: when and by whom it was asked for.
-        started_at, finished_at, heartbeat_at: of the work on it; None before.
-        worker: the process that works on it.
-        cancel_wanted: somebody asked it to stop.
-        step, done, total: how far the work is; `total` None where nobody knows.
-        error: what went wrong, with `message`; None where nothing did.
         accepted_at, accepted_by: when and by whom it was accepted.
+        status, created_at, created_by, started_at, finished_at, cancel_wanted, step, done, total,
+            error: of its job, see `storage.jobs.queue`.
     """
 
     plan_id: int
+    job_id: int
     kind: str
-    status: str
     parent_id: int | None
     note: str
+    accepted_at: datetime | None
+    accepted_by: str | None
+    status: str
     created_at: datetime
     created_by: str
     started_at: datetime | None
     finished_at: datetime | None
-    heartbeat_at: datetime | None
-    worker: str | None
     cancel_wanted: bool
     step: str
     done: int
     total: int | None
     error: Mapping[str, Any] | None
-    accepted_at: datetime | None
-    accepted_by: str | None
 
 
-def submit_plan(
-    conn: Connection,
-    kind: str,
-    document: Mapping[str, Any],
-    *,
-    at: datetime,
-    by: str,
-    note: str = "",
-    parent: int | None = None,
+def add_plan(
+    conn: Connection, job_id: int, kind: str, *, note: str = "", parent: int | None = None
 ) -> int:
-    """Queue a plan; returns its number.
+    """Note the plan that a job will make; returns the plan's number.
 
     Raises:
         PlanNotFound: there is no such parent.
@@ -83,11 +79,20 @@ def submit_plan(
     take_turns(conn, "plans")
     if parent is not None:
         read_plan(conn, parent)
-    statement = table.insert().values(
-        kind=kind, status="queued", document=document, parent_id=parent, note=note,
-        created_at=at, created_by=by,
-    )  # fmt: skip
+    statement = table.insert().values(kind=kind, job_id=job_id, parent_id=parent, note=note)
     number: int = conn.execute(statement.returning(table.c.plan_id)).scalar_one()
+    return number
+
+
+def plan_of_job(conn: Connection, job_id: int) -> int:
+    """The number of the plan that a job makes.
+
+    Raises:
+        PlanNotFound: it makes none.
+    """
+    number: int | None = conn.scalar(sa.select(table.c.plan_id).where(table.c.job_id == job_id))
+    if number is None:
+        raise PlanNotFound(f"job {job_id} makes no plan")
     return number
 
 
@@ -97,10 +102,11 @@ def read_plan(conn: Connection, plan_id: int) -> StoredPlan:
     Raises:
         PlanNotFound: there is no such plan.
     """
-    row = conn.execute(sa.select(*_SHOWN).where(table.c.plan_id == plan_id)).one_or_none()
+    query = sa.select(*_SHOWN).select_from(_BOTH).where(table.c.plan_id == plan_id)
+    row = conn.execute(query).one_or_none()
     if row is None:
         raise PlanNotFound(f"there is no plan {plan_id}")
-    return StoredPlan(**row._mapping)  # noqa: SLF001  (the documented way to a row's names)
+    return StoredPlan(*row)
 
 
 def list_plans(
@@ -112,13 +118,13 @@ def list_plans(
     limit: int = 50,
 ) -> tuple[StoredPlan, ...]:
     """The newest plans, the newest first; `before` a number asks for older ones."""
-    query = sa.select(*_SHOWN).order_by(table.c.plan_id.desc()).limit(limit)
-    for column, wanted in ((table.c.kind, kind), (table.c.status, status)):
+    query = sa.select(*_SHOWN).select_from(_BOTH).order_by(table.c.plan_id.desc()).limit(limit)
+    for column, wanted in ((table.c.kind, kind), (jobs.c.status, status)):
         if wanted is not None:
             query = query.where(column == wanted)
     if before is not None:
         query = query.where(table.c.plan_id < before)
-    return tuple(StoredPlan(**row._mapping) for row in conn.execute(query))  # noqa: SLF001
+    return tuple(StoredPlan(*row) for row in conn.execute(query))
 
 
 def plan_document(conn: Connection, plan_id: int) -> dict[str, Any]:
@@ -127,8 +133,8 @@ def plan_document(conn: Connection, plan_id: int) -> dict[str, Any]:
     Raises:
         PlanNotFound: there is no such plan.
     """
-    found = _long(conn, plan_id, table.c.document)
-    return dict(found or {})
+    asked = _long(conn, plan_id, jobs.c.request)
+    return dict((asked or {}).get("document", {}))
 
 
 def plan_result(conn: Connection, plan_id: int) -> dict[str, Any] | None:
@@ -137,7 +143,7 @@ def plan_result(conn: Connection, plan_id: int) -> dict[str, Any] | None:
     Raises:
         PlanNotFound: there is no such plan.
     """
-    return _long(conn, plan_id, table.c.result)
+    return _long(conn, plan_id, jobs.c.result)
 
 
 def best_so_far(conn: Connection, plan_id: int) -> dict[str, Any] | None:
@@ -146,7 +152,7 @@ def best_so_far(conn: Connection, plan_id: int) -> dict[str, Any] | None:
     Raises:
         PlanNotFound: there is no such plan.
     """
-    return _long(conn, plan_id, table.c.best)
+    return _long(conn, plan_id, jobs.c.best)
 
 
 def accepted_as(conn: Connection, plan_id: int) -> dict[str, Any] | None:
@@ -158,89 +164,6 @@ def accepted_as(conn: Connection, plan_id: int) -> dict[str, Any] | None:
     return _long(conn, plan_id, table.c.accepted)
 
 
-def any_open(conn: Connection) -> bool:
-    """Whether a plan waits or is being worked on."""
-    query = sa.select(table.c.plan_id).where(table.c.status.in_(("queued", "running"))).limit(1)
-    return conn.scalar(query) is not None
-
-
-def claim_plan(conn: Connection, *, worker: str, at: datetime, most: int) -> int | None:
-    """Take the oldest plan that waits, unless `most` are being worked on; its number.
-
-    Raises:
-        NotWriting: the transaction was opened to read.
-    """
-    take_turns(conn, "plans")
-    running = conn.scalar(
-        sa.select(sa.func.count()).select_from(table).where(table.c.status == "running")
-    )
-    if running is not None and running >= most:
-        return None
-    waiting = sa.select(table.c.plan_id).where(table.c.status == "queued")
-    number: int | None = conn.scalar(waiting.order_by(table.c.plan_id).limit(1))
-    if number is not None:
-        _set(
-            conn, number, status="running", worker=worker, started_at=at, heartbeat_at=at,
-            step="starting",
-        )  # fmt: skip
-    return number
-
-
-def beat(
-    conn: Connection,
-    plan_id: int,
-    *,
-    worker: str,
-    at: datetime,
-    step: str,
-    done: int,
-    total: int | None,
-    best: Mapping[str, Any] | None = None,
-) -> bool:
-    """Say that the work goes on, and how far it is; False where it must stop.
-
-    It must stop where somebody cancelled it, or where it was taken for dead meanwhile.
-
-    Args:
-        conn: a transaction that may write.
-        plan_id: the plan.
-        worker: who works on it.
-        at: now.
-        step: what is being done.
-        done: pieces of it that are finished.
-        total: of so many; None where nobody knows.
-        best: a better plan than the last one said; None for none.
-    """
-    values: dict[str, Any] = {"heartbeat_at": at, "step": step, "done": done, "total": total}
-    if best is not None:
-        values["best"] = best
-    mine = (table.c.plan_id == plan_id, table.c.status == "running", table.c.worker == worker)
-    touched = conn.execute(table.update().where(*mine).values(**values)).rowcount
-    if not touched:
-        return False
-    return not conn.scalar(sa.select(table.c.cancel_wanted).where(table.c.plan_id == plan_id))
-
-
-def end_plan(
-    conn: Connection,
-    plan_id: int,
-    *,
-    worker: str,
-    at: datetime,
-    status: str,
-    result: Mapping[str, Any] | None = None,
-    error: Mapping[str, Any] | None = None,
-) -> bool:
-    """End the work; False where it was not this worker's any more, and nothing is changed."""
-    mine = (table.c.plan_id == plan_id, table.c.status == "running", table.c.worker == worker)
-    values: dict[str, Any] = {"status": status, "finished_at": at}
-    if result is not None:
-        values["result"] = result
-    if error is not None:
-        values["error"] = error
-    return conn.execute(table.update().where(*mine).values(**values)).rowcount > 0
-
-
 def cancel_plan(conn: Connection, plan_id: int, *, at: datetime) -> StoredPlan:
     """Stop a plan: at once where it waits, at its next heartbeat where it is being worked on.
 
@@ -249,32 +172,14 @@ def cancel_plan(conn: Connection, plan_id: int, *, at: datetime) -> StoredPlan:
         PlanNotReady: it has ended already.
         NotWriting: the transaction was opened to read.
     """
-    take_turns(conn, "plans")
-    found = read_plan(conn, plan_id)
-    if found.status == "queued":
-        _set(conn, plan_id, status="cancelled", finished_at=at, cancel_wanted=True)
-    elif found.status == "running":
-        _set(conn, plan_id, cancel_wanted=True)
-    else:
-        raise PlanNotReady(f"plan {plan_id} is {found.status} already; there is nothing to cancel")
+    plan = read_plan(conn, plan_id)
+    try:
+        cancel_job(conn, plan.job_id, at=at)
+    except JobNotOpen:
+        raise PlanNotReady(
+            f"plan {plan_id} is {plan.status} already; there is nothing to cancel"
+        ) from None
     return read_plan(conn, plan_id)
-
-
-def interrupt_silent(conn: Connection, *, before: datetime, at: datetime) -> tuple[int, ...]:
-    """Mark the plans whose process has said nothing since `before`; their numbers.
-
-    Raises:
-        NotWriting: the transaction was opened to read.
-    """
-    take_turns(conn, "plans")
-    silent = sa.select(table.c.plan_id).where(
-        table.c.status == "running", table.c.heartbeat_at < before
-    )
-    numbers = tuple(conn.scalars(silent))
-    for number in numbers:
-        message = "the process that worked on it is gone; ask for the plan again"
-        _set(conn, number, status="interrupted", finished_at=at, error={"message": message})
-    return numbers
 
 
 def accept_plan(
@@ -289,7 +194,8 @@ def accept_plan(
     """
     take_turns(conn, "plans")
     acceptable(read_plan(conn, plan_id))
-    _set(conn, plan_id, accepted_at=at, accepted_by=by, accepted=made)
+    statement = table.update().where(table.c.plan_id == plan_id)
+    conn.execute(statement.values(accepted_at=at, accepted_by=by, accepted=made))
     return read_plan(conn, plan_id)
 
 
@@ -306,11 +212,8 @@ def acceptable(plan: StoredPlan) -> None:
 
 
 def _long(conn: Connection, plan_id: int, column: sa.Column[Any]) -> dict[str, Any] | None:
-    row = conn.execute(sa.select(column).where(table.c.plan_id == plan_id)).one_or_none()
+    query = sa.select(column).select_from(_BOTH).where(table.c.plan_id == plan_id)
+    row = conn.execute(query).one_or_none()
     if row is None:
         raise PlanNotFound(f"there is no plan {plan_id}")
     return None if row[0] is None else dict(row[0])
-
-
-def _set(conn: Connection, plan_id: int, **values: object) -> None:
-    conn.execute(table.update().where(table.c.plan_id == plan_id).values(**values))

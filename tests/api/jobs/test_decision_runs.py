@@ -2,44 +2,48 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 
 import httpx
 import pytest
 from sqlalchemy import Engine
 
-from api.jobs.decision_process import RunFailed, RunProcesses, RunRequest
+from api.jobs.deciding import DECIDE, DecideAsked
 from api.server import serving
-from storage.database import writing
+from api.work.asking import ask
+from storage.database import reading, writing
 from storage.decision_inputs.catalogue import read_catalogue
 from storage.demand.fits import save_fit
-from storage.jobs.leases import take_lease
+from storage.jobs.job_tables import jobs
+from storage.jobs.queue import cancel_job, list_jobs
 from tests.api.conftest import eventually, quick_settings
-from tests.databases import url_of
 from tests.storage.samples import NOW, add_cost, add_sale, add_shop, curves_for
 
 AT = "2026-03-02T12:00:00Z"
+TOKEN = "sesame-open-wide"
+HEADERS = {"authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.fixture
-def client(engine: Engine) -> Iterator[httpx.Client]:
-    """A client with the token of an operator, of a shop that was fitted."""
+def fitted(engine: Engine) -> Engine:
+    """A shop that was fitted."""
     add_shop(engine)
     with writing(engine) as conn:
         for sku in ("cup-1", "tea-1", "tea-2"):
             add_sale(conn, sku, "online", date(2026, 2, 23), 10, 10_000)
             add_cost(conn, sku, "online", date(2026, 1, 1), 400)
         save_fit(conn, curves_for(read_catalogue(conn, at=NOW)), created_at=NOW, report={})
-    settings = quick_settings(engine, operators="anna:sesame-open-wide")
-    headers = {"authorization": "Bearer sesame-open-wide"}
+    return engine
+
+
+@pytest.fixture
+def client(fitted: Engine) -> Iterator[httpx.Client]:
+    """A client with the token of an operator."""
+    settings = quick_settings(fitted, operators=f"anna:{TOKEN}")
     with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
-        client.headers.update(headers)
+        client.headers.update(HEADERS)
         yield client
 
 
@@ -78,45 +82,39 @@ def test_what_cannot_be_decided_is_refused_by_place(client: httpx.Client, engine
     assert answer.status_code == 422
     answer = client.post("/v1/decision-runs", json={}, headers={"authorization": "Bearer no"})
     assert answer.status_code == 401
+
+
+def test_one_run_at_a_time(client: httpx.Client, engine: Engine) -> None:
     with writing(engine) as conn:
         now = datetime.now(UTC)
-        take_lease(conn, "decision run", at=now, lasts=timedelta(minutes=5))
+        waiting = ask(conn, DECIDE, DecideAsked(at=NOW), at=now, by="bert")
+        conn.execute(jobs.update().values(not_before=now + timedelta(hours=1)))
     answer = client.post("/v1/decision-runs", json={"at": AT})
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/not-possible-now")
+    assert f"job {waiting} (decision run), asked for by bert" in answer.json()["detail"]
 
 
-@pytest.fixture
-def endless(engine: Engine) -> Iterator[RunRequest]:
-    """A run that is not stored while the test goes on: another writer has the database."""
-    add_shop(engine)
-    with writing(engine):
-        yield RunRequest(url_of(engine), {}, 3600.0, at=AT)
+def test_a_run_that_is_cancelled_says_so(fitted: Engine) -> None:
+    answers: list[httpx.Response] = []
 
+    def waiting() -> list[int]:
+        with reading(fitted) as conn:
+            return [job.job_id for job in list_jobs(conn, statuses=("queued",))]
 
-def test_a_run_ends_with_the_service(endless: RunRequest) -> None:
-    processes, failures = RunProcesses(), []
+    # Nobody works there, so that it waits until it is cancelled.
+    with serving(quick_settings(fitted, operators=f"anna:{TOKEN}", work_processes=0)) as url:
 
-    def ask() -> None:
-        try:
-            processes.decide(endless, patience=timedelta(minutes=5))
-        except RunFailed as failure:
-            failures.append(failure)
+        def post() -> None:
+            answers.append(
+                httpx.post(f"{url}/v1/decision-runs", json={"at": AT}, headers=HEADERS, timeout=60)
+            )
 
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    assert eventually(lambda: len(processes._children) == 1, 60.0)
-    processes.stop()
-    asking.join(60.0)
-    assert len(failures) == 1
-    with pytest.raises(RunFailed, match="is being stopped"):
-        processes.decide(endless, patience=timedelta(minutes=5))
-
-
-def test_a_run_that_nobody_waits_for_ends(endless: RunRequest) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-m", "api.jobs.decision_process"], stdin=subprocess.PIPE, text=True
-    ) as child:
-        assert child.stdin is not None
-        child.stdin.write(json.dumps(asdict(endless)) + "\n")
-        child.stdin.close()
-        assert child.wait(60.0) == 1
+        asking = threading.Thread(target=post)
+        asking.start()
+        assert eventually(lambda: bool(waiting()), 60.0)
+        (job,) = waiting()
+        with writing(fitted) as conn:
+            cancel_job(conn, job, at=datetime.now(UTC))
+        asking.join(60.0)
+    assert answers[0].status_code == 409
+    assert f"job {job} was cancelled" in answers[0].json()["detail"]

@@ -207,7 +207,7 @@ def test_a_plan_is_made_again_around_single_prices_set_by_hand() -> None:
 
 def test_over_http_a_plan_is_made_and_accepted(shop: Engine) -> None:
     document = kitchen(market=None, funding={}, search={"draws": 10, "time_limit": 2})
-    settings = quick_settings(shop, operators="ada:an operator's token", plan_poll_seconds=0.1)
+    settings = quick_settings(shop, operators="ada:an operator's token", work_poll_seconds=0.1)
     headers = {"Authorization": "Bearer an operator's token"}
     with (
         serving(settings) as url,

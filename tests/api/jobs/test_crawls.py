@@ -1,7 +1,8 @@
-"""The desk that begins crawls: one keeps the schedule, nobody crawls a site twice at once."""
+"""Crawls as jobs: what is due is asked for once, nobody crawls a site twice at once."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine
 
-from api.jobs.crawls import SCHEDULE, CrawlDesk, TooManyCrawls
+from api.jobs.crawls import (
+    MOST,
+    CrawlAsked,
+    TooManyCrawls,
+    ask_for_crawl,
+    ask_for_due_crawls,
+)
+from api.jobs.working import work_room
+from api.settings import load_settings
 from pricing.catalogue import Market
 from scrapers.crawling.crawl import CrawlRun
 from scrapers.crawling.timetable import MOST_RESUMED, due_at, state_of, stored_sites, timetable
@@ -22,7 +31,9 @@ from storage.database import reading, writing
 from storage.errors import UnknownSite
 from storage.jobs.lease_tables import leases
 from storage.jobs.leases import Lease, find_lease
+from storage.jobs.queue import StoredJob, cancel_job, job_result, list_jobs
 from storage.products.markets import add_markets
+from tests.api.conftest import eventually
 from tests.databases import postgres_engine, sqlite_engine, url_of
 from tests.scrapers.scripted_server import Reply, ScriptedServer, html
 
@@ -50,51 +61,99 @@ def keep(engine: Engine, *sites: Site) -> None:
                       definition=site_fields(site))  # fmt: skip
 
 
-def test_one_desk_keeps_the_schedule_until_it_stops_or_dies(database: Engine) -> None:
-    first = CrawlDesk(database, url_of(database), lasts=HOUR)
-    second = CrawlDesk(database, url_of(database), lasts=HOUR)
-    for desk in (first, second, first):
-        assert desk.run_due() == ()
-    with reading(database) as conn:
-        held = find_lease(conn, SCHEDULE)
-    assert first.stop(timedelta(seconds=1))
-    second.run_due()
-    with reading(database) as conn:
-        taken = find_lease(conn, SCHEDULE)
-    assert held is not None
-    assert taken is not None
-    assert held.token != taken.token
-    with writing(database) as conn:
-        conn.execute(leases.update().values(pid=2**22 + 1))  # it was killed
-    third = CrawlDesk(database, url_of(database), lasts=HOUR)
-    third.run_due()
-    with reading(database) as conn:
-        last = find_lease(conn, SCHEDULE)
-    assert last is not None
-    assert last.token != taken.token
+def ask_for_due(engine: Engine, most: int = 2) -> tuple[str, ...]:
+    return ask_for_due_crawls(engine, at=datetime.now(UTC), most=most)
 
 
-def test_two_desks_never_crawl_one_site_at_once(database: Engine) -> None:
+def test_what_is_due_is_asked_for_once_by_however_many(database: Engine) -> None:
+    keep(database, SITE, replace(SITE, name="other"), replace(SITE, name="third"))
+    start = threading.Barrier(3)
+    asked: list[str] = []
+
+    def tick() -> None:
+        start.wait()
+        asked.extend(ask_for_due(database))
+
+    threads = [threading.Thread(target=tick) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(asked) == len(set(asked)) == 2, "so many at a time"
+    with reading(database) as conn:
+        assert sorted(job.scope or "" for job in list_jobs(conn)) == sorted(
+            f"site {name}" for name in asked
+        )
+
+
+def test_nobody_crawls_a_site_twice_at_once_and_a_stopped_room_hands_it_back(
+    database: Engine,
+) -> None:
     slow = Reply(b"", 503, {"Retry-After": "100"})
     with ScriptedServer({"/a": [slow, html('<h1>A</h1><p class="price">€1.00</p>')]}) as shop:
         site = replace(SITE, start_url=f"{shop.url}/", allow_private=True, delay=0.0,
                        kind=SiteKind.WATCH, urls=(f"{shop.url}/a",))  # fmt: skip
         keep(database, site, replace(site, name="never", schedule=None))
-        first, second = (CrawlDesk(database, url_of(database)) for _ in range(2))
-        assert first.run_due() == ("rival",)
-        assert first.running == ("rival",)
-        assert first.run_due() == (), "it is under way"
-        for desk in (first, second):
-            with pytest.raises(CrawlRunning, match="is being crawled"):
-                desk.start(site)
-        assert first.stop(timedelta(seconds=20))
-        with pytest.raises(TooManyCrawls, match="about to stop"):
-            first.start(site)
+        settings = load_settings(None, database_url=url_of(database), work_poll_seconds=0.05)
+        first = work_room(database, settings)
+        first.start()
+        assert ask_for_due(database) == ("rival",)
+        assert ask_for_due(database) == (), "it is under way"
+        with writing(database) as conn, pytest.raises(CrawlRunning, match="is being crawled"):
+            ask_for_crawl(conn, CrawlAsked("rival"), at=datetime.now(UTC), by="ada")
+        assert eventually(lambda: shop.asked["/a"] > 0)
+        first.stop(timedelta(seconds=20))
         with reading(database) as conn:
             (plan, _) = timetable(conn, stored_sites(conn).values(), datetime.now(UTC))
+            (job,) = list_jobs(conn)
+        assert plan.last is not None
+        assert state_of(plan.last, plan.lease) == "cut_off"
+        assert (job.status, job.tries) == ("queued", 0)
+        assert ask_for_due(database) == (), "the job that waits goes on with it"
+        second = work_room(database, settings)
+        second.start()
+        assert eventually(lambda: last_job(database).status == "finished"), last_job(database)
+        second.stop(timedelta(seconds=20))
+    with reading(database) as conn:
+        (crawl,) = [plan.last for plan in timetable(conn, [site], datetime.now(UTC))]
+        assert job_result(conn, job.job_id) is not None
+    assert crawl is not None
+    assert (crawl.crawl_id, crawl.status) == (plan.last.crawl_id, "finished")
+
+
+def test_a_crawl_that_is_cancelled_is_not_gone_on_with(database: Engine) -> None:
+    with ScriptedServer({"/a": [Reply(b"", 503, {"Retry-After": "100"})]}) as shop:
+        site = replace(SITE, start_url=f"{shop.url}/", allow_private=True, delay=0.0,
+                       kind=SiteKind.WATCH, urls=(f"{shop.url}/a",))  # fmt: skip
+        keep(database, site)
+        settings = load_settings(None, database_url=url_of(database), work_poll_seconds=0.05)
+        room = work_room(database, settings)
+        room.start()
+        assert ask_for_due(database) == ("rival",)
+        assert eventually(lambda: shop.asked["/a"] > 0)
+        with writing(database) as conn:
+            cancel_job(conn, last_job(database).job_id, at=datetime.now(UTC))
+        assert eventually(lambda: last_job(database).status == "cancelled"), last_job(database)
+        room.stop(timedelta(seconds=20))
+    with reading(database) as conn:
+        (plan,) = timetable(conn, [site], datetime.now(UTC))
     assert plan.last is not None
-    assert state_of(plan.last, plan.lease) == "cut_off"
-    assert plan.is_due(datetime.now(UTC)), "it goes on at once"
+    assert state_of(plan.last, plan.lease) == "failed"
+    assert not plan.is_due(datetime.now(UTC))
+
+
+def test_there_is_an_end_to_how_many_crawls_are_under_way(database: Engine) -> None:
+    keep(database, *(replace(SITE, name=f"rival-{k}") for k in range(MOST + 1)))
+    with writing(database) as conn:
+        for k in range(MOST):
+            ask_for_crawl(conn, CrawlAsked(f"rival-{k}"), at=NOW, by="ada")
+        with pytest.raises(TooManyCrawls, match="ask again later"):
+            ask_for_crawl(conn, CrawlAsked(f"rival-{MOST}"), at=NOW, by="ada")
+
+
+def last_job(engine: Engine) -> StoredJob:
+    with reading(engine) as conn:
+        return list_jobs(conn, limit=1)[0]
 
 
 def test_what_a_site_became_since_the_timetable_was_read_is_kept(database: Engine) -> None:
@@ -109,8 +168,8 @@ def test_what_a_site_became_since_the_timetable_was_read_is_kept(database: Engin
     with writing(database) as conn:
         remove_site(conn, "rival")
         conn.execute(leases.delete())
-    with pytest.raises(UnknownSite, match="'rival' was forgotten"):
-        CrawlDesk(database, url_of(database)).start(SITE)
+    with writing(database) as conn, pytest.raises(UnknownSite, match="no site 'rival'"):
+        ask_for_crawl(conn, CrawlAsked("rival"), at=NOW, by="ada")
     with reading(database) as conn:
         assert set(stored_sites(conn)) == {"other"}
         assert find_lease(conn, "site rival") is None

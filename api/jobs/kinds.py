@@ -1,0 +1,21 @@
+"""The kinds of jobs that there are, by name; a kind's module is imported when it is needed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from api.work.kinds import Kinds
+
+KINDS: Final = Kinds(
+    {
+        "crawl": "api.jobs.crawls:CRAWL",
+        "decide": "api.jobs.deciding:DECIDE",
+        "fit": "api.jobs.estimating:FIT",
+        "forecast": "api.jobs.estimating:FORECAST",
+        "import": "api.jobs.bringing_in:IMPORT",
+        "match": "api.jobs.bringing_in:MATCH",
+        "plan": "api.plans.work:PLAN",
+        "what-if": "api.jobs.deciding:WHAT_IF",
+    },
+    "api.jobs.kinds:KINDS",
+)
