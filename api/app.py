@@ -26,6 +26,7 @@ from api.http.docs_page import add_docs_page
 from api.http.problem_answers import install_problem_answers
 from api.http.request_log import RequestLog
 from api.jobs.crawls import ask_for_due_crawls
+from api.jobs.documents import job_schemas
 from api.jobs.release import keep_releases
 from api.jobs.working import work_room
 from api.live.openapi import price_paths, price_schemas
@@ -43,6 +44,7 @@ from api.routes import (
     drafts,
     governance,
     health,
+    jobs,
     law,
     market_analysis,
     offers,
@@ -144,6 +146,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         promotion_codes.router,
         promotion_groups.router,
         plans.router,
+        jobs.router,
         health.router,
         problems.router,
     ):
@@ -254,6 +257,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas.update(price_schemas())
         schemas.update(promotion_schemas())
         schemas.update(plan_schemas())
+        schemas.update(job_schemas())
         schema["components"]["securitySchemes"] = SECURITY_SCHEMES
         describe_door(schema["paths"])
         app.openapi_schema = schema

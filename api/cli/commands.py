@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     ),
     "sites": ("api.cli.sites", "Add competitor shops, list them, bring them into the database."),
     "crawl": ("api.cli.crawling", "Collect competitor prices."),
+    "jobs": ("api.cli.jobs", "Ask for jobs, watch, cancel and schedule them."),
     "worker": ("api.cli.worker", "Work on jobs, crawl sites that are due, until stopped."),
     "costs": ("api.cli.costs", "See which costs wait for a confirmation, and say yes to them."),
     "reviews": ("api.cli.reviews", "Decide matches in doubt and prices held back."),

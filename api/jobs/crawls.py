@@ -116,7 +116,7 @@ def _asked(conn: Connection, job_id: int, asked: CrawlAsked, at: datetime, by: s
 
 def _crawl(asked: CrawlAsked, context: Context) -> Mapping[str, Any]:
     run = _taken_up(asked, context)
-    context.log(f"crawl {run.crawl_id} of {asked.site}")
+    _log.info("crawl began", site=asked.site, crawl=run.crawl_id)
     try:
         with context.stopping_by(lambda: run.stop(for_good=context.cancelled)):
             report = run.finish(
@@ -130,6 +130,8 @@ def _crawl(asked: CrawlAsked, context: Context) -> Mapping[str, Any]:
     except CrawlFailed:
         context.check()  # stopped by us: that is no failure
         raise
+    _log.info("crawl ended", site=asked.site, crawl=run.crawl_id, offers=report.offers,
+              changes=report.changes)  # fmt: skip
     return _told(report)
 
 

@@ -22,6 +22,8 @@ def surroundings(settings: Settings) -> dict[str, Any]:
         "chromium": settings.chromium,
         "currency": settings.currency,
         "time_zone": settings.time_zone,
+        "log_format": settings.log_format.value,
+        "log_level": settings.log_level.value,
     }
 
 

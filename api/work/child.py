@@ -23,6 +23,7 @@ from typing import IO, Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.logs import LogFormat, LogLevel, configure_logs
 from api.work.carrying_out import carry_out, leave, patiently, tell
 from api.work.connector import DatabaseConnector
 from api.work.context import Context
@@ -86,6 +87,8 @@ class Pulse:
                     word = tell(self._connector, self._context)
                 except (StorageError, SQLAlchemyError):
                     continue  # the database may come back; the result is not there yet anyway
+            if word == "lost" and self._context.ended:
+                return  # it has said its end itself, and comes back from that
             if word == "lost":
                 os._exit(0)  # somebody else has begun it anew; nothing of ours can be committed
             if word == "stop":
@@ -128,6 +131,11 @@ class Desk:
     def work(self) -> None:
         """Work until nobody wants it any more."""
         start = json.loads(self._orders.readline())
+        told = start["given"]
+        configure_logs(
+            LogFormat(told.get("log_format", LogFormat.AUTO)),
+            LogLevel(told.get("log_level", LogLevel.INFO)),
+        )
         engine = open_engine(start["database_url"])
         kinds: Kinds = found_at(start["kinds"])
         connector = DatabaseConnector(engine, kinds)

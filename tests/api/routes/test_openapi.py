@@ -105,6 +105,17 @@ PROMOTION_PATHS = {
 }
 
 
+JOB_PATHS = {
+    "/v1/jobs",
+    "/v1/jobs/kinds",
+    "/v1/jobs/schedules",
+    "/v1/jobs/schedules/{name}",
+    "/v1/jobs/{job}",
+    "/v1/jobs/{job}/log",
+    "/v1/jobs/{job}/cancel",
+}
+
+
 def test_every_operation_is_named_described_and_unique(description: Schema) -> None:
     all_operations = operations(description)
     assert {path for path, _, _ in all_operations} == {
@@ -144,6 +155,7 @@ def test_every_operation_is_named_described_and_unique(description: Schema) -> N
         "/v1/reference-prices/{sku}",
         *PROMOTION_PATHS,
         *PLAN_PATHS,
+        *JOB_PATHS,
         "/healthz",
         "/readyz",
         "/problems/{name}",
