@@ -7,15 +7,12 @@ core takes a `joblib.Parallel`: another back end is another `workers`, here and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     import joblib
-
-Part = TypeVar("Part")
-Answer = TypeVar("Answer")
 
 
 class Partitions(Protocol):
@@ -40,13 +37,3 @@ class LocalThreads:
 
 
 LOCAL: Final = LocalThreads()
-
-
-def each(
-    partitions: Partitions, work: Callable[[Part], Answer], parts: Sequence[Part]
-) -> list[Answer]:
-    """`work` of every part, in the order of the parts, whoever was quicker."""
-    import joblib
-
-    with partitions.workers() as parallel:
-        return list(parallel(joblib.delayed(work)(part) for part in parts))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +17,8 @@ from storage.database import writing
 from storage.products.keys import key_ids
 from storage.tables import sales
 from tests.api.conftest import eventually, quick_settings
+from tests.api.shop import open_shop
+from tests.databases import sqlite_engine
 
 TOKEN = "an operator's token"
 OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
@@ -58,10 +60,25 @@ def calendar() -> dict[str, Any]:
     }
 
 
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, httpx.Client]]:
+    """A shop and a client of its service, whose one process stays warm from plan to plan."""
+    with sqlite_engine(tmp_path_factory.mktemp("plans")) as engine:
+        open_shop(engine)
+        with operating(engine) as client:
+            yield engine, client
+
+
 @pytest.fixture
-def plans(shop: Engine) -> Iterator[httpx.Client]:
-    """A client of a service whose operator may ask for plans."""
-    settings = quick_settings(shop, operators=f"ada:{TOKEN}", work_poll_seconds=0.1)
+def plans(workshop: tuple[Engine, httpx.Client]) -> httpx.Client:
+    """A client whose operator may ask for plans."""
+    return workshop[1]
+
+
+@contextmanager
+def operating(engine: Engine, **given: object) -> Iterator[httpx.Client]:
+    """A client of a service of its own, whose operator may ask for plans."""
+    settings = quick_settings(engine, operators=f"ada:{TOKEN}", **given)
     with (
         serving(settings) as url,
         httpx.Client(base_url=url, headers=OPERATOR, timeout=60) as client,
@@ -100,8 +117,9 @@ def sell(engine: Engine, sku: str, day: date, units: float, paid: int) -> None:
 
 
 def test_a_clearance_is_planned_amended_accepted_tracked_and_continued(
-    plans: httpx.Client, shop: Engine
+    workshop: tuple[Engine, httpx.Client],
 ) -> None:
+    shop, plans = workshop
     first = ended(plans, asked(plans, "markdown", clearance()))
     assert first["status"] == "finished", first["error"]
     assert first["created_by"] == "ada"
@@ -195,19 +213,12 @@ def test_a_plan_in_the_making_shows_its_best_and_stops_when_cancelled(
 
 
 def test_a_stopped_service_hands_a_plan_back_and_the_next_one_goes_on(shop: Engine) -> None:
-    settings = quick_settings(shop, operators=f"ada:{TOKEN}", work_poll_seconds=0.1)
-    with (
-        serving(settings) as url,
-        httpx.Client(base_url=url, headers=OPERATOR, timeout=60) as client,
-    ):
+    with operating(shop) as client:
         number = asked(client, "markdown", clearance(search={"draws": 100_000}))
         assert eventually(
             lambda: client.get(f"/v1/plans/{number}").json()["best"] is not None, 60.0
         )
-    with (
-        serving(settings) as url,
-        httpx.Client(base_url=url, headers=OPERATOR, timeout=60) as client,
-    ):
+    with operating(shop) as client:
         found = client.get(f"/v1/plans/{number}").json()
         assert found["status"] in ("queued", "running")
         assert (found["best"] is not None, found["error"]) == (True, None)
@@ -252,18 +263,20 @@ def test_a_stopped_service_hands_a_plan_back_and_the_next_one_goes_on(shop: Engi
     ],
 )
 def test_what_cannot_be_planned_is_refused_at_once_naming_the_field(
-    stranger: httpx.Client, plans: httpx.Client, body: dict[str, Any], field: str
+    plans: httpx.Client, body: dict[str, Any], field: str
 ) -> None:
-    assert stranger.post("/v1/plans", json=body).status_code == 401
+    before = plans.get("/v1/plans").json()["plans"]
+    nobody = {"Authorization": ""}
+    assert plans.post("/v1/plans", json=body, headers=nobody).status_code == 401
     answer = plans.post("/v1/plans", json=body)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == field
-    assert plans.get("/v1/plans").json()["plans"] == []
+    assert plans.get("/v1/plans").json()["plans"] == before
 
 
 @pytest.mark.parametrize("query", ["kind=%00", "status=%00", "before=9223372036854775808"])
-def test_a_list_that_no_database_can_give_is_refused(client: httpx.Client, query: str) -> None:
-    answer = client.get(f"/v1/plans?{query}")
+def test_a_list_that_no_database_can_give_is_refused(plans: httpx.Client, query: str) -> None:
+    answer = plans.get(f"/v1/plans?{query}")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == f"query.{query.partition('=')[0]}"
 
@@ -277,13 +290,8 @@ def test_an_escaped_backslash_before_a_number_is_no_forbidden_character(
     assert answer.json()["note"] == "a \\u0000 b"
 
 
-def test_waiting_plans_are_listed_and_cancelled_at_once(shop: Engine, tmp_path: Path) -> None:
-    del tmp_path
-    settings = quick_settings(shop, operators=f"ada:{TOKEN}", work_processes=0)
-    with (
-        serving(settings) as url,
-        httpx.Client(base_url=url, headers=OPERATOR, timeout=60) as client,
-    ):
+def test_waiting_plans_are_listed_and_cancelled_at_once(shop: Engine) -> None:
+    with operating(shop, work_processes=0) as client:
         one, two = (asked(client, "markdown", clearance()) for _ in range(2))
         assert client.post(f"/v1/plans/{one}/cancel").json()["status"] == "cancelled"
         waiting = client.get("/v1/plans", params={"status": "queued"}).json()["plans"]
