@@ -10,12 +10,11 @@ from typing import Any, Final, Protocol
 import structlog
 from sqlalchemy.engine import Connection, Engine
 
-from api.errors import ApiError
 from api.work.asking import ask
 from api.work.cron import newest_moment
 from api.work.kinds import Kinds
 from storage.database import reading, writing
-from storage.errors import StorageError
+from storage.errors import DatabaseUnavailable, StorageError
 from storage.jobs.leases import is_running, this_machine
 from storage.jobs.queue import (
     Beat,
@@ -228,8 +227,11 @@ class DatabaseConnector:
                             conn, self._kinds[schedule.kind], schedule.request, at=at,
                             by=schedule.created_by, alone=True, schedule=name, due_at=moment,
                         )  # fmt: skip
-                except (ApiError, StorageError, ValueError) as error:
+                except DatabaseUnavailable:
+                    raise
+                except Exception as error:  # noqa: BLE001  (a kind may refuse as it likes)
                     # Its moment has passed all the same: the next one may find things mended.
+                    number = None
                     _log.warning("a schedule asked in vain", schedule=name, why=str(error))
         except StorageError as error:
             _log.warning("a schedule waits for the database", schedule=name, why=str(error))

@@ -159,7 +159,12 @@ def test_two_workers_fire_a_schedule_once(database: Engine) -> None:
 
 def test_a_schedule_that_cannot_ask_is_passed_over_once_a_moment(database: Engine) -> None:
     connector = DatabaseConnector(database, KINDS)
-    for name, kind, request in (("gone", "weather", {}), ("wrong", "say", {"colour": "red"})):
+    asked: list[tuple[str, str, dict[str, str]]] = [
+        ("gone", "weather", {}),
+        ("wrong", "say", {"colour": "red"}),
+        ("refused", "say", {"say": "never"}),
+    ]
+    for name, kind, request in asked:
         Jobs(connector).schedule(Schedule(name, kind, request, "* * * * *", "UTC", NOW, "ada", NOW))
     assert connector.fire(LATER) == ()
     with reading(database) as conn:
