@@ -32,6 +32,7 @@ def test_a_job_is_done_here_and_shown(shop: CommandLine, tmp_path: Path) -> None
     assert json.loads(told.out)["inserted"] == 1
     shown = json.loads(shop.succeed("jobs", "show", "1", "--json"))
     assert (shown["status"], shown["request"]["table"]) == ("finished", "sales")
+    assert shown["request"]["file"]["path"] == str(tmp_path / "sales.csv"), "for whoever works"
     assert "import, finished" in shop.succeed("jobs", "show", "1")
     assert "finished" in shop.succeed("jobs", "list", "--kind", "import")
     assert "import" in shop.succeed("jobs", "kinds")
