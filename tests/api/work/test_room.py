@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from api.work import carrying_out
 from api.work.connector import SILENCE
 from api.work.errors import KindUnknown, RequestInvalid
 from api.work.memory import InlinePlace, MemoryConnector
 from api.work.room import Warmth, WorkRoom
-from storage.errors import JobNotFound, JobNotOpen
+from storage.errors import DatabaseUnavailable, JobNotFound, JobNotOpen
 from storage.jobs.queue import Worker
 from storage.jobs.schedules import Schedule
 from tests.api.work.toy_kinds import KINDS, SAY, Toy
@@ -114,6 +115,43 @@ def test_a_refusal_is_told_and_a_defect_is_told_apart() -> None:
     assert connector.read(refused).error == {"message": "not this"}
     assert (connector.read(defect).error or {})["kind"] == "defect"
     assert "ZeroDivisionError" in connector.log(defect)[-1]
+
+
+class Flickering(MemoryConnector):
+    """A database that is away for the first so many attempts to store."""
+
+    def __init__(self, away: int) -> None:
+        super().__init__(KINDS)
+        self.away = away
+
+    def end(self, job_id: int, **how: Any) -> bool:  # noqa: ANN401
+        if self.away:
+            self.away -= 1
+            raise DatabaseUnavailable("locked")
+        return super().end(job_id, **how)
+
+
+def test_a_result_outlives_a_database_that_is_away_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(carrying_out, "_LOOK_SECONDS", 0.0)
+    connector, clock = Flickering(3), Clock()
+    number = connector.submit(SAY.new_job(Toy(say="hello"), at=BEGIN, by="ada"))
+    room = WorkRoom(
+        connector, lambda: InlinePlace(KINDS, connector, clock), {"compute": 1}, clock=clock
+    )
+    room.tick()
+    assert connector.away == 0
+    assert connector.read(number).status == "finished"
+    assert connector.best(number) == connector.result(number) == {"said": "hello"}
+    assert connector.log(number) == ("I say hello",), "told once"
+
+
+def test_a_job_that_finds_no_database_is_begun_again_after_a_pause() -> None:
+    connector, (number,) = done_at_once(Toy(say="no database"))
+    job = connector.read(number)
+    assert (job.status, job.tries, job.not_before > BEGIN) == ("queued", 1, True)
+    assert connector.log(number) == ("the database was away: gone",)
 
 
 def test_so_many_run_at_once_the_oldest_first_and_lanes_do_not_wait_for_each_other() -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from api.work.context import Context
 from api.work.kinds import NETWORK, Kind, Kinds
 from storage.database import writing
+from storage.errors import DatabaseUnavailable
 
 EFFECTS = sa.table("effects", sa.column("job_id"), sa.column("kind"))
 
@@ -98,6 +99,8 @@ def _say(asked: Toy, context: Context) -> dict[str, Any]:
     """Needs no database: what it says is its result."""
     if asked.say == "refuse":
         raise Refused("not this")
+    if asked.say == "no database":
+        raise DatabaseUnavailable("gone")
     if asked.say == "defect":
         raise ZeroDivisionError(asked.say)
     context.progress("say", 1, 1)
