@@ -13,9 +13,9 @@ from rich.table import Table
 from api.cli.database import database
 from api.cli.terminal import out
 from api.jobs.diagnose import diagnose_sku
+from api.jobs.result_files import refuse_unwritable
 from api.reports.charts import CHART_ENDINGS
 from api.reports.diagnosis_chart import draw_diagnosis
-from api.reports.tables import refuse_unwritable
 from api.settings import load_settings
 
 app = typer.Typer(add_completion=False)

@@ -15,7 +15,7 @@ from api.cli.database import database
 from api.cli.terminal import bars, out, utc_now
 from api.jobs.cross_fit import fit_cross_effects
 from api.jobs.fit import FitOutcome, fit
-from api.reports.tables import TABLE_ENDINGS, refuse_unwritable, write_table
+from api.jobs.result_files import TABLE_ENDINGS, refuse_unwritable, write_table
 from api.settings import load_settings
 from models.sensitivity.cleaning import PanelSpec, Period
 from models.sensitivity.outliers import OutlierAction

@@ -14,7 +14,7 @@ from rich.table import Table
 from api.cli.database import database
 from api.cli.terminal import bars, out
 from api.jobs.forecast import forecast_demand
-from api.reports.tables import TABLE_ENDINGS, refuse_unwritable, write_table
+from api.jobs.result_files import TABLE_ENDINGS, refuse_unwritable, write_table
 from api.settings import load_settings
 from models.errors import InvalidPanel
 from models.forecasting.forecast import Forecast

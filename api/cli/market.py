@@ -21,10 +21,10 @@ from api.jobs.market_analysis import (
     market_report,
     price_record,
 )
+from api.jobs.result_files import refuse_unwritable
 from api.reports.charts import CHART_ENDINGS
 from api.reports.history_chart import draw_price_record
 from api.reports.market_documents import MarketAnalysisDocument, PriceRecordDocument
-from api.reports.tables import refuse_unwritable
 from api.settings import load_settings
 from models.competitors.figures import Figure
 from models.competitors.history import OBSERVED

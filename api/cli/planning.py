@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from api.cli.planning_tables import show_certificate, show_difference, show_sides
 from api.cli.terminal import bars, out
+from api.jobs.result_files import refuse_unwritable, write_table
 from api.plans.bundles.input import receipts_of_file, segments_of_rows
 from api.plans.bundles.output import offer_table
 from api.plans.calendar.output import calendar_table
@@ -20,7 +21,6 @@ from api.plans.files import read_document, set_options, write_json
 from api.plans.kinds import plan_kind, unseen
 from api.plans.markdown.input import read_markdown_document
 from api.plans.markdown.output import PLAN_ENDINGS, week_table
-from api.reports.tables import refuse_unwritable, write_table
 
 app = typer.Typer(add_completion=False, help="Plans, each with its bound and what to expect of it.")
 

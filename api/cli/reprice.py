@@ -18,9 +18,9 @@ from api.cli.terminal import bars, out, utc_now
 from api.jobs.pareto import DEFAULT_SWEEP, front, front_frame
 from api.jobs.pricing_rules import lines_of, read_rules
 from api.jobs.reprice import RepriceOutcome, RepriceRequest, reprice
+from api.jobs.result_files import TABLE_ENDINGS, refuse_unwritable, write_table
 from api.reports.charts import CHART_ENDINGS
 from api.reports.pareto_chart import draw_front
-from api.reports.tables import TABLE_ENDINGS, refuse_unwritable, write_table
 from api.settings import load_settings
 from pricing.deciding.decisions import Action
 from pricing.deciding.guardrails import GuardrailLimits

@@ -15,9 +15,9 @@ from api.cli.database import database
 from api.cli.terminal import out, utc_now
 from api.jobs.pricing_rules import lines_of, read_rules
 from api.jobs.reprice import RepriceRequest
+from api.jobs.result_files import TABLE_ENDINGS, refuse_unwritable, write_table
 from api.jobs.what_if import WhatIfQuestion, ask_what_if
 from api.reports.charts import CHART_ENDINGS, draw_what_if
-from api.reports.tables import TABLE_ENDINGS, refuse_unwritable, write_table
 from api.settings import load_settings
 from pricing.rulebook.document import PricingRules
 from simulations.scenarios.outlook import Estimate

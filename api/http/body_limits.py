@@ -29,6 +29,7 @@ BODY_LIMITS: Final = {
     # Documents with a whole range of products, and files that the command line takes, too.
     ("POST", "/v1/plans"): _FILE,
     ("POST", "/v1/decision-runs"): _FILE,
+    ("POST", "/v1/jobs"): _FILE,
     ("PUT", "/v1/promotions/{name}/codes.csv"): _FILE,
     # 1,000 observations of 2 kB; 10,000 page addresses of 200 characters.
     ("POST", "/v1/observations"): _LONG_LIST,

@@ -106,7 +106,7 @@ def _forecast(asked: ForecastAsked, context: Context) -> Mapping[str, Any]:
     import pandas as pd
 
     from api.jobs.forecast import forecast_demand
-    from api.reports.tables import write_table
+    from api.jobs.result_files import write_table
     from api.work.errors import RequestInvalid
     from models.errors import InvalidPanel
     from models.forecasting.history import ForecastSpec

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from api.errors import CannotWrite
-from api.reports.tables import refuse_unwritable
+from api.jobs.result_files import refuse_unwritable
 from models.arrays import FloatArray
 from simulations.scenarios.what_if import MEASURES, WhatIf
 

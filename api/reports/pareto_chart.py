@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from api.jobs.result_files import refuse_unwritable
 from api.reports.charts import CHART_ENDINGS, drawable, save_figure, write_notes
-from api.reports.tables import refuse_unwritable
 
 
 def draw_front(frame: pd.DataFrame, figures: tuple[str, str], path: Path) -> tuple[str, ...]:

@@ -21,9 +21,10 @@ from api.errors import (
     NotPossibleNow,
     UnexpectedFailure,
     UnknownResource,
+    invalid_field,
     problem_responses,
 )
-from api.http.bodies import Raw, RawFile, decoded, encoded, gives, takes
+from api.http.bodies import Raw, decoded, encoded, gives, takes
 from api.jobs.documents import (
     JobDocument,
     JobLine,
@@ -40,7 +41,6 @@ from api.jobs.documents import (
 )
 from api.jobs.kinds import KINDS
 from api.jobs.scheduling import asks_next, set_schedule
-from api.promotions.problems import invalid_field
 from api.refusals import EXPECTED
 from api.routes.dependencies import Operator, Reading, Running
 from api.work.asking import ask
@@ -123,7 +123,7 @@ def _from_afar(kind: str, request: dict[str, Any]) -> None:
     },
     openapi_extra=takes(JobRequest, _EXAMPLE),
 )
-def post_job(service: Running, actor: Operator, raw: RawFile) -> Response:
+def post_job(service: Running, actor: Operator, raw: Raw) -> Response:
     """The request is checked at once; the job is done by a process of its own."""
     asked = decoded(raw, JobRequest)
     with _refusals("body.request"):

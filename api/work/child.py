@@ -25,8 +25,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.logs import LogFormat, LogLevel, configure_logs
 from api.work.carrying_out import carry_out, leave, patiently, tell
-from api.work.connector import DatabaseConnector
 from api.work.context import Context
+from api.work.database import DatabaseConnector
 from api.work.kinds import Kinds, found_at
 from storage.database import open_engine
 from storage.errors import StorageError

@@ -15,7 +15,8 @@ import structlog
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.work.connector import Connector, DatabaseConnector
+from api.work.connector import Connector
+from api.work.database import DatabaseConnector
 from api.work.kinds import Kinds
 from api.work.periodic import Periodic
 from api.work.places import ChildPlace, Place

@@ -17,8 +17,8 @@ from api.jobs.surroundings import surroundings
 from api.settings import load_settings
 from api.work.asking import ask
 from api.work.carrying_out import carry_out
-from api.work.connector import DatabaseConnector
 from api.work.context import Context
+from api.work.database import DatabaseConnector
 from simulations.demo_market.market import MarketSpec, generate_market
 from storage.database import reading, writing
 from storage.jobs.queue import Worker, job_best, job_result, lose_job, read_job

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import Engine
 
 from api.work.asking import ask
-from api.work.connector import SILENCE, Connector, DatabaseConnector
+from api.work.connector import SILENCE, Connector
+from api.work.database import DatabaseConnector
 from api.work.errors import RequestInvalid
 from api.work.memory import MemoryConnector
 from storage.database import reading, writing
