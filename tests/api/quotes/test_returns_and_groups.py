@@ -119,7 +119,7 @@ def test_what_went_back_too_early_is_told_and_taken_off_the_next_refund(anywhere
     open_promotion(anywhere, {**STEP, "spend": "17.49", "amount": "8"})
     with (
         serving(quick_settings(anywhere)) as url,
-        httpx.Client(base_url=url, timeout=60) as client,
+        httpx.Client(base_url=url, headers=BEARER, timeout=60) as client,
     ):
         order = ordered(client, {"TEA-1": 2, "TEA-2": 1})
         parcels = [

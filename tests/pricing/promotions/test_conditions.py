@@ -192,7 +192,10 @@ def test_the_spans_of_a_window_are_the_moments_at_which_it_runs(
     spans = list(window.spans(since, until))
     assert all(since <= starts < ends <= until for starts, ends in spans)
     assert all(earlier[1] <= later[0] for earlier, later in pairwise(spans))
-    moments = [since + timedelta(minutes=int(span * part)), *(starts for starts, _ in spans)]
+    moments = [
+        since + timedelta(minutes=min(int(span * part), span - 1)),
+        *(starts for starts, _ in spans),
+    ]
     moments += [ends for _, ends in spans if ends < until]
     for at in moments:
         inside = any(starts <= at < ends for starts, ends in spans)
