@@ -23,7 +23,7 @@ from pricing.bundles.market import Market, Outcome
 from pricing.bundles.pool_search import search
 from pricing.bundles.problem import SHARES, BundleProblem
 from pricing.solving.list_price import SolveReport
-from pricing.stopwatch import Stopwatch
+from pricing.solving.stopwatch import Stopwatch
 
 _TRIAL_ROUNDS: Final = 4
 _STALE_BEFORE_PROOF: Final = 12

@@ -14,12 +14,11 @@ from pricing.calendar.demand import PromotionProblem, follow_calendar, own_units
 from pricing.calendar.limits import CalendarLimits, CalendarRows
 from pricing.calendar.sequences import SequenceOracle
 from pricing.errors import InfeasibleLimits
-from pricing.markdown.columns import Columns
-from pricing.markdown.core import select
-from pricing.markdown.dual import least_bound, toward
-from pricing.markdown.oracle import Charges
-from pricing.markdown.scenarios import Risk
+from pricing.solving.column_choice import select
+from pricing.solving.column_dual import least_bound, toward
+from pricing.solving.columns import Charges, Columns
 from pricing.solving.cp_sat import new_solver, solve, whole_steps, worth_step
+from pricing.solving.risk import Risk
 
 _ROUNDS: Final = 120
 _SWEEPS: Final = 12

@@ -6,7 +6,8 @@ from pricing.markdown.limits import MarkdownLimits
 from pricing.markdown.plan import Effort, MarkdownPlan, plan
 from pricing.markdown.replan import ClearanceState, PlanInForce, Replan, replan
 from pricing.markdown.rivals import plan_with_rivals
-from pricing.markdown.scenarios import Risk, Scenarios
+from pricing.markdown.scenarios import Scenarios
+from pricing.solving.risk import Risk
 
 __all__ = [
     "ClearanceHistory",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -28,23 +28,10 @@ from pricing.markdown.paths import (
     path_values,
 )
 from pricing.markdown.scenarios import Scenarios
+from pricing.solving.columns import Charges
 
 _CELLS: Final = 60_000
 """Paths x items valued at once: the arrays of a pass stay within the processor's cache."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Charges:
-    """A point of the dual.
-
-    Attributes:
-        limits: (m,) charge on a unit of each limit, not negative.
-        weights: (s,) weight of the value in each scenario; they add up to 1, or to 0 where only
-            feasibility counts.
-    """
-
-    limits: FloatArray
-    weights: FloatArray
 
 
 class PathOracle:

@@ -17,18 +17,20 @@ import numpy as np
 
 from models.arrays import FloatArray, IntArray, StrArray
 from pricing.errors import InvalidLimits
-from pricing.markdown.columns import Columns, columns_of
-from pricing.markdown.core import Selection, holds, select
-from pricing.markdown.dual import best_columns, least_bound
+from pricing.markdown.columns import columns_of
 from pricing.markdown.errors import InfeasibleClearance, InvalidClearance, UnreachableTarget
 from pricing.markdown.infeasible import explain_infeasible
 from pricing.markdown.items import ClearanceItems
 from pricing.markdown.limits import LimitRows, MarkdownLimits, SoFar
-from pricing.markdown.oracle import Charges, PathOracle
+from pricing.markdown.oracle import PathOracle
 from pricing.markdown.paths import refuse_bad_pins
-from pricing.markdown.scenarios import Risk, Scenarios
+from pricing.markdown.scenarios import Scenarios
 from pricing.markdown.trajectories import Trajectories, follow
+from pricing.solving.column_choice import Selection, holds, select
+from pricing.solving.column_dual import best_columns, least_bound
+from pricing.solving.columns import Charges, Columns
 from pricing.solving.list_price import SolveReport, told
+from pricing.solving.risk import Risk
 
 Watch = Callable[[float, float, IntArray], None]
 """Takes the value of a plan, the bound known so far, and the plan's (n, t) rungs."""

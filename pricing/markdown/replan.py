@@ -16,10 +16,12 @@ from pricing.markdown.errors import InfeasibleClearance, InvalidClearance
 from pricing.markdown.items import ClearanceItems
 from pricing.markdown.learning import Belief, ClearanceHistory, Prior, learn, rungs_of
 from pricing.markdown.limits import LimitRows, MarkdownLimits, SoFar
-from pricing.markdown.oracle import Charges, PathOracle
+from pricing.markdown.oracle import PathOracle
 from pricing.markdown.plan import Effort, MarkdownPlan, Watch, plan
 from pricing.markdown.rivals import plan_with_rivals, rival_factor
-from pricing.markdown.scenarios import Risk, Scenarios
+from pricing.markdown.scenarios import Scenarios
+from pricing.solving.columns import Charges
+from pricing.solving.risk import Risk
 
 _LEARNT: Final = 0.5
 """How much of what is not known is taken to be known a week later, where prices may wait."""

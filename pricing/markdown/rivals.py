@@ -26,9 +26,10 @@ from pricing.markdown.items import ClearanceItems
 from pricing.markdown.limits import LimitRows, MarkdownLimits, SoFar
 from pricing.markdown.paths import can_be_listed, path_tree, rules_of
 from pricing.markdown.plan import Effort, MarkdownPlan, Watch, plan
-from pricing.markdown.scenarios import Risk, Scenarios
+from pricing.markdown.scenarios import Scenarios
 from pricing.markdown.trajectories import follow
 from pricing.solving.list_price import told
+from pricing.solving.risk import Risk
 
 _ROUNDS: Final = 8
 _SWEEPS: Final = 4

@@ -23,7 +23,7 @@ from pricing.solving.cp_sat import Verdict
 from pricing.solving.joint_limits import JointLimit
 from pricing.solving.list_price import SolveReport, hopeless, no_answer, told
 from pricing.solving.relation_groups import Pairs, RelationGroups
-from pricing.stopwatch import Stopwatch
+from pricing.solving.stopwatch import Stopwatch
 
 _TOLERANCE: Final = 1e-9
 _ROUNDS: Final = 8

@@ -22,7 +22,7 @@ from ortools.linear_solver import pywraplp
 
 from models.arrays import FloatArray, IntArray
 from pricing.solving.coupled_problem import CoupledProblem
-from pricing.stopwatch import Stopwatch
+from pricing.solving.stopwatch import Stopwatch
 
 _CUTS: Final = 60
 _CLOSE: Final = 2e-6

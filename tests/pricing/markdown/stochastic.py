@@ -18,8 +18,9 @@ from pricing.catalogue import UNKNOWN
 from pricing.markdown.errors import InvalidClearance
 from pricing.markdown.items import ClearanceItems
 from pricing.markdown.limits import LimitRows, MarkdownLimits
-from pricing.markdown.oracle import Charges, PathOracle
+from pricing.markdown.oracle import PathOracle
 from pricing.markdown.scenarios import Scenarios
+from pricing.solving.columns import Charges
 
 MOST_STATES: Final = 2_000_000
 

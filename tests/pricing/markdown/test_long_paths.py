@@ -12,9 +12,10 @@ from pricing.markdown import ClearanceItems, MarkdownLimits, plan
 from pricing.markdown.errors import InvalidClearance, TooManyPaths
 from pricing.markdown.limits import LimitRows
 from pricing.markdown.long_paths import allowed, bound_and_paths, own_values
-from pricing.markdown.oracle import Charges, PathOracle
+from pricing.markdown.oracle import PathOracle
 from pricing.markdown.paths import can_be_listed, path_tree, path_values, rules_of
 from pricing.markdown.scenarios import Scenarios
+from pricing.solving.columns import Charges
 from tests.pricing.markdown.clearances import path_of, random_items
 
 

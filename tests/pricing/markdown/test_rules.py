@@ -21,7 +21,8 @@ from pricing.markdown.errors import (
 from pricing.markdown.items import ClearanceItems
 from pricing.markdown.limits import MarkdownLimits
 from pricing.markdown.paths import groups_by_rules, path_tree
-from pricing.markdown.scenarios import Risk, Scenarios
+from pricing.markdown.scenarios import Scenarios
+from pricing.solving.risk import Risk
 from tests.pricing.markdown.clearances import allowed_paths, outcome, path_of, random_items
 
 

@@ -18,7 +18,7 @@ from pricing.solving.coupled_bound import tighten
 from pricing.solving.coupled_problem import CoupledProblem
 from pricing.solving.joint_limits import JointLimit
 from pricing.solving.relation_groups import Pairs, RelationGroups
-from pricing.stopwatch import Stopwatch
+from pricing.solving.stopwatch import Stopwatch
 
 
 def tiny(rng: np.random.Generator) -> CoupledProblem:

@@ -18,9 +18,8 @@ import numpy as np
 from ortools.linear_solver import pywraplp
 
 from models.arrays import FloatArray, IntArray
-from pricing.markdown.columns import Columns
-from pricing.markdown.oracle import Charges
-from pricing.markdown.scenarios import Risk
+from pricing.solving.columns import Charges, Columns
+from pricing.solving.risk import Risk
 
 _ROUNDS: Final = 1_500
 _FEW_ROWS: Final = 12

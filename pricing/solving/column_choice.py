@@ -17,11 +17,10 @@ from ortools.sat.python import cp_model
 from scipy import sparse
 
 from models.arrays import BoolArray, FloatArray, IntArray
-from pricing.markdown.columns import Columns
-from pricing.markdown.dual import best_columns, charged
-from pricing.markdown.oracle import Charges
-from pricing.markdown.scenarios import Risk
+from pricing.solving.column_dual import best_columns, charged
+from pricing.solving.columns import Charges, Columns
 from pricing.solving.cp_sat import new_solver, solve, whole_steps, worth_step
+from pricing.solving.risk import Risk
 
 _STEPS: Final = 10**9
 """Integer steps in the largest worth that a plan has in some scenario."""
