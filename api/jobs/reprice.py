@@ -276,7 +276,7 @@ def reprice(
     effects = 0 if cross is None else int(cross.elasticity.nnz)
     dominant = dominant_of(decisions)
     report = {
-        **asdict(decisions.solve),
+        **decisions.solve.as_dict(),
         "cross_effects": effects,
         "price_tests": tested,
         "offer_max_age_seconds": request.offer_max_age.total_seconds(),

@@ -24,6 +24,7 @@ from pricing.bundles.market import NOT_OFFERED, Market, Outcome
 from pricing.bundles.problem import SHARES
 from pricing.catalogue import UNKNOWN
 from pricing.solving import cp_sat
+from pricing.solving.certificate import Status
 
 MOST_PICKS: Final = 12_000
 """Larger programmes do not leave presolve within a minute."""
@@ -34,12 +35,12 @@ class Solved:
     """What the solver says.
 
     Attributes:
-        status: `optimal`, `feasible`, `infeasible` or `unknown`.
+        status: what the search came to.
         outcome: the prices found, valued anew; None without any.
         bound: no prices bring more, ten-thousandths of a minor unit; None where it is not known.
     """
 
-    status: str
+    status: Status
     outcome: Outcome | None
     bound: int | None
 
@@ -80,11 +81,11 @@ def solve(
     solver.parameters.cp_model_probing_level = 2 if market.funded else 0
     solver.parameters.linearization_level = 2 if market.funded else 0
     found = cp_sat.solve(solver, programme.model)
-    if found.verdict is cp_sat.Verdict.INFEASIBLE:
-        return Solved("infeasible", None, None)
+    if found.status is Status.INFEASIBLE:
+        return Solved(Status.INFEASIBLE, None, None)
     bound = None if feasible_only else round(solver.best_objective_bound) * programme.unit
     outcome = programme.outcome(solver) if found.answered else None
-    return Solved(found.verdict.value, outcome, bound)
+    return Solved(found.status, outcome, bound)
 
 
 class _Programme:

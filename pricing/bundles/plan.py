@@ -22,7 +22,7 @@ from pricing.bundles.local_search import Climber
 from pricing.bundles.market import Market, Outcome
 from pricing.bundles.pool_search import search
 from pricing.bundles.problem import SHARES, BundleProblem
-from pricing.solving.list_price import SolveReport
+from pricing.solving.certificate import SolveReport, Status, proven
 from pricing.solving.stopwatch import Stopwatch
 
 _TRIAL_ROUNDS: Final = 4
@@ -162,7 +162,7 @@ def plan_bundles(
         outcome=best,
         nothing=nothing,
         singles=singles,
-        report=_report(best, max(bound, best.profit), method, clock.seconds, effort.gap),
+        report=_report(best, bound, method, clock.seconds, effort.gap),
     )
 
 
@@ -203,17 +203,8 @@ def _programmed(
 def _report(
     outcome: Outcome, bound: int, method: str, seconds: float, allowed: float
 ) -> SolveReport:
-    objective = outcome.profit / SHARES
-    gap = (bound - outcome.profit) / max(abs(bound), 1)
-    status = "within_gap" if 0.0 < gap <= allowed else "feasible"
-    return SolveReport(
-        status="optimal" if bound == outcome.profit else status,
-        method=method,
-        objective=objective,
-        bound=bound / SHARES,
-        gap=gap,
-        seconds=seconds,
-    )
+    certificate = proven(outcome.profit / SHARES, bound / SHARES, allowed=allowed, exact=True)
+    return SolveReport(certificate, method, seconds)
 
 
 def _explained(problem: BundleProblem, effort: Effort) -> Exception:
@@ -255,6 +246,6 @@ def _possible(problem: BundleProblem, expired: Callable[[], bool], effort: Effor
     if not programmable:
         return None
     solved = exact.solve(market, seconds=30.0, workers=effort.workers, feasible_only=True)
-    if solved.status == "infeasible":
+    if solved.status is Status.INFEASIBLE:
         return False
     return True if solved.outcome is not None and not solved.outcome.excess else None

@@ -21,7 +21,7 @@ from models.arrays import FloatArray, IntArray
 from pricing.calendar.demand import CalendarCourse, PromotionProblem, follow_calendar
 from pricing.calendar.limits import CalendarLimits
 from pricing.calendar.search import CalendarSearch
-from pricing.solving.list_price import SolveReport, told
+from pricing.solving.certificate import SolveReport, proven
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,17 +78,12 @@ def plan_calendar(
         best = max((search.improved(one) for one in [additive, *kept]), key=search.profit)
     course = follow_calendar(problem, best)
     profit = float(course.profit.sum())
-    bound = max(bound, profit)
-    certified = (bound - profit) / max(abs(bound), 1e-9)
     return PromotionCalendar(
         actions=best,
         course=course,
         report=SolveReport(
-            status=told(certified, gap),
+            proven(profit, bound, allowed=gap),
             method="column_generation",
-            objective=profit,
-            bound=bound,
-            gap=certified,
             seconds=seconds,
         ),
         unpromoted=float((problem.base * problem.margin[:, None]).sum()),

@@ -17,8 +17,9 @@ from pricing.errors import InfeasibleLimits
 from pricing.solving.column_choice import select
 from pricing.solving.column_dual import least_bound, toward
 from pricing.solving.columns import Charges, Columns
-from pricing.solving.cp_sat import new_solver, solve, whole_steps, worth_step
+from pricing.solving.cp_sat import new_solver, solve
 from pricing.solving.risk import Risk
+from pricing.solving.scaling import limit_steps, worth_steps
 
 _ROUNDS: Final = 120
 _SWEEPS: Final = 12
@@ -179,7 +180,7 @@ class CalendarSearch:
         usage = self.rows.usage(item, sequences).toarray()
         for row, room in enumerate(self.rows.room.tolist()):
             slack = 1e-9 * max(abs(room), 1.0)
-            needed, most = whole_steps(usage[:, row], room, slack, n)
+            needed, most = limit_steps(usage[:, row], room, slack, n)
             model.add(cp_model.LinearExpr.weighted_sum(chosen, needed.tolist()) <= most)
         terms, worth = list(chosen), value.tolist()
         for c, d in combinations(range(len(item)), 2):
@@ -192,10 +193,8 @@ class CalendarSearch:
                 model.add(pair >= chosen[c] + chosen[d] - 1)
                 terms.append(pair)
                 worth.append(float(both))
-        step = worth_step(np.array(worth))
-        model.maximize(cp_model.LinearExpr.weighted_sum(terms, [round(w / step) for w in worth]))
-        # Half a step a sequence and a pair of them, in each answer.
-        rounding = 0.5 * step * (n + n * (n - 1) // 2)
+        scaled = worth_steps(np.array(worth), n + n * (n - 1) // 2)
+        model.maximize(cp_model.LinearExpr.weighted_sum(terms, scaled.steps.tolist()))
         bound = float(self.oracle.best(self._optimistic())[0].sum())
         best, seconds = self.least, 0.0
         while seconds < time_limit:
@@ -204,7 +203,7 @@ class CalendarSearch:
             if not found.answered:
                 break
             taken = np.array([found.solver.boolean_value(variable) for variable in chosen])
-            bound = min(bound, found.solver.best_objective_bound * step + rounding)
+            bound = min(bound, found.solver.best_objective_bound * scaled.step + scaled.off)
             if self.keeps(sequences[taken]):
                 best = sequences[taken]
                 break

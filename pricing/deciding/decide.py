@@ -30,6 +30,7 @@ from pricing.deciding.tied_choice import choose_tied
 from pricing.errors import InfeasibleLimits, InvalidCatalogue
 from pricing.law.legal_bounds import LegalBounds
 from pricing.portions import in_portions
+from pricing.solving.certificate import SolveReport, optimum
 from pricing.solving.joint_limits import (
     CHANGE_COUNTS,
     Grid,
@@ -37,7 +38,7 @@ from pricing.solving.joint_limits import (
     change_limits,
     joint_limits,
 )
-from pricing.solving.list_price import SolveReport, choose
+from pricing.solving.list_price import choose
 from pricing.solving.relation_groups import RelationGroups
 from pricing.solving.relations import TiedRows, tie
 
@@ -147,7 +148,7 @@ def _decide_alone(question: Question) -> tuple[dict[str, NDArray[Any]], SolveRep
         name: np.concatenate([part[name] for part, _ in parts]) for name in next(iter(parts))[0]
     }
     worth = float(sum(objective for _, objective in parts))
-    return columns, SolveReport("optimal", "separable", worth, worth, 0.0, 0.0)
+    return columns, SolveReport(optimum(worth), "separable", 0.0)
 
 
 def _decide_together(

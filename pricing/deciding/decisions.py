@@ -21,7 +21,7 @@ from pricing.deciding.stuck import freed_by, stuck
 from pricing.errors import InvalidCatalogue
 from pricing.law.legal_bounds import LegalBounds
 from pricing.money import Money
-from pricing.solving.list_price import SolveReport
+from pricing.solving.certificate import SolveReport
 
 
 class Action(IntEnum):

@@ -10,9 +10,9 @@ from models.arrays import BoolArray, FloatArray, IntArray
 from pricing.cross_effects import CrossEffects
 from pricing.deciding.guardrails import Limit
 from pricing.deciding.policy import PricingPolicy
+from pricing.solving.certificate import SolveReport
 from pricing.solving.coupled import choose_coupled
 from pricing.solving.joint_limits import CHANGE_COUNTS, JointLimit
-from pricing.solving.list_price import SolveReport
 from pricing.solving.relation_groups import Pairs, RelationGroups
 from pricing.solving.relations import TiedRows
 

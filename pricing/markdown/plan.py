@@ -26,10 +26,10 @@ from pricing.markdown.oracle import PathOracle
 from pricing.markdown.paths import refuse_bad_pins
 from pricing.markdown.scenarios import Scenarios
 from pricing.markdown.trajectories import Trajectories, follow
-from pricing.solving.column_choice import Selection, holds, select
+from pricing.solving.certificate import SolveReport, optimum, proven
+from pricing.solving.column_choice import Selection, holds, select, slack_of
 from pricing.solving.column_dual import best_columns, least_bound
 from pricing.solving.columns import Charges, Columns
-from pricing.solving.list_price import SolveReport, told
 from pricing.solving.risk import Risk
 
 Watch = Callable[[float, float, IntArray], None]
@@ -171,13 +171,10 @@ class _Search:
         if not self.by_scenario and holds(columns, chosen, self.rows.room):
             worth = float(columns.value[:, chosen].sum())
             self._saw(columns, worth, chosen)
-            bound = worth if self.oracle.exact else max(self.bound, worth)
-            gap = (bound - worth) / max(abs(bound), 1e-9)
-            report = SolveReport(
-                status=told(gap, self.effort.gap),
-                method="separable", objective=worth, bound=bound, gap=gap, seconds=0.0,
-            )  # fmt: skip
-            return self._plan(columns, chosen, free, report)
+            certificate = optimum(worth)
+            if not self.oracle.exact:
+                certificate = proven(worth, self.bound, allowed=self.effort.gap)
+            return self._plan(columns, chosen, free, SolveReport(certificate, "separable", 0.0))
         self._saw_unchanged()
         point, columns = self.price_limits(columns)
         selection = self._select(columns, point)
@@ -185,15 +182,13 @@ class _Search:
             columns, selection = self._close_gap(columns, point, selection)
         if selection.chosen is None:
             raise self._no_plan(selection)
-        gap = self._gap(selection)
-        report = SolveReport(
-            status=told(gap, self.effort.gap),
-            method="column_generation",
-            objective=selection.worth,
-            bound=max(self.bound, selection.worth),
-            gap=gap,
-            seconds=selection.seconds,
+        certificate = proven(
+            selection.worth,
+            self.bound,
+            allowed=self.effort.gap,
+            slack=float(point.limits @ slack_of(self.rows.room)),
         )
+        report = SolveReport(certificate, "column_generation", selection.seconds)
         return self._plan(columns, selection.chosen, point, report)
 
     def price_limits(self, columns: Columns) -> tuple[Charges, Columns]:
@@ -315,13 +310,13 @@ class _Search:
         near = self.oracle.near(point, best[0], slack, max(_EXACT_PATHS, 4 * n))
         if near is None:
             # What was found, or not found, among the columns says nothing of all other paths.
-            return columns, replace(selection, bound=np.inf)
+            return columns, replace(selection, certificate=selection.certificate.without_proof())
         columns = columns.joined_by(self._columns(*near))
         found = self._select(columns, point)
         if found.worth < selection.worth:
-            found = replace(selection, bound=found.bound)
+            found = replace(selection, certificate=found.certificate.beside(selection.worth))
         if found.chosen is not None:
-            self.bound = min(self.bound, max(found.bound, found.worth))
+            self.bound = min(self.bound, found.certificate.bound)
         return columns, found
 
     def meets_limits(self) -> bool:

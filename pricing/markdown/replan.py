@@ -20,6 +20,7 @@ from pricing.markdown.oracle import PathOracle
 from pricing.markdown.plan import Effort, MarkdownPlan, Watch, plan
 from pricing.markdown.rivals import plan_with_rivals, rival_factor
 from pricing.markdown.scenarios import Scenarios
+from pricing.solving.certificate import SolveReport, proven
 from pricing.solving.columns import Charges
 from pricing.solving.risk import Risk
 
@@ -206,12 +207,11 @@ def _waiting(
         waits = attempt(items.replaced(np.arange(len(items)), {"pins": pins}))
     except (InfeasibleClearance, InvalidClearance):
         return found
-    bound = max(found.report.bound, waits.report.objective)
-    gap = (bound - waits.report.objective) / max(abs(bound), 1e-9)
-    report = replace(
-        waits.report, status="feasible", method="look_ahead", bound=bound, gap=gap,
+    report = SolveReport(
+        proven(waits.report.objective, found.report.bound),
+        method="look_ahead",
         seconds=found.report.seconds + waits.report.seconds,
-    )  # fmt: skip
+    )
     return replace(waits, report=report)
 
 

@@ -28,7 +28,7 @@ from pricing.markdown.paths import can_be_listed, path_tree, rules_of
 from pricing.markdown.plan import Effort, MarkdownPlan, Watch, plan
 from pricing.markdown.scenarios import Scenarios
 from pricing.markdown.trajectories import follow
-from pricing.solving.list_price import told
+from pricing.solving.certificate import SolveReport, proven
 from pricing.solving.risk import Risk
 
 _ROUNDS: Final = 8
@@ -115,13 +115,8 @@ def plan_with_rivals(
     rungs, worth, usage = _improved(items, cross, found.course.rungs, best[:2], rows, futures, risk)
     if watch is not None:
         watch(worth, bound, rungs)
-    bound = max(bound, worth)
-    gap = (bound - worth) / max(abs(bound), 1e-9)
-    report = replace(
-        found.report,
-        status=told(gap, (effort or Effort()).gap),
-        method="fixed_point", objective=worth, bound=bound, gap=gap, seconds=seconds,
-    )  # fmt: skip
+    certificate = proven(worth, bound, allowed=(effort or Effort()).gap)
+    report = SolveReport(certificate, "fixed_point", seconds)
     used: dict[str, float] = {}
     for name, amount in zip(rows.names, usage.tolist(), strict=True):
         used[name] = max(used.get(name, -np.inf), amount)

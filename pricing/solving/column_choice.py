@@ -17,10 +17,19 @@ from ortools.sat.python import cp_model
 from scipy import sparse
 
 from models.arrays import BoolArray, FloatArray, IntArray
+from pricing.solving.certificate import (
+    Certificate,
+    Status,
+    infeasible,
+    proven,
+    unknown,
+    unproven,
+)
 from pricing.solving.column_dual import best_columns, charged
 from pricing.solving.columns import Charges, Columns
-from pricing.solving.cp_sat import new_solver, solve, whole_steps, worth_step
+from pricing.solving.cp_sat import new_solver, solve
 from pricing.solving.risk import Risk
+from pricing.solving.scaling import in_steps, limit_steps, worth_steps
 
 _STEPS: Final = 10**9
 """Integer steps in the largest worth that a plan has in some scenario."""
@@ -34,32 +43,34 @@ class Selection:
 
     Attributes:
         chosen: (n,) columns; None where none was found.
-        worth: of the choice.
-        bound: no choice among the columns is worth more; infinite where that is not proven, minus
-            infinite where none holds the limits. It says nothing of paths that are no columns.
+        certificate: of the choice among the columns; it says nothing of what is no column.
         complete: the solver ended by itself.
         seconds: its wall time.
     """
 
     chosen: IntArray | None
-    worth: float
-    bound: float
+    certificate: Certificate
     complete: bool
     seconds: float
 
     @property
+    def worth(self) -> float:
+        """Of the choice; minus infinity where there is none."""
+        return self.certificate.value
+
+    @property
     def proven_empty(self) -> bool:
         """Whether it is certain that nothing among the columns holds the limits."""
-        return self.chosen is None and self.bound == -np.inf
+        return self.certificate.status is Status.INFEASIBLE
 
 
 def holds(columns: Columns, chosen: IntArray, room: FloatArray) -> bool:
     """True where a choice keeps all limits, up to rounding."""
     used = np.asarray(columns.usage[chosen].sum(axis=0)).ravel()
-    return bool((used <= room + _slack(room)).all())
+    return bool((used <= room + slack_of(room)).all())
 
 
-def _slack(room: FloatArray) -> FloatArray:
+def slack_of(room: FloatArray) -> FloatArray:
     """(m,) what passes for rounding of each limit."""
     slack: FloatArray = 1e-9 * np.maximum(np.abs(room), 1.0)
     return slack
@@ -113,8 +124,17 @@ def select(
             best, worth = found.chosen, found.worth
         if worth >= good or size >= n or not found.complete or seconds >= time_limit:
             whole = found.complete and size >= n
-            return Selection(best, worth, found.bound if whole else np.inf, whole, seconds)
+            return Selection(best, _certified(worth, found, whole=whole), whole, seconds)
         size *= 4
+
+
+def _certified(worth: float, last: Selection, *, whole: bool) -> Certificate:
+    """Of the best choice of all cores, when the last core was, or was not, all there is."""
+    if not whole:
+        return unproven(worth) if worth > -np.inf else unknown()
+    if last.proven_empty and worth == -np.inf:
+        return last.certificate
+    return last.certificate.beside(worth)
 
 
 def _solve(
@@ -138,7 +158,7 @@ def _solve(
     ends = np.flatnonzero(np.diff(item, prepend=-1, append=item[-1:] + 1 if len(item) else 1))
     for first, last in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
         model.add_exactly_one(chosen[first:last])
-    _add_limits(model, chosen, columns.usage[open_], room - spent, _slack(room), int(core.sum()))
+    _add_limits(model, chosen, columns.usage[open_], room - spent, slack_of(room), int(core.sum()))
     hints = np.isin(open_, settled)
     for variable, hint in zip(chosen, hints.tolist(), strict=True):
         model.add_hint(variable, hint)
@@ -149,18 +169,20 @@ def _solve(
         found = solve(new_solver(seconds=time_limit - seconds, workers=workers), model, stop)
         seconds += found.seconds
         if not found.answered:
-            bound = -np.inf if found.complete else np.inf
-            return Selection(None, -np.inf, bound, found.complete, seconds)
+            nothing = infeasible() if found.complete else unknown()
+            return Selection(None, nothing, found.complete, seconds)
         mine = np.array([found.solver.boolean_value(v) for v in chosen], dtype=np.bool_)
         answer = np.sort(np.concatenate([fixed, open_[mine]]))
         if holds(columns, answer, room):
             break
         if seconds >= time_limit:
-            return Selection(None, -np.inf, np.inf, complete=False, seconds=seconds)
+            return Selection(None, unknown(), complete=False, seconds=seconds)
         model.add_bool_or([~chosen[k] for k in np.flatnonzero(mine).tolist()])
     worth = risk.worth(columns.value[:, answer].sum(axis=1))
-    bound = worth + rounding if found.complete else np.inf
-    return Selection(answer, worth, bound, found.complete, seconds)
+    certificate = unproven(worth)
+    if found.complete and np.isfinite(rounding):
+        certificate = proven(worth, worth + rounding)
+    return Selection(answer, certificate, found.complete, seconds)
 
 
 def _add_limits(
@@ -175,7 +197,7 @@ def _add_limits(
     for row in range(usage.shape[1]):
         part = slice(by_row.indptr[row], by_row.indptr[row + 1])
         used, which = by_row.data[part], by_row.indices[part]
-        needed, most = whole_steps(used, float(room[row]), float(slack[row]), items)
+        needed, most = limit_steps(used, float(room[row]), float(slack[row]), items)
         model.add(
             cp_model.LinearExpr.weighted_sum([chosen[k] for k in which], needed.tolist()) <= most
         )
@@ -196,18 +218,17 @@ def _maximise(
         whose weights are rounded, too.
     """
     if len(value) == 1:
-        step = worth_step(value[0])
-        steps = np.rint(value[0] / step).astype(np.int64)
-        model.maximize(cp_model.LinearExpr.weighted_sum(chosen, steps.tolist()))
-        # Half a step an item, of the best choice and of any other one.
-        return step * items
+        scaled = worth_steps(value[0], items)
+        model.maximize(cp_model.LinearExpr.weighted_sum(chosen, scaled.steps.tolist()))
+        # Of the best choice and of any other one.
+        return 2.0 * scaled.off
     count = len(value)
     largest = float(np.abs(value).max(initial=0.0)) * max(len(chosen), 1) + np.abs(base).max()
     step = max(largest, 1e-12) / _STEPS
     top = 2 * _STEPS
     totals = []
     for s in range(count):
-        steps = np.rint(value[s] / step).astype(np.int64)
+        steps = in_steps(value[s], step)
         totals.append(
             cp_model.LinearExpr.weighted_sum(chosen, steps.tolist()) + round(base[s] / step)
         )

@@ -15,17 +15,16 @@ import numpy as np
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from pricing.cross_effects import CrossEffects
+from pricing.solving.certificate import ROUNDING, SolveReport, Status, proven
 from pricing.solving.coupled_bound import Bound, proves_empty, tighten
 from pricing.solving.coupled_exact import EXACT_CELLS, solve_exactly
 from pricing.solving.coupled_problem import CoupledProblem
 from pricing.solving.coupled_search import climb
-from pricing.solving.cp_sat import Verdict
 from pricing.solving.joint_limits import JointLimit
-from pricing.solving.list_price import SolveReport, hopeless, no_answer, told
+from pricing.solving.list_price import hopeless, no_answer
 from pricing.solving.relation_groups import Pairs, RelationGroups
 from pricing.solving.stopwatch import Stopwatch
 
-_TOLERANCE: Final = 1e-9
 _ROUNDS: Final = 8
 
 
@@ -94,24 +93,20 @@ def choose_coupled(
             break
     if best is None and proves_empty(problem, anchor, watch):
         raise no_answer(limits, proven=True)
-    short = best is None or bound.value - worth > max(gap, _TOLERANCE) * abs(bound.value)
+    short = best is None or bound.value - worth > max(gap, ROUNDING) * abs(bound.value)
     left = time_limit - watch.seconds
     if short and left > 0 and valid.sum() <= EXACT_CELLS:
         answer = solve_exactly(problem, best, bound.value, left, gap)
-        if answer.verdict is Verdict.INFEASIBLE:
+        if answer.status is Status.INFEASIBLE:
             raise no_answer(limits, proven=True)
         if answer.column is not None and (value := problem.value(answer.column)) > worth:
             best, worth = answer.column, value
         bound = Bound(min(bound.value, answer.bound), bound.charges)
     if best is None:
         raise no_answer(limits, proven=False, seconds=watch.seconds, time_limit=time_limit)
-    return best, _report(worth, bound.value, gap, watch.seconds)
-
-
-def _report(worth: float, bound: float, allowed: float, seconds: float) -> SolveReport:
-    bound = max(bound, worth)
-    gap = (bound - worth) / max(abs(bound), 1e-9)
-    return SolveReport(told(gap, allowed), "decomposition", worth, bound, gap, seconds)
+    slack = float(bound.charges @ np.array([limit.tolerance for limit in limits]))
+    certificate = proven(worth, bound.value, allowed=gap, slack=slack)
+    return best, SolveReport(certificate, "decomposition", watch.seconds)
 
 
 __all__ = ["CoupledProblem", "choose_coupled"]

@@ -16,9 +16,11 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from models.arrays import FloatArray, IntArray
+from pricing.solving.certificate import Status
 from pricing.solving.coupled_problem import CoupledProblem
-from pricing.solving.cp_sat import MOST_STEPS, Solved, Verdict, new_solver, solve
+from pricing.solving.cp_sat import Solved, new_solver, solve
 from pricing.solving.joint_limits import JointLimit
+from pricing.solving.scaling import finest_step, in_steps
 
 EXACT_CELLS: Final = 3_000
 """Most candidates over all rows that are given to the exact solver."""
@@ -36,13 +38,13 @@ class Exact:
     Attributes:
         column: (n,) the best answer that keeps every limit on the real numbers; None for none.
         bound: no answer is worth more; the answer's own worth where no better one exists.
-        verdict: `INFEASIBLE` where no answer exists at all, `UNKNOWN` where time ran out before
+        status: `INFEASIBLE` where no answer exists at all, `UNKNOWN` where time ran out before
             one was found.
     """
 
     column: IntArray | None
     bound: float
-    verdict: Verdict
+    status: Status
 
 
 def solve_exactly(
@@ -71,11 +73,11 @@ def solve_exactly(
         allowed = _allowed(worth, bound, gap)
         found = programme.solve(left, allowed, gap if best is None else 0.0)
         left -= found.seconds
-        if found.verdict is Verdict.INFEASIBLE:
+        if found.status is Status.INFEASIBLE:
             # What is left out was judged, or is worth less than the answer and what is allowed.
             if best is None:
-                return Exact(None, -np.inf, Verdict.INFEASIBLE)
-            return Exact(best, min(bound, worth + allowed), Verdict.OPTIMAL)
+                return Exact(None, -np.inf, Status.INFEASIBLE)
+            return Exact(best, min(bound, worth + allowed), Status.OPTIMAL)
         if not found.answered:
             break
         column = programme.column(found.solver)
@@ -84,10 +86,10 @@ def solve_exactly(
         bound = max(worth, min(bound, programme.bound(found.solver)))
         allowed = _allowed(worth, bound, gap)
         if bound - worth <= allowed:
-            return Exact(best, bound, Verdict.OPTIMAL)
+            return Exact(best, bound, Status.OPTIMAL)
         programme.exclude(column)
         programme.ask_more_than(worth + allowed)
-    return Exact(best, bound, Verdict.UNKNOWN if best is None else Verdict.FEASIBLE)
+    return Exact(best, bound, Status.UNKNOWN if best is None else Status.FEASIBLE)
 
 
 def _allowed(worth: float, bound: float, gap: float) -> float:
@@ -162,17 +164,19 @@ class _Programme:
         moving = np.where(problem.valid, problem.moving, 0.0)
         size = np.abs(worth) + np.abs(moving) * self._reach[:, None]
         total, largest = float(size.sum()), float(size.max())
-        unit = max(largest / _WORTH_STEPS, total * _SHIFT_STEPS / MOST_STEPS, 1e-300)
+        unit = max(largest / _WORTH_STEPS, finest_step(total, _SHIFT_STEPS))
+        whole = in_steps(worth * _SHIFT_STEPS, unit).tolist()
+        parts = in_steps(moving, unit).tolist()
         terms, weights = [], []
         for i, row in enumerate(self._chosen):
             for j, x in enumerate(row):
                 if x is None:
                     continue
                 terms.append(x)
-                weights.append(round(worth[i, j] / unit * _SHIFT_STEPS))
+                weights.append(whole[i][j])
                 if (z := self._met.get((i, j))) is not None:
                     terms.append(z)
-                    weights.append(round(moving[i, j] / unit))
+                    weights.append(parts[i][j])
         self._objective = cp_model.LinearExpr.weighted_sum(terms, weights)
         self._model.maximize(self._objective)
         self._step = unit / _SHIFT_STEPS
@@ -188,12 +192,13 @@ class _Programme:
         reach = self._reach[rows] if moves else np.zeros(len(rows))
         # What all terms can add up to, in the limit's own unit; every candidate counts.
         total = float((np.abs(usage).sum(axis=1) * (1.0 + reach)).sum())
-        finest = max(total, abs(limit.at_most), 1e-300) * fine / MOST_STEPS
+        finest = finest_step(max(total, abs(limit.at_most)), fine)
         step = 1.0 if limit.whole and finest <= 1.0 else finest
+        used = in_steps(usage, step).tolist()
         terms, weights = [], []
         for place, i in enumerate(rows.tolist()):
             for j, x in enumerate(self._chosen[i]):
-                steps = round(float(usage[place, j]) / step)
+                steps = used[place][j]
                 if x is None or steps == 0:
                     continue
                 terms.append(x)
@@ -252,11 +257,9 @@ def _shifts_met(
         span = slice(effects.indptr[i], effects.indptr[i + 1])
         terms, weights, low, high = [], [], 0, 0
         for other, effect in zip(effects.indices[span], effects.data[span], strict=True):
-            steps = [
-                round(effect * problem.log_ratio[other, j] * _SHIFT_STEPS)
-                for j, x in enumerate(chosen[other])
-                if x is not None
-            ]
+            open_ = np.array([x is not None for x in chosen[other]])
+            shifts = effect * problem.log_ratio[other, open_] * _SHIFT_STEPS
+            steps = in_steps(shifts, 1.0).tolist()
             terms += [x for x in chosen[other] if x is not None]
             weights += steps
             low, high = low + min(steps), high + max(steps)

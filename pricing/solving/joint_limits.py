@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from models.arrays import BoolArray, FloatArray, IntArray
 from pricing.catalogue import Catalogue, CompetitorPrices
 from pricing.errors import InvalidLimits
+from pricing.solving.scaling import in_steps
 
 EVERY_CATEGORY: Final = "*"
 CHANGE_COUNTS: Final = ("max_changes", "max_change_share")
@@ -113,7 +114,7 @@ class JointLimit:
         if self.whole:
             return self, 1.0
         step = max(self._total(), abs(self.at_most), 1e-300) / _WHOLE_TOTAL
-        steps = np.rint(self.usage / step).astype(np.int64)
+        steps = in_steps(self.usage, step)
         room = int(np.floor((self.at_most + self.tolerance / 2.0) / step))
         return JointLimit(self.name, steps, room, self.rows, self.moves_with_demand), step
 

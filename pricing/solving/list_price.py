@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from ortools.sat.python import cp_model
@@ -18,37 +17,11 @@ from ortools.sat.python import cp_model
 from models.arrays import BoolArray, FloatArray, IntArray
 from pricing.errors import InfeasibleLimits, InvalidLimits
 from pricing.portions import in_portions
-from pricing.solving.cp_sat import Verdict, new_solver, solve, worth_step
+from pricing.solving.certificate import ROUNDING, SolveReport, Status, optimum, proven
+from pricing.solving.cp_sat import new_solver, solve
 from pricing.solving.joint_limits import JointLimit
 from pricing.solving.lagrangian import lagrangian_dual
-
-_TOLERANCE: Final = 1e-9
-"""Share of the bound below which a difference in value is rounding."""
-
-
-@dataclass(frozen=True, slots=True)
-class SolveReport:
-    """How good an answer is, and how it was found.
-
-    Attributes:
-        status: `optimal`, `within_gap` where the search stopped at the gap that it was allowed, or
-            `feasible` where the time limit came first.
-        method: `separable` where no joint limit bit, `cp_sat`, or `decomposition` where relations
-            or cross-price effects tie rows together.
-        objective: value of the answer, in the objective's unit.
-        bound: proven upper bound on the value of any answer.
-        gap: (bound - objective) / max(|bound|, 1e-9), 0 where proven optimal.
-        seconds: wall time of the solver.
-        conflicts: names of related groups that no allowed prices could satisfy; they are held.
-    """
-
-    status: str
-    method: str
-    objective: float
-    bound: float
-    gap: float
-    seconds: float
-    conflicts: tuple[str, ...] = ()
+from pricing.solving.scaling import worth_steps
 
 
 def choose(
@@ -91,7 +64,7 @@ def choose(
     best: IntArray = np.argmax(masked, axis=1)
     if all(limit.holds(best) for limit in limits):
         worth = float(_picked(value, best).sum())
-        return best, SolveReport("optimal", "separable", worth, worth, 0.0, 0.0)
+        return best, SolveReport(optimum(worth), "separable", 0.0)
     return _solve(masked, valid, limits, time_limit, workers, max(core, 1), gap)
 
 
@@ -120,12 +93,12 @@ def _solve(
     doubtful_first = np.argsort(loss, kind="stable")
     whole = all(limit.whole for limit in limits)
     allowed = 0.0 if whole else allowed_gap * abs(dual.bound)
-    slack = _TOLERANCE * max(abs(dual.bound), 1.0)
+    slack = ROUNDING * max(abs(dual.bound), 1.0)
 
     n, size, seconds = len(value), core, 0.0
     best: IntArray | None = None
-    objective, proven = -np.inf, False
-    while not proven and (left := time_limit - seconds) > 0:
+    objective, closed = -np.inf, False
+    while not closed and (left := time_limit - seconds) > 0:
         rows = np.sort(doubtful_first[:size])
         found = _solve_core(
             value, limits, rows, settled, left, workers, enough=dual.bound - allowed
@@ -136,25 +109,25 @@ def _solve(
             best, objective = column, worth
         if dual.bound - objective <= allowed:
             break
-        complete = found.verdict in (Verdict.OPTIMAL, Verdict.INFEASIBLE)
+        complete = found.status in (Status.OPTIMAL, Status.INFEASIBLE)
         doubtful = int((loss <= dual.bound - objective + slack).sum())
-        proven = complete and (size >= n or (best is not None and doubtful <= size))
+        closed = complete and (size >= n or (best is not None and doubtful <= size))
         if not complete:
             break
         size = max(doubtful, 4 * size) if best is not None else 8 * size
 
     if best is None:
-        raise no_answer(limits, proven=proven, seconds=seconds, time_limit=time_limit)
+        raise no_answer(limits, proven=closed, seconds=seconds, time_limit=time_limit)
     bound = dual.bound
-    if proven:
+    if closed:
         bound = min(objective + allowed + found.rounding, bound)
-    bound = max(objective, bound)
-    gap = (bound - objective) / max(abs(bound), 1e-9)
-    if gap <= _TOLERANCE:
-        status = "optimal"
-    else:
-        status = "within_gap" if bound - objective <= allowed + slack else "feasible"
-    return best, SolveReport(status, "cp_sat", objective, bound, gap, seconds)
+    certificate = proven(
+        objective,
+        bound,
+        allowed=allowed / max(abs(bound), 1e-9),
+        slack=float(dual.charges @ np.array([limit.tolerance for limit in limits])),
+    )
+    return best, SolveReport(certificate, "cp_sat", seconds)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,13 +135,13 @@ class _Core:
     """What the solver says of a core.
 
     Attributes:
-        verdict: what its search came to.
+        status: what its search came to.
         column: (n,) its answer; None for none.
         seconds: wall time.
         rounding: no other answer is worth more than this above it by whole steps.
     """
 
-    verdict: Verdict
+    status: Status
     column: IntArray | None
     seconds: float
     rounding: float
@@ -197,7 +170,7 @@ def _solve_core(
     alive[np.arange(len(core)), fallback] = False
     rows, columns = np.nonzero(alive)
     gain = part[rows, columns] - part[rows, fallback[rows]]
-    step = worth_step(gain)
+    scaled = worth_steps(gain, len(core))
 
     model = cp_model.CpModel()
     chosen = [model.new_bool_var("") for _ in range(len(rows))]
@@ -212,22 +185,21 @@ def _solve_core(
         counts = np.flatnonzero(extra)
         terms = [chosen[term] for term in counts]
         model.add(cp_model.LinearExpr.weighted_sum(terms, extra[counts].tolist()) <= room)
-    steps = np.rint(gain / step).astype(np.int64)
-    model.maximize(cp_model.LinearExpr.weighted_sum(chosen, steps.tolist()))
+    model.maximize(cp_model.LinearExpr.weighted_sum(chosen, scaled.steps.tolist()))
 
     aside = float(_picked(value, start).sum())
-    stop = _StopWhenEnough((enough - aside) / step)
+    stop = _StopWhenEnough((enough - aside) / scaled.step)
     found = solve(new_solver(seconds=time_limit, workers=workers), model, stop)
     if not found.answered:
-        return _Core(found.verdict, None, found.seconds, 0.0)
+        return _Core(found.status, None, found.seconds, 0.0)
     answer = start
     taken = np.array([found.solver.boolean_value(one) for one in chosen], dtype=np.bool_)
     answer[core[rows[taken]]] = columns[taken]
     if not all(limit.holds(answer) for limit in limits):
         # Steps said yes and the real numbers say no: rounding beyond what is allowed.
-        return _Core(Verdict.UNKNOWN, None, found.seconds, 0.0)
-    # Half a step a row, of the answer and of any other one.
-    return _Core(found.verdict, answer, found.seconds, step * len(core))
+        return _Core(Status.UNKNOWN, None, found.seconds, 0.0)
+    # Of the answer and of any other one.
+    return _Core(found.status, answer, found.seconds, 2.0 * scaled.off)
 
 
 class _StopWhenEnough(cp_model.CpSolverSolutionCallback):
@@ -241,13 +213,6 @@ class _StopWhenEnough(cp_model.CpSolverSolutionCallback):
         """Called by the solver at every better answer."""
         if self.objective_value >= self._steps:
             self.stop_search()
-
-
-def told(gap: float, allowed: float) -> str:
-    """The status of an answer whose bound is proven to lie this share above it."""
-    if gap <= _TOLERANCE:
-        return "optimal"
-    return "within_gap" if gap <= allowed + _TOLERANCE else "feasible"
 
 
 def hopeless(masked: FloatArray, limits: Sequence[JointLimit]) -> list[JointLimit]:

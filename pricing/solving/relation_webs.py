@@ -14,6 +14,7 @@ from ortools.sat.python import cp_model
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from pricing.solving.cp_sat import new_solver, solve
+from pricing.solving.scaling import in_steps
 
 _STEPS: Final = 10**7
 """Integer steps between the least and the greatest score of a group."""
@@ -63,7 +64,7 @@ class RelationWeb:
         unit = max(float(loss.max()), 1e-12) / _STEPS
         # A candidate that there is not costs more than all others of the group together.
         missing = _STEPS * (len(score) + 1)
-        steps = np.where(alive, np.rint(loss / unit), missing).astype(np.int64)
+        steps = np.where(alive, in_steps(loss, unit), missing)
         flat = [x for member in self._chosen for x in member]
         self._model.minimize(cp_model.LinearExpr.weighted_sum(flat, steps.ravel().tolist()))
         solver = new_solver()

@@ -19,7 +19,7 @@ from pricing.deciding.guardrails import Limit
 from pricing.law.emergency_cap import NO_CAP
 from pricing.law.legal_bounds import NO_FLOOR, LegalBounds
 from pricing.price_book import PUBLIC
-from pricing.solving.list_price import SolveReport
+from pricing.solving.certificate import SolveReport, recorded
 from storage.bulk import (
     Kind,
     append,
@@ -317,11 +317,8 @@ def _head(conn: Connection, run_id: int) -> sa.Row[Any]:
 
 def _solve_of(head: sa.Row[Any]) -> SolveReport:
     return SolveReport(
-        status=head.solve_status,
+        recorded(head.solve_status, head.solve_objective, head.solve_bound),
         method=head.solve_method,
-        objective=head.solve_objective,
-        bound=head.solve_bound,
-        gap=head.solve_gap,
         seconds=head.solve_seconds,
         conflicts=tuple(head.report.get("conflicts", ())),
     )

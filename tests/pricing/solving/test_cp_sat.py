@@ -13,7 +13,9 @@ from ortools.sat.python import cp_model
 import pricing
 from models.arrays import IntArray
 from pricing.errors import SolverFault
-from pricing.solving.cp_sat import MOST_STEPS, Verdict, new_solver, solve
+from pricing.solving.certificate import Status
+from pricing.solving.cp_sat import new_solver, solve
+from pricing.solving.scaling import MOST_STEPS
 
 # Revenue, units and changes of two products with six prices each; `_FITS` says which go together.
 _LIMITS: list[tuple[list[list[int]], int]] = [
@@ -105,9 +107,9 @@ def test_choices_under_a_floor_in_money_are_solved_to_the_true_best() -> None:
         best = _best(profit.tolist(), limits)
         found = solve(new_solver(seconds=10.0), _programme(profit.tolist(), limits))
         if best is None:
-            assert found.verdict is Verdict.INFEASIBLE
+            assert found.status is Status.INFEASIBLE
             continue
-        assert found.verdict is Verdict.OPTIMAL
+        assert found.status is Status.OPTIMAL
         assert round(found.solver.objective_value) == best
         answered += 1
     assert 100 < answered < 400
@@ -120,7 +122,7 @@ def test_infeasible_is_not_believed_until_it_is_said_twice() -> None:
     # OR-Tools 9.15 says so of this programme by itself; when it no longer does, the test can go.
     assert faulty.solve(programme) == cp_model.INFEASIBLE
     found = solve(faulty, programme)
-    assert found.verdict is Verdict.OPTIMAL
+    assert found.status is Status.OPTIMAL
     assert round(found.solver.objective_value) == _GAIN[0][5] + _GAIN[1][0]
 
 
@@ -128,7 +130,7 @@ def test_what_has_no_answer_is_infeasible_with_and_without_presolve() -> None:
     usage = [[5, 7], [6, 4]]
     for presolve in (True, False):
         found = solve(new_solver(seconds=10.0, presolve=presolve), _programme(usage, [(usage, 8)]))
-        assert (found.verdict, found.answered, found.complete) == (Verdict.INFEASIBLE, False, True)
+        assert (found.status, found.answered, found.complete) == (Status.INFEASIBLE, False, True)
 
 
 def test_time_that_ends_too_soon_is_unknown_not_infeasible() -> None:
@@ -139,12 +141,12 @@ def test_time_that_ends_too_soon_is_unknown_not_infeasible() -> None:
     solver = new_solver()
     solver.parameters.max_deterministic_time = 1e-6
     found = solve(solver, model)
-    assert (found.verdict, found.answered, found.complete) == (Verdict.UNKNOWN, False, False)
+    assert (found.status, found.answered, found.complete) == (Status.UNKNOWN, False, False)
 
 
 def test_a_programme_that_does_not_fit_is_a_defect_and_no_answer_about_limits() -> None:
     fits = _programme([[1, 2]], [([[MOST_STEPS, MOST_STEPS]], MOST_STEPS)])
-    assert solve(new_solver(), fits).verdict is Verdict.OPTIMAL
+    assert solve(new_solver(), fits).status is Status.OPTIMAL
     huge = _programme([[1, 2]], [([[4 * MOST_STEPS - 1, MOST_STEPS]], 0)])
     with pytest.raises(SolverFault, match=r"overflow.*defect of pricewright"):
         solve(new_solver(), huge)
