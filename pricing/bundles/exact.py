@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from ortools.sat.python import cp_model
 
 from models.arrays import BoolArray, IntArray
 from pricing.bundles.bound import least_prices, most_from
 from pricing.bundles.market import NOT_OFFERED, Market, Outcome
 from pricing.bundles.problem import SHARES
 from pricing.catalogue import UNKNOWN
-from pricing.solving import cp_sat
 from pricing.solving.certificate import Status
+from pricing.solving.cp_sat import CpModel, CpSolver, Domain, IntVar, LinearExpr, new_solver
+from pricing.solving.cp_sat import solve as search
 
 MOST_PICKS: Final = 12_000
 """Larger programmes do not leave presolve within a minute."""
@@ -73,14 +73,14 @@ def solve(
     programme = _Programme(market, hint)
     if not feasible_only:
         programme.maximise()
-    solver = cp_sat.new_solver(seconds=max(seconds, 0.1), workers=workers)
+    solver = new_solver(seconds=max(seconds, 0.1), workers=workers)
     solver.parameters.relative_gap_limit = gap
     solver.parameters.symmetry_level = 0
     # Without funding, probing every pick by itself finds nothing, and the linear relaxation says no
     # more than what every segment pays at most; with it both tie the funding to the prices.
     solver.parameters.cp_model_probing_level = 2 if market.funded else 0
     solver.parameters.linearization_level = 2 if market.funded else 0
-    found = cp_sat.solve(solver, programme.model)
+    found = search(solver, programme.model)
     if found.status is Status.INFEASIBLE:
         return Solved(Status.INFEASIBLE, None, None)
     bound = None if feasible_only else round(solver.best_objective_bound) * programme.unit
@@ -93,20 +93,20 @@ class _Programme:
 
     def __init__(self, market: Market, hint: Outcome | None) -> None:
         self.market = market
-        self.model = cp_model.CpModel()
+        self.model = CpModel()
         shares = np.gcd.reduce(np.append(market.problem.funding, SHARES))
         self.unit = int(shares)
         """Ten-thousandths in a step of the objective: all amounts are multiples of it."""
         self._hint = None if hint is None else hint.effective.price
         self._least = least_prices(market)
-        self._price: dict[int, cp_model.IntVar] = {}
-        self._offered: dict[int, cp_model.IntVar] = {}
+        self._price: dict[int, IntVar] = {}
+        self._offered: dict[int, IntVar] = {}
         self._open: set[int] = set()
-        self._paid_by_others: dict[int, cp_model.IntVar] = {}
+        self._paid_by_others: dict[int, IntVar] = {}
         self._prices()
-        self._picked: list[dict[int, cp_model.IntVar]] = []
-        self._surplus: list[cp_model.IntVar] = []
-        self._lost: list[cp_model.IntVar] = []
+        self._picked: list[dict[int, IntVar]] = []
+        self._surplus: list[IntVar] = []
+        self._lost: list[IntVar] = []
         plain = market.value * SHARES - market.burden
         self._most = most_from(market) if market.funded else plain
         for k in range(len(market.size)):
@@ -115,7 +115,7 @@ class _Programme:
 
     def maximise(self) -> None:
         """Profit is what is to be made."""
-        terms: list[cp_model.IntVar] = []
+        terms: list[IntVar] = []
         weights: list[int] = []
         for k, picked in enumerate(self._picked):
             size = int(self.market.size[k])
@@ -124,9 +124,9 @@ class _Programme:
                 weights.append(size * (int(self._most[k, mask]) // self.unit))
             terms.append(self._lost[k])
             weights.append(-size)
-        self.model.maximize(cp_model.LinearExpr.weighted_sum(terms, weights))
+        self.model.maximize(LinearExpr.weighted_sum(terms, weights))
 
-    def outcome(self, solver: cp_model.CpSolver) -> Outcome:
+    def outcome(self, solver: CpSolver) -> Outcome:
         """The answer, valued by the market itself."""
         market = self.market
         posted = np.full(len(market.sets), NOT_OFFERED)
@@ -157,7 +157,7 @@ class _Programme:
                 price = model.new_int_var(low, high, "")
             else:
                 inside = rungs[(rungs >= low) & (rungs <= high)].tolist()
-                price = model.new_int_var_from_domain(cp_model.Domain.from_values(inside), "")
+                price = model.new_int_var_from_domain(Domain.from_values(inside), "")
             self._price[mask] = price
             if self._hint is not None:
                 model.add_hint(price, int(np.clip(self._hint[mask], low, high)))
@@ -194,10 +194,10 @@ class _Programme:
             ways.append(self._offered[mask])
         model.add_exactly_one(ways)
 
-    def _of_others(self, mask: int) -> cp_model.IntVar | int:
+    def _of_others(self, mask: int) -> IntVar | int:
         return self._paid_by_others.get(mask, 0)
 
-    def _offer(self, mask: int) -> cp_model.IntVar:
+    def _offer(self, mask: int) -> IntVar:
         """True where a set is offered as a bundle, with all rules on its price."""
         market, problem, model = self.market, self.market.problem, self.model
         offered = model.new_bool_var("")
@@ -212,7 +212,7 @@ class _Programme:
             model.add(SHARES * price >= least).only_enforce_if(offered)
         rungs = market.prices_for(mask)
         if rungs is not None:
-            domain = cp_model.Domain.from_values(rungs.tolist())
+            domain = Domain.from_values(rungs.tolist())
             model.add_linear_expression_in_domain(price, domain).only_enforce_if(offered)
         if market.funded:
             saved = int(market.funding[mask]) // self.unit * (parts - price)
@@ -228,7 +228,7 @@ class _Programme:
         if market.funded:
             # What a customer brings less than he could: his surplus, and what others do not pay.
             lost = model.new_int_var(0, int(market.problem.most.sum()) * 2 * scale, "")
-        picked: dict[int, cp_model.IntVar] = {}
+        picked: dict[int, IntVar] = {}
         for mask in np.flatnonzero(value >= self._least).tolist():
             if not mask:
                 continue

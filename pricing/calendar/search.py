@@ -7,7 +7,6 @@ from itertools import combinations, product
 from typing import Final
 
 import numpy as np
-from ortools.sat.python import cp_model
 
 from models.arrays import FloatArray, IntArray
 from pricing.calendar.demand import PromotionProblem, follow_calendar, own_units
@@ -17,7 +16,7 @@ from pricing.errors import InfeasibleLimits
 from pricing.solving.column_choice import select
 from pricing.solving.column_dual import least_bound, toward
 from pricing.solving.columns import Charges, Columns
-from pricing.solving.cp_sat import new_solver, solve
+from pricing.solving.cp_sat import CpModel, LinearExpr, new_solver, solve
 from pricing.solving.risk import Risk
 from pricing.solving.scaling import limit_steps, worth_steps
 
@@ -173,7 +172,7 @@ class CalendarSearch:
         on_others = spread * (share.T @ self.oracle.usual)[item]
         fixed = problem.fixed_costs[item[:, None], sequences]
         value = (alone - fixed + on_others).sum(axis=1)
-        model = cp_model.CpModel()
+        model = CpModel()
         chosen = [model.new_bool_var("") for _ in item]
         for i in range(n):
             model.add_exactly_one(chosen[k] for k in np.flatnonzero(item == i))
@@ -181,7 +180,7 @@ class CalendarSearch:
         for row, room in enumerate(self.rows.room.tolist()):
             slack = 1e-9 * max(abs(room), 1.0)
             needed, most = limit_steps(usage[:, row], room, slack, n)
-            model.add(cp_model.LinearExpr.weighted_sum(chosen, needed.tolist()) <= most)
+            model.add(LinearExpr.weighted_sum(chosen, needed.tolist()) <= most)
         terms, worth = list(chosen), value.tolist()
         for c, d in combinations(range(len(item)), 2):
             i, j = int(item[c]), int(item[d])
@@ -194,7 +193,7 @@ class CalendarSearch:
                 terms.append(pair)
                 worth.append(float(both))
         scaled = worth_steps(np.array(worth), n + n * (n - 1) // 2)
-        model.maximize(cp_model.LinearExpr.weighted_sum(terms, scaled.steps.tolist()))
+        model.maximize(LinearExpr.weighted_sum(terms, scaled.steps.tolist()))
         bound = float(self.oracle.best(self._optimistic())[0].sum())
         best, seconds = self.least, 0.0
         while seconds < time_limit:

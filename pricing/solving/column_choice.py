@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from ortools.sat.python import cp_model
 from scipy import sparse
 
 from models.arrays import BoolArray, FloatArray, IntArray
@@ -27,7 +26,14 @@ from pricing.solving.certificate import (
 )
 from pricing.solving.column_dual import best_columns, charged
 from pricing.solving.columns import Charges, Columns
-from pricing.solving.cp_sat import new_solver, solve
+from pricing.solving.cp_sat import (
+    CpModel,
+    CpSolverSolutionCallback,
+    IntVar,
+    LinearExpr,
+    new_solver,
+    solve,
+)
 from pricing.solving.risk import Risk
 from pricing.solving.scaling import in_steps, limit_steps, worth_steps
 
@@ -152,7 +158,7 @@ def _solve(
     spent = np.asarray(columns.usage[fixed].sum(axis=0)).ravel()
     base = columns.value[:, fixed].sum(axis=1)
     open_ = np.flatnonzero(core[columns.item] & np.isfinite(columns.value).all(axis=0))
-    model = cp_model.CpModel()
+    model = CpModel()
     chosen = [model.new_bool_var("") for _ in range(len(open_))]
     item = columns.item[open_]
     ends = np.flatnonzero(np.diff(item, prepend=-1, append=item[-1:] + 1 if len(item) else 1))
@@ -186,8 +192,8 @@ def _solve(
 
 
 def _add_limits(
-    model: cp_model.CpModel,
-    chosen: list[cp_model.IntVar],
+    model: CpModel,
+    chosen: list[IntVar],
     usage: sparse.csr_array,
     room: FloatArray,
     slack: FloatArray,
@@ -198,14 +204,12 @@ def _add_limits(
         part = slice(by_row.indptr[row], by_row.indptr[row + 1])
         used, which = by_row.data[part], by_row.indices[part]
         needed, most = limit_steps(used, float(room[row]), float(slack[row]), items)
-        model.add(
-            cp_model.LinearExpr.weighted_sum([chosen[k] for k in which], needed.tolist()) <= most
-        )
+        model.add(LinearExpr.weighted_sum([chosen[k] for k in which], needed.tolist()) <= most)
 
 
 def _maximise(
-    model: cp_model.CpModel,
-    chosen: list[cp_model.IntVar],
+    model: CpModel,
+    chosen: list[IntVar],
     value: FloatArray,
     base: FloatArray,
     risk: Risk,
@@ -219,7 +223,7 @@ def _maximise(
     """
     if len(value) == 1:
         scaled = worth_steps(value[0], items)
-        model.maximize(cp_model.LinearExpr.weighted_sum(chosen, scaled.steps.tolist()))
+        model.maximize(LinearExpr.weighted_sum(chosen, scaled.steps.tolist()))
         # Of the best choice and of any other one.
         return 2.0 * scaled.off
     count = len(value)
@@ -229,9 +233,7 @@ def _maximise(
     totals = []
     for s in range(count):
         steps = in_steps(value[s], step)
-        totals.append(
-            cp_model.LinearExpr.weighted_sum(chosen, steps.tolist()) + round(base[s] / step)
-        )
+        totals.append(LinearExpr.weighted_sum(chosen, steps.tolist()) + round(base[s] / step))
     # CVaR = max over a threshold of the threshold less the weighted mean shortfall below it.
     threshold = model.new_int_var(-top, top, "")
     shortfalls = []
@@ -247,7 +249,7 @@ def _maximise(
     return np.inf
 
 
-class _Stop(cp_model.CpSolverSolutionCallback):
+class _Stop(CpSolverSolutionCallback):
     """Stops the search at the first choice that is good enough."""
 
     def __init__(
@@ -258,7 +260,7 @@ class _Stop(cp_model.CpSolverSolutionCallback):
         open_: IntArray,
         fixed: IntArray,
         risk: Risk,
-        chosen: list[cp_model.IntVar],
+        chosen: list[IntVar],
         watch: Callable[[float, IntArray], None] | None,
     ) -> None:
         super().__init__()

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from ortools.linear_solver import pywraplp
 
 from models.arrays import FloatArray, IntArray
 from pricing.solving.columns import Charges, Columns
+from pricing.solving.linear import CutMaster, relaxed_choice
 from pricing.solving.risk import Risk
 
 _ROUNDS: Final = 1_500
@@ -103,36 +103,24 @@ def _by_linear_programme(
     """The same from the LP over the columns, in which a limit may be bought at its ceiling."""
     value = columns.value[0] if valued else np.zeros(len(columns))
     unit = max(float(np.abs(value).mean()), 1e-9) if valued else 1.0
-    solver = pywraplp.Solver.CreateSolver("GLOP")
-    objective = solver.Objective()
-    objective.SetMaximization()
-    infinity = solver.infinity()
     # A row is measured in its own room, so that all coefficients are near 1.
     scale = np.maximum(np.abs(room), _mean_usage(columns) / len(columns.starts))
     scale = np.maximum(scale, 1e-9)
-    rows = [solver.Constraint(-infinity, float(limit)) for limit in room / scale]
-    for row, cost in zip(rows, (ceiling * scale / unit).tolist(), strict=True):
-        bought = solver.NumVar(0.0, infinity, "")
-        row.SetCoefficient(bought, -1.0)
-        objective.SetCoefficient(bought, -cost)
-    one_each = [solver.Constraint(1.0, 1.0) for _ in columns.starts]
-    which = np.repeat(np.arange(len(columns.starts)), _sizes(columns)).tolist()
+    which = np.repeat(np.arange(len(columns.starts)), _sizes(columns))
     usage = columns.usage
-    amounts = usage.data / scale[usage.indices]
-    for c, worth in enumerate((value / unit).tolist()):
-        variable = solver.NumVar(0.0, infinity, "")
-        one_each[which[c]].SetCoefficient(variable, 1.0)
-        objective.SetCoefficient(variable, worth)
-        for k in range(int(usage.indptr[c]), int(usage.indptr[c + 1])):
-            rows[usage.indices[k]].SetCoefficient(variable, float(amounts[k]))
-    if solver.Solve() != pywraplp.Solver.OPTIMAL:
+    scaled = usage.copy()
+    scaled.data = usage.data / scale[usage.indices]
+    relaxed = relaxed_choice(value / unit, which, scaled, room / scale, ceiling * scale / unit)
+    if relaxed is None:
         zero = Charges(np.zeros(len(room)), np.ones(1) if valued else np.zeros(1))
         return DualPoint(zero, np.inf, -np.inf)
-    duals = np.array([row.dual_value() for row in rows], np.float64) * unit / scale
-    point = Charges(np.clip(duals, 0.0, ceiling), np.ones(1) if valued else np.zeros(1))
+    below, duals = relaxed
+    point = Charges(
+        np.clip(duals * unit / scale, 0.0, ceiling), np.ones(1) if valued else np.zeros(1)
+    )
     chosen = best_columns(columns, charged(columns, point))
     bound = float((point.weights @ columns.value - usage @ point.limits)[chosen].sum())
-    return DualPoint(point, bound + float(point.limits @ room), objective.Value() * unit)
+    return DualPoint(point, bound + float(point.limits @ room), below * unit)
 
 
 def _sizes(columns: Columns) -> IntArray:
@@ -159,16 +147,12 @@ class _Search:
         worth = np.abs(columns.value).sum(axis=1).max() if valued else 1.0
         self._unit = max(float(worth) / max(len(columns), 1) * len(columns.starts), 1e-9)
         self._scale = self._unit / np.maximum(np.abs(room) + _mean_usage(columns), 1e-9)
-        master = pywraplp.Solver.CreateSolver("GLOP")
-        self._master = master
-        tops = ceiling / self._scale
-        self._limits = [master.NumVar(0.0, float(top), "") for top in tops]
         heaviest = self._even + risk.weight * risk.most_weight(scenarios)
-        self._weights = [master.NumVar(self._even, heaviest, "") for _ in range(self._free)]
-        if self._free:
-            master.Add(sum(self._weights) == 1.0)
-        self._height = master.NumVar(-master.infinity(), master.infinity(), "")
-        master.Minimize(self._height)
+        self._master = CutMaster(
+            np.append(np.zeros(m), np.full(self._free, self._even)),
+            np.append(ceiling / self._scale, np.full(self._free, heaviest)),
+            shares=self._free,
+        )
         self._m = m
 
     def run(self, start: Charges, tolerance: float) -> DualPoint:
@@ -178,12 +162,13 @@ class _Search:
             bound = self._cut(trial)
             if bound < best:
                 best, centre = bound, trial
-            if self._master.Solve() != pywraplp.Solver.OPTIMAL:
+            if (lowest := self._master.lowest()) is None:
                 break
-            below = max(below, self._height.solution_value() * self._unit)
+            height, proposed = lowest
+            below = max(below, height * self._unit)
             if best - below <= tolerance * max(abs(best), 1e-9 * self._unit):
                 break
-            trial = self._drawn_inward(centre)
+            trial = self._drawn_inward(proposed, centre)
         return DualPoint(centre, best, below)
 
     def _cut(self, point: Charges) -> float:
@@ -196,22 +181,14 @@ class _Search:
         used = np.asarray(self._usage[chosen].sum(axis=0)).ravel()
         worth = columns.value[:, chosen].sum(axis=1)
         slack = self._room - used
-        cut = self._master.Constraint(0.0, self._master.infinity())
-        cut.SetCoefficient(self._height, 1.0)
         constant = 0.0 if self._free else float(self._fixed @ worth)
-        for variable, coefficient in zip(self._weights, worth.tolist(), strict=False):
-            cut.SetCoefficient(variable, -coefficient / self._unit)
-        scaled = slack * self._scale / self._unit
-        for variable, coefficient in zip(self._limits, scaled.tolist(), strict=True):
-            cut.SetCoefficient(variable, -coefficient)
-        cut.SetLb(constant / self._unit)
+        free = worth[: self._free] / self._unit
+        self._master.cut(constant / self._unit, np.append(slack * self._scale / self._unit, free))
         return float(point.weights @ worth + point.limits @ slack)
 
-    def _drawn_inward(self, centre: Charges) -> Charges:
-        limits = np.array([v.solution_value() for v in self._limits], np.float64) * self._scale
-        limits = np.clip(limits, 0.0, self._ceiling)
-        weights = np.array([v.solution_value() for v in self._weights], np.float64)
-        weights = weights if self._free else self._fixed
+    def _drawn_inward(self, proposed: FloatArray, centre: Charges) -> Charges:
+        limits = np.clip(proposed[: self._m] * self._scale, 0.0, self._ceiling)
+        weights = proposed[self._m :] if self._free else self._fixed
         pull = _INWARD if self._m + self._free > 1 else 0.0
         return Charges(
             (1.0 - pull) * limits + pull * centre.limits,

@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from ortools.linear_solver import pywraplp
 
 from models.arrays import FloatArray, IntArray
 from pricing.solving.coupled_problem import CoupledProblem
+from pricing.solving.linear import CutMaster
 from pricing.solving.stopwatch import Stopwatch
 
 _CUTS: Final = 60
@@ -70,28 +70,23 @@ def tighten(
     """
     if not problem.limits:
         return Bound(_evaluate(problem, anchor, charges).value, charges)
-    master = pywraplp.Solver.CreateSolver("GLOP")
     tops = _ceilings(problem, gain)
-    prices = [master.NumVar(0.0, top, "") for top in tops.tolist()]
-    height = master.NumVar(-master.infinity(), master.infinity(), "")
-    master.Minimize(height)
+    master = CutMaster(np.zeros(len(tops)), tops)
     best, best_charges = np.inf, charges
     trial = np.clip(charges, 0.0, tops)
     for cut in range(_CUTS):
         found = _evaluate(problem, anchor, trial)
         if found.value < best:
             best, best_charges = found.value, trial
-        slope = found.slope.tolist()
-        base = found.value - float(found.slope @ trial)
-        master.Add(height >= base + sum(s * p for s, p in zip(slope, prices, strict=True)))
+        master.cut(found.value - float(found.slope @ trial), found.slope)
         if cut == 0 and trial.any():
             trial = np.zeros(len(trial))
             continue
-        if master.Solve() != pywraplp.Solver.OPTIMAL or watch.seconds > deadline:
+        if (lowest := master.lowest()) is None or watch.seconds > deadline:
             break
-        if best - height.solution_value() <= _CLOSE * max(abs(best), 1e-9):
+        height, proposed = lowest
+        if best - height <= _CLOSE * max(abs(best), 1e-9):
             break
-        proposed = np.array([price.solution_value() for price in prices])
         # Half way back to the best so far: far proposals of a thin set of cuts are seldom good.
         trial = proposed if cut < 2 or cut % 3 == 0 else (proposed + best_charges) / 2.0
     return Bound(best, best_charges)

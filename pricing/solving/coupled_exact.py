@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from ortools.sat.python import cp_model
 
 from models.arrays import FloatArray, IntArray
 from pricing.solving.certificate import Status
 from pricing.solving.coupled_problem import CoupledProblem
-from pricing.solving.cp_sat import Solved, new_solver, solve
+from pricing.solving.cp_sat import CpModel, CpSolver, IntVar, LinearExpr, Solved, new_solver, solve
 from pricing.solving.joint_limits import JointLimit
 from pricing.solving.scaling import finest_step, in_steps
 
@@ -104,7 +103,7 @@ class _Programme:
 
     def __init__(self, problem: CoupledProblem) -> None:
         n, k = problem.valid.shape
-        self._model = cp_model.CpModel()
+        self._model = CpModel()
         self._chosen = [
             [self._model.new_bool_var("") if problem.valid[i, j] else None for j in range(k)]
             for i in range(n)
@@ -133,7 +132,7 @@ class _Programme:
         solver.parameters.relative_gap_limit = gap
         return solve(solver, self._model)
 
-    def column(self, solver: cp_model.CpSolver) -> IntArray:
+    def column(self, solver: CpSolver) -> IntArray:
         """(n,) the columns of the answer."""
         return np.array(
             [
@@ -143,7 +142,7 @@ class _Programme:
             dtype=np.int64,
         )
 
-    def bound(self, solver: cp_model.CpSolver) -> float:
+    def bound(self, solver: CpSolver) -> float:
         """No answer that is not excluded is worth more."""
         return float(solver.best_objective_bound) * self._step + self._rounding
 
@@ -177,7 +176,7 @@ class _Programme:
                 if (z := self._met.get((i, j))) is not None:
                     terms.append(z)
                     weights.append(parts[i][j])
-        self._objective = cp_model.LinearExpr.weighted_sum(terms, weights)
+        self._objective = LinearExpr.weighted_sum(terms, weights)
         self._model.maximize(self._objective)
         self._step = unit / _SHIFT_STEPS
         a_row = 0.5 * self._step + 0.5 * unit * self._reach
@@ -211,7 +210,7 @@ class _Programme:
             a_row = a_row + np.abs(usage).max(axis=1, initial=0) * self._blur[rows]
         room = limit.at_most + limit.tolerance + float(a_row.sum())
         most = int(np.floor(room / step * fine))
-        self._model.add(cp_model.LinearExpr.weighted_sum(terms, weights) <= most)
+        self._model.add(LinearExpr.weighted_sum(terms, weights) <= most)
 
 
 def _blur(problem: CoupledProblem) -> FloatArray:
@@ -227,9 +226,9 @@ def _reach(problem: CoupledProblem) -> FloatArray:
 
 
 def _relate(
-    model: cp_model.CpModel,
+    model: CpModel,
     problem: CoupledProblem,
-    chosen: list[list[cp_model.IntVar | None]],
+    chosen: list[list[IntVar | None]],
 ) -> None:
     """Candidates of two rows that do not go together are not chosen together."""
     pairs = problem.groups.pairs
@@ -246,13 +245,13 @@ def _relate(
 
 
 def _shifts_met(
-    model: cp_model.CpModel,
+    model: CpModel,
     problem: CoupledProblem,
-    chosen: list[list[cp_model.IntVar | None]],
-) -> dict[tuple[int, int], cp_model.IntVar]:
+    chosen: list[list[IntVar | None]],
+) -> dict[tuple[int, int], IntVar]:
     """By row and column: the demand shift in steps where that candidate is chosen, else 0."""
     effects = problem.cross.elasticity
-    met: dict[tuple[int, int], cp_model.IntVar] = {}
+    met: dict[tuple[int, int], IntVar] = {}
     for i in range(len(chosen)):
         span = slice(effects.indptr[i], effects.indptr[i + 1])
         terms, weights, low, high = [], [], 0, 0
@@ -274,5 +273,5 @@ def _shifts_met(
             model.add(z >= low * x)
             met[i, j] = z
             parts.append(z)
-        model.add(cp_model.LinearExpr.weighted_sum(terms, weights) == sum(parts))
+        model.add(LinearExpr.weighted_sum(terms, weights) == sum(parts))
     return met

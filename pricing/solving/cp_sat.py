@@ -12,9 +12,29 @@ from dataclasses import dataclass
 from typing import Final
 
 from ortools.sat.python import cp_model
+from ortools.sat.python.cp_model import (
+    CpModel,
+    CpSolver,
+    CpSolverSolutionCallback,
+    Domain,
+    IntVar,
+    LinearExpr,
+)
 
 from pricing.errors import SolverFault
 from pricing.solving.certificate import Status
+
+__all__ = [
+    "CpModel",
+    "CpSolver",
+    "CpSolverSolutionCallback",
+    "Domain",
+    "IntVar",
+    "LinearExpr",
+    "Solved",
+    "new_solver",
+    "solve",
+]
 
 _LEAST_SECONDS: Final = 0.01
 
@@ -30,7 +50,7 @@ class Solved:
     """
 
     status: Status
-    solver: cp_model.CpSolver
+    solver: CpSolver
     seconds: float
 
     @property
@@ -46,7 +66,7 @@ class Solved:
 
 def new_solver(
     *, seconds: float | None = None, workers: int = 1, seed: int = 0, presolve: bool = True
-) -> cp_model.CpSolver:
+) -> CpSolver:
     """A solver under the policy of this module; callers may set what else they need.
 
     Args:
@@ -55,7 +75,7 @@ def new_solver(
         seed: of its chance.
         presolve: whether it may rewrite the programme first.
     """
-    solver = cp_model.CpSolver()
+    solver = CpSolver()
     if seconds is not None:
         solver.parameters.max_time_in_seconds = max(seconds, _LEAST_SECONDS)
     solver.parameters.num_workers = workers
@@ -68,9 +88,9 @@ def new_solver(
 
 
 def solve(
-    solver: cp_model.CpSolver,
-    model: cp_model.CpModel,
-    watch: cp_model.CpSolverSolutionCallback | None = None,
+    solver: CpSolver,
+    model: CpModel,
+    watch: CpSolverSolutionCallback | None = None,
 ) -> Solved:
     """Search, and believe that there is no answer only when it is said twice.
 
@@ -97,9 +117,9 @@ def solve(
 
 
 def _search(
-    solver: cp_model.CpSolver,
-    model: cp_model.CpModel,
-    watch: cp_model.CpSolverSolutionCallback | None,
+    solver: CpSolver,
+    model: CpModel,
+    watch: CpSolverSolutionCallback | None,
 ) -> Status:
     code = solver.solve(model, watch)
     if code == cp_model.MODEL_INVALID:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from ortools.linear_solver import pywraplp
 
 from models.arrays import FloatArray, IntArray
 from pricing.portions import in_portions
 from pricing.solving.joint_limits import JointLimit
+from pricing.solving.linear import CutMaster
 
 _ROUNDS: Final = 200
 _CLOSE: Final = 1e-9
@@ -53,10 +53,8 @@ def lagrangian_dual(value: FloatArray, limits: Sequence[JointLimit]) -> Dual:
     # One unit of a limit is never worth more than the most that a row can gain by giving it up.
     spread = max(in_portions(lambda rows: _spread(value[rows]), len(value)))
     most = spread * 1.01 + 1e-9
-    master = pywraplp.Solver.CreateSolver("GLOP")
-    charges = [master.NumVar(0.0, most / _small_use(limit), "") for limit in limits]
-    height = master.NumVar(-master.infinity(), master.infinity(), "")
-    master.Minimize(height)
+    tops = np.array([most / _small_use(limit) for limit in limits], dtype=np.float64)
+    master = CutMaster(np.zeros(len(tops)), tops)
 
     best_bound, best_charges = np.inf, np.zeros(len(limits))
     trial = np.zeros(len(limits))
@@ -65,13 +63,12 @@ def lagrangian_dual(value: FloatArray, limits: Sequence[JointLimit]) -> Dual:
         bound = worth + float(trial @ (room - used))
         if bound < best_bound:
             best_bound, best_charges = bound, trial
-        slack = (room - used).tolist()
-        master.Add(height >= worth + sum(s * c for s, c in zip(slack, charges, strict=True)))
-        if master.Solve() != pywraplp.Solver.OPTIMAL:
+        master.cut(worth, room - used)
+        if (lowest := master.lowest()) is None:
             break
-        if best_bound - height.solution_value() <= _CLOSE * max(abs(best_bound), 1.0):
+        height, trial = lowest
+        if best_bound - height <= _CLOSE * max(abs(best_bound), 1.0):
             break
-        trial = np.array([charge.solution_value() for charge in charges])
     settled, loss = _settle(value, limits, best_charges)
     return Dual(best_charges, best_bound, settled, loss)
 

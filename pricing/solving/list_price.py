@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from ortools.sat.python import cp_model
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from pricing.errors import InfeasibleLimits, InvalidLimits
 from pricing.portions import in_portions
 from pricing.solving.certificate import ROUNDING, SolveReport, Status, optimum, proven
-from pricing.solving.cp_sat import new_solver, solve
+from pricing.solving.cp_sat import CpModel, CpSolverSolutionCallback, LinearExpr, new_solver, solve
 from pricing.solving.joint_limits import JointLimit
 from pricing.solving.lagrangian import lagrangian_dual
 from pricing.solving.scaling import worth_steps
@@ -172,7 +171,7 @@ def _solve_core(
     gain = part[rows, columns] - part[rows, fallback[rows]]
     scaled = worth_steps(gain, len(core))
 
-    model = cp_model.CpModel()
+    model = CpModel()
     chosen = [model.new_bool_var("") for _ in range(len(rows))]
     ends = np.searchsorted(rows, np.arange(len(core) + 1))
     for row in np.flatnonzero(np.diff(ends) > 1):
@@ -184,8 +183,8 @@ def _solve_core(
         room = int(limit.at_most) - int(limit.used(start))
         counts = np.flatnonzero(extra)
         terms = [chosen[term] for term in counts]
-        model.add(cp_model.LinearExpr.weighted_sum(terms, extra[counts].tolist()) <= room)
-    model.maximize(cp_model.LinearExpr.weighted_sum(chosen, scaled.steps.tolist()))
+        model.add(LinearExpr.weighted_sum(terms, extra[counts].tolist()) <= room)
+    model.maximize(LinearExpr.weighted_sum(chosen, scaled.steps.tolist()))
 
     aside = float(_picked(value, start).sum())
     stop = _StopWhenEnough((enough - aside) / scaled.step)
@@ -202,7 +201,7 @@ def _solve_core(
     return _Core(found.status, answer, found.seconds, 2.0 * scaled.off)
 
 
-class _StopWhenEnough(cp_model.CpSolverSolutionCallback):
+class _StopWhenEnough(CpSolverSolutionCallback):
     """Ends a search at the first answer worth this many steps: a bound from outside proves it."""
 
     def __init__(self, steps: float) -> None:

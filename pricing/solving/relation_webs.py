@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from ortools.sat.python import cp_model
 
 from models.arrays import BoolArray, FloatArray, IntArray
-from pricing.solving.cp_sat import new_solver, solve
+from pricing.solving.cp_sat import CpModel, LinearExpr, new_solver, solve
 from pricing.solving.scaling import in_steps
 
 _STEPS: Final = 10**7
@@ -37,7 +36,7 @@ class RelationWeb:
         self._edges = edges
         self._fits = fits
         s, k = len(rows), fits.shape[1]
-        self._model = cp_model.CpModel()
+        self._model = CpModel()
         self._chosen = [[self._model.new_bool_var("") for _ in range(k)] for _ in range(s)]
         for member in self._chosen:
             self._model.add_exactly_one(member)
@@ -66,7 +65,7 @@ class RelationWeb:
         missing = _STEPS * (len(score) + 1)
         steps = np.where(alive, in_steps(loss, unit), missing)
         flat = [x for member in self._chosen for x in member]
-        self._model.minimize(cp_model.LinearExpr.weighted_sum(flat, steps.ravel().tolist()))
+        self._model.minimize(LinearExpr.weighted_sum(flat, steps.ravel().tolist()))
         solver = new_solver()
         solver.parameters.max_deterministic_time = _EFFORT
         found = solve(solver, self._model)
