@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -62,6 +63,25 @@ def test_under_relations_and_cross_effects_the_answer_is_the_best_of_all() -> No
 def test_under_relations_and_cross_effects_the_answer_is_the_best_of_all_of_thousands() -> None:
     seen = judge(related_shop, range(1_000, 3_000))
     assert min(seen.values()) > 100
+
+
+def loose(build: Callable[[np.random.Generator], SmallShop], rng: np.random.Generator) -> SmallShop:
+    """The same shop asked to come no nearer than up to a tenth."""
+    shop = build(rng)
+    return replace(shop, policy=replace(shop.policy, gap=float(10.0 ** rng.uniform(-3, -1))))
+
+
+def test_what_stops_at_a_loose_gap_is_told_with_a_true_bound_and_not_as_optimal() -> None:
+    assert min(judge(partial(loose, joint_shop), range(5_000, 5_060)).values()) > 0
+    assert min(judge(partial(loose, related_shop), range(5_000, 5_060)).values()) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("build", [joint_shop, related_shop])
+def test_what_stops_at_a_loose_gap_is_told_truly_of_thousands(
+    build: Callable[[np.random.Generator], SmallShop],
+) -> None:
+    assert min(judge(partial(loose, build), range(6_000, 7_000)).values()) > 30
 
 
 def test_time_that_ended_too_soon_is_not_told_as_limits_that_exclude_each_other() -> None:

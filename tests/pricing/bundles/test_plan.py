@@ -90,6 +90,54 @@ def test_plans_equal_brute_force_on_500_more(start: int) -> None:
         compare(seed)
 
 
+def judge_loose_gaps(seeds: range) -> list[str]:
+    """Tiny problems planned to a loose gap, against all prices there are; the statuses told."""
+    told = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        try:
+            problem = tiny(rng)
+        except InvalidBundles:
+            continue
+        best = brute_force(problem)
+        if best is None:
+            continue
+        gap = float(10.0 ** rng.uniform(-3, -0.3))
+        effort = Effort(
+            seconds=20.0, rounds=int(rng.integers(0, 3)), gap=gap, exact=bool(rng.random() < 0.7)
+        )
+        try:
+            found = planned(problem, effort)
+        except InfeasibleBundles as error:
+            assert not error.proven  # noqa: PT017
+            assert not effort.exact
+            continue
+        report, said = found.report, f"seed {seed}, {effort}: best {best}"
+        assert_rules_hold(found)
+        assert found.outcome.profit <= best, (report, said)
+        assert round(report.bound * SHARES) >= best, (report, said)
+        if report.status == "optimal":
+            assert found.outcome.profit == best, (report, said)
+        elif report.status == "within_gap":
+            assert 0.0 < report.gap <= gap, (report, said)
+        else:
+            assert (report.status, report.gap > gap) == ("feasible", True), (report, said)
+        told.append(report.status)
+    return told
+
+
+def test_what_stops_at_a_loose_gap_is_told_with_a_true_bound_and_not_as_optimal() -> None:
+    told = judge_loose_gaps(range(10_000, 10_080))
+    assert told.count("within_gap") > 5
+
+
+@pytest.mark.slow
+def test_what_stops_at_a_loose_gap_is_told_truly_of_a_thousand() -> None:
+    told = judge_loose_gaps(range(11_000, 12_200))
+    assert len(told) >= 1_000
+    assert told.count("within_gap") > 80
+
+
 def test_the_best_price_of_one_offer_is_found_exactly() -> None:
     for seed in range(30):
         rng = np.random.default_rng(seed)
