@@ -25,6 +25,7 @@ from pricing.catalogue import UNKNOWN
 from pricing.solving.certificate import Status
 from pricing.solving.cp_sat import CpModel, CpSolver, Domain, IntVar, LinearExpr, new_solver
 from pricing.solving.cp_sat import solve as search
+from pricing.solving.scaling import whole_bound
 
 MOST_PICKS: Final = 12_000
 """Larger programmes do not leave presolve within a minute."""
@@ -83,7 +84,7 @@ def solve(
     found = search(solver, programme.model)
     if found.status is Status.INFEASIBLE:
         return Solved(Status.INFEASIBLE, None, None)
-    bound = None if feasible_only else round(solver.best_objective_bound) * programme.unit
+    bound = None if feasible_only else whole_bound(solver.best_objective_bound) * programme.unit
     outcome = programme.outcome(solver) if found.answered else None
     return Solved(found.status, outcome, bound)
 

@@ -7,6 +7,7 @@ would overflow is refused here, by name, before a solver sees it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +21,7 @@ MOST_STEPS: Final = 2**60
 refuses 2**62, and a right-hand side and some rounding come on top."""
 
 _REFUSED: Final = 2.0**61
+_EXACT_FLOATS: Final = 2.0**53
 _USAGE_STEPS: Final = 2**55
 _WORTH_STEPS: Final = 2**40
 
@@ -63,6 +65,11 @@ def in_steps(amounts: FloatArray, step: float) -> IntArray:
 def finest_step(total: float, fine: int = 1) -> float:
     """The least size of a step at which terms of this total fit, each in `fine` parts of a step."""
     return max(total * fine / MOST_STEPS, 1e-300)
+
+
+def whole_bound(told: float) -> int:
+    """A bound on whole steps that CP-SAT told as a float: never less than what it stands for."""
+    return round(told) if abs(told) < _EXACT_FLOATS else math.ceil(math.nextafter(told, math.inf))
 
 
 def limit_steps(usage: FloatArray, room: float, slack: float, terms: int) -> tuple[IntArray, int]:

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from models.arrays import FloatArray
 from pricing.errors import SolverFault
-from pricing.solving.scaling import MOST_STEPS, finest_step, in_steps, limit_steps, worth_steps
+from pricing.solving.scaling import (
+    MOST_STEPS,
+    finest_step,
+    in_steps,
+    limit_steps,
+    whole_bound,
+    worth_steps,
+)
 
 SIZES = st.sampled_from([1e-9, 1e-3, 1.0, 1e3, 1e9, 1e15])
 WHOLE = st.integers(-1000, 1000).map(float)
@@ -76,6 +83,13 @@ def test_terms_fit_in_the_finest_step_and_not_in_one_four_times_finer(
     if total > 1e-200:
         with pytest.raises(SolverFault, match="do not fit an integer programme"):
             in_steps(np.array([total]), step / 4.0)
+
+
+@given(bound=st.integers(-(2**62), 2**62))
+def test_a_bound_told_as_a_float_is_never_less_than_it_was(bound: int) -> None:
+    told = whole_bound(float(bound))
+    assert told >= bound
+    assert abs(bound) >= 2**53 or told == bound
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
