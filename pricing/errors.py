@@ -11,6 +11,7 @@
     ├── SolverFault             an integer programme that the solver refuses: a defect
     ├── InvalidPriceHistory     price rows that do not describe one price at each moment
     ├── InvalidRulePack         a rule of law that is incomplete, or names no article
+    ├── DocumentInvalid         a part of a document that cannot be read or meant, at its place
     └── RepeatedKey             a key that stands twice in one mapping of a document
 
 Each message names the field and what to do about it.
@@ -19,6 +20,10 @@ Each message names the field and what to do about it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self, TypeVar
+
+Place = tuple[str | int, ...]
+"""Keys and indices that lead to a part of a document."""
 
 
 class PricingError(Exception):
@@ -88,6 +93,39 @@ class InvalidRulePack(PricingError, ValueError):
     """A rule pack that cannot be applied; the message names the field and the fix."""
 
 
+class DocumentInvalid(PricingError, ValueError):
+    """A part of a document that cannot be read, or cannot be meant; correct it at its place.
+
+    Attributes:
+        problem: what is wrong and what to do, without the place.
+        place: keys and indices that lead to it; of a record's own check they begin at the record.
+        source: the document's file; blank while nobody said which.
+        line: of the place, from 1; None where nobody knows.
+    """
+
+    def __init__(
+        self, problem: str, place: Place = (), *, source: str = "", line: int | None = None
+    ) -> None:
+        where = source if line is None else f"{source}, line {line}" if source else f"line {line}"
+        parts = [part for part in (where, field_of(place), problem) if part]
+        super().__init__(": ".join(parts))
+        self.problem = problem
+        self.place = place
+        self.source = source
+        self.line = line
+
+    def located(self, source: str, line: int | None) -> Self:
+        """The same refusal with file and line."""
+        return type(self)(self.problem, self.place, source=source, line=line)
+
+    def inside(self, *place: str | int) -> Self:
+        """The same refusal of a record that stands at a place."""
+        return type(self)(self.problem, (*place, *self.place), source=self.source, line=self.line)
+
+
+_Invalid = TypeVar("_Invalid", bound=DocumentInvalid)
+
+
 class RepeatedKey(PricingError, ValueError):
     """A key stands twice in one mapping of a document: which of the two counts, nobody can know.
 
@@ -95,6 +133,7 @@ class RepeatedKey(PricingError, ValueError):
         place: keys and indices that lead to it.
         line: of the second one, from 1.
         first_line: of the first one.
+        problem: what is wrong and what to do, without the line.
     """
 
     def __init__(self, place: tuple[str | int, ...], line: int, first_line: int) -> None:
@@ -102,10 +141,14 @@ class RepeatedKey(PricingError, ValueError):
         self.line = line
         self.first_line = first_line
         inside = f" in {field_of(place[:-1])}" if place[1:] else ""
-        super().__init__(
-            f"line {line}: {place[-1]!r} is there twice{inside}, first in line {first_line}; "
-            "keep one of them"
+        self.problem = (
+            f"{place[-1]!r} is there twice{inside}, first in line {first_line}; keep one of them"
         )
+        super().__init__(f"line {line}: {self.problem}")
+
+    def of(self, kind: type[_Invalid], source: str) -> _Invalid:
+        """The same as a refusal of a document."""
+        return kind(self.problem, source=source, line=self.line)
 
 
 def field_of(place: Sequence[str | int]) -> str:

@@ -1,0 +1,24 @@
+"""The one reader of documents that people write: YAML and JSON in, values with their places out.
+
+`read_document` gives a `Document`: its value, and the line of every place in it. `record_of` makes
+a record of a value and refuses unknown fields and wrong types at their place. `schema_of` describes
+the same records as a JSON Schema. Nothing here reads a file: text in, values out.
+"""
+
+from pricing.documents.loading import UniqueKeys, read_json, read_yaml, refuse_repeated_keys
+from pricing.documents.reader import Document, Form, read_document
+from pricing.documents.records import record_of, unknown_field
+from pricing.documents.schemas import schema_of
+
+__all__ = [
+    "Document",
+    "Form",
+    "UniqueKeys",
+    "read_document",
+    "read_json",
+    "read_yaml",
+    "record_of",
+    "refuse_repeated_keys",
+    "schema_of",
+    "unknown_field",
+]

@@ -1,0 +1,108 @@
+"""Reading a document: from text to a value that knows on which line each part of it stands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import yaml
+
+from pricing.documents.lines import line_in_json, line_in_yaml
+from pricing.documents.loading import UniqueKeys, read_json, read_yaml
+from pricing.errors import DocumentInvalid, RepeatedKey
+
+
+class Form(StrEnum):
+    """How a document is written."""
+
+    YAML = "YAML"
+    JSON = "JSON"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that was read.
+
+    Attributes:
+        source: what people call it: a file's path.
+        text: as it was written.
+        form: how it was written.
+        value: what it says, as plain data.
+        error: the class of what is raised about it.
+    """
+
+    source: str
+    text: str
+    form: Form
+    value: Any
+    error: type[DocumentInvalid] = DocumentInvalid
+
+    def line(self, place: Sequence[str | int]) -> int:
+        """The line of a key or an item, or of the last thing on the way to it that exists."""
+        line_of = line_in_json if self.form is Form.JSON else line_in_yaml
+        return line_of(self.text, place)
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """While the block runs, refusals of parts of the document name its source and line."""
+        try:
+            yield
+        except DocumentInvalid as error:
+            if error.source:
+                raise
+            raise error.located(self.source, self.line(error.place)) from error
+
+
+def read_document(
+    text: str,
+    source: str,
+    *,
+    form: Form | None = None,
+    outermost: type | None = dict,
+    error: type[DocumentInvalid] = DocumentInvalid,
+    loader: type[UniqueKeys] = UniqueKeys,
+    parse_float: Callable[[str], Any] | None = None,
+) -> Document:
+    """A document with its places.
+
+    Args:
+        text: the document.
+        source: what to call it in refusals.
+        form: how it is written; JSON where `source` ends in `.json`, else YAML.
+        outermost: what it must hold: `dict`, `list`, or None for anything.
+        error: the class of refusals.
+        loader: of YAML.
+        parse_float: makes a number of the text of one that is not whole, in JSON.
+
+    Raises:
+        DocumentInvalid: of the class `error`, naming the line: no YAML or JSON, a key that stands
+            twice, an empty document, a list instead of a mapping.
+    """
+    form = form or (Form.JSON if source.lower().endswith(".json") else Form.YAML)
+    try:
+        if form is Form.JSON and text.strip():
+            value = read_json(text, parse_float=parse_float)
+        else:
+            value = read_yaml(text, loader)
+    except RepeatedKey as refused:
+        raise refused.of(error, source) from None
+    except json.JSONDecodeError as refused:
+        problem = f"is not JSON: {refused.msg}, column {refused.colno}"
+        raise error(problem, source=source, line=refused.lineno) from None
+    except yaml.YAMLError as refused:
+        mark = getattr(refused, "problem_mark", None)
+        problem = " ".join(str(getattr(refused, "problem", None) or refused).split())
+        line = None if mark is None else mark.line + 1
+        raise error(f"is not YAML: {problem}", source=source, line=line) from None
+    except (RecursionError, ValueError) as refused:
+        raise error(f"is not {form}: {refused}", source=source) from None
+    if value is None and outermost is not None:
+        raise error("is empty; write at least one field", source=source, line=1)
+    if outermost is not None and not isinstance(value, outermost):
+        wanted = "a mapping of fields" if outermost is dict else "a list"
+        raise error(f"must be {wanted} at its outermost", source=source, line=1)
+    return Document(source, text, form, value, error)
