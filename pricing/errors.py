@@ -19,11 +19,14 @@ Each message names the field and what to do about it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 Place = tuple[str | int, ...]
 """Keys and indices that lead to a part of a document."""
+
+_STEP: Final = re.compile(r"([^.\[\]]+)(?![^\[]*\])|\[(\d+)\]")
 
 
 class PricingError(Exception):
@@ -155,3 +158,9 @@ def field_of(place: Sequence[str | int]) -> str:
     """The way to a value in a document, as messages name it: `promotions[0].percent`."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
     return "".join(steps).removeprefix(".")
+
+
+def place_of(field: str) -> Place:
+    """The place that `field_of` names: keys with dots or brackets in them are cut there."""
+    steps = _STEP.findall(field)
+    return tuple(int(index) if index else name for name, index in steps)

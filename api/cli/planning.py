@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -17,10 +18,11 @@ from api.plans.bundles.input import receipts_of_file, segments_of_rows
 from api.plans.bundles.output import offer_table
 from api.plans.calendar.output import calendar_table
 from api.plans.errors import PlanInputInvalid
-from api.plans.files import read_document, set_options, write_json
+from api.plans.files import read_plan_file, set_options, write_json
 from api.plans.kinds import plan_kind, unseen
 from api.plans.markdown.input import read_markdown_document
 from api.plans.markdown.output import PLAN_ENDINGS, week_table
+from pricing.documents import Document
 
 app = typer.Typer(add_completion=False, help="Plans, each with its bound and what to expect of it.")
 
@@ -62,7 +64,7 @@ def markdown(
 ) -> None:
     """Plan a clearance: a falling price path for every item within all limits, with a proof."""
     refuse_unwritable(output_file, PLAN_ENDINGS)
-    document = read_markdown_document(
+    clearance = read_markdown_document(
         input_file,
         {
             "weeks": weeks, "currency": currency, "budget": budget,
@@ -71,7 +73,7 @@ def markdown(
             "draws": draws, "seed": seed, "gap": gap, "threads": threads,
         },
     )  # fmt: skip
-    result = _planned("markdown", document, input_file)
+    result = _planned("markdown", clearance.value, clearance)
     _write(result, output_file, week_table)
     items = len(result["items"])
     what = f"{items:,} item{'s' if items != 1 else ''} from week {result['first_week']} on"
@@ -103,15 +105,16 @@ def promotions(
 ) -> None:
     """Plan a calendar: which product under which mechanic in which week, with a proof."""
     refuse_unwritable(output_file, PLAN_ENDINGS)
-    document = read_document(input_file, "products")
+    sources = [read_plan_file(input_file, "products")]
     if terms is not None:
-        document = {**read_document(terms, "products"), **document}
+        sources.append(read_plan_file(terms, "products"))
+    document = {name: part for source in reversed(sources) for name, part in source.value.items()}
     for name, given in (
         ("limits", {"budget": budget, "category_share": category_share}),
         ("search", {"draws": draws, "seed": seed, "gap": gap}),
     ):
         set_options(document, name, given)
-    result = _planned("promotions", document, input_file)
+    result = _planned("promotions", document, *sources)
     _write(result, output_file, calendar_table)
     drafts = len(result["promotion_drafts"]["promotions"])
     what = f"{len(result['calendar']):,} promotion weeks in {drafts:,} drafts"
@@ -147,11 +150,13 @@ def bundles(
 ) -> None:
     """Plan bundles: which sets to offer beside single products, and every price, with a bound."""
     refuse_unwritable(output_file, PLAN_ENDINGS)
-    document = read_document(input_file, "segments")
+    sources = [read_plan_file(input_file, "segments")]
     if input_file.suffix.lower() == ".csv":
-        document = {"segments": segments_of_rows(document["segments"])}
+        rows = segments_of_rows(sources[0].value["segments"])
+        sources = [replace(sources[0], value={"segments": rows})]
     if terms is not None:
-        document = {**read_document(terms, "products"), **document}
+        sources.append(read_plan_file(terms, "products"))
+    document = {name: part for source in reversed(sources) for name, part in source.value.items()}
     if baskets is not None:
         receipts = {"receipts": receipts_of_file(baskets)}
         document["baskets"] = {**(document.get("baskets") or {}), **receipts}
@@ -169,7 +174,7 @@ def bundles(
         ),
     ):
         set_options(document, name, given)
-    result = _planned("bundles", document, input_file)
+    result = _planned("bundles", document, *sources)
     _write(result, output_file, offer_table)
     found = len(result["bundles"])
     what = f"{found} bundle{'s' if found != 1 else ''} beside {len(result['prices'])} products"
@@ -195,13 +200,15 @@ def _write(
         write_table(table(result), path)
 
 
-def _planned(kind: str, document: dict[str, Any], source: Path) -> dict[str, Any]:
-    """The same function that the service's jobs start."""
+def _planned(kind: str, document: dict[str, Any], *sources: Document) -> dict[str, Any]:
+    """The same function that the service's jobs start; refusals name the file that said it."""
     try:
         with bars("plan") as progress:
             return plan_kind(kind).run(document, progress, unseen)
     except PlanInputInvalid as error:
-        raise PlanInputInvalid(f"{source}: {error}") from error
+        said = [source for source in sources if error.place and error.place[0] in source.value]
+        source = (*said, *sources)[0]
+        raise error.located(source.source, source.line(error.place)) from error
 
 
 def _show(

@@ -7,7 +7,8 @@ ApiError                   see `api.errors`
 from __future__ import annotations
 
 from api.errors import ApiError
+from pricing.errors import DocumentInvalid
 
 
-class PlanInputInvalid(ApiError, ValueError):
-    """The input of a plan cannot be used; the message names file, place and fix."""
+class PlanInputInvalid(ApiError, DocumentInvalid):
+    """The input of a plan cannot be used; `place` leads to it, and the message names the fix."""

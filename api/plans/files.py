@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -16,8 +15,8 @@ from api.http.decimal_strings import numbers_misread
 from api.plans.errors import PlanInputInvalid
 from pricing.currencies import decimals
 from pricing.decimal_text import HOW
-from pricing.documents import read_json
-from pricing.errors import RepeatedKey, UnknownCurrency
+from pricing.documents import Document, Form, fields_at, not_known, read_document, read_table
+from pricing.errors import DocumentInvalid, Place, UnknownCurrency
 from pricing.money import Money
 
 MOST_BYTES: Final = 512 * 1024 * 1024
@@ -38,7 +37,7 @@ class Strict(BaseModel):
         for name, value in self:
             for number in _exact_numbers(value):
                 if not -MOST_NUMBER <= number <= MOST_NUMBER:
-                    raise ValueError(f"{name}: {number} is beyond {MOST_NUMBER:,}")
+                    raise PlanInputInvalid(f"{number} is beyond {MOST_NUMBER:,}", (name,))
         return self
 
 
@@ -56,40 +55,27 @@ _NO_NUMBERS: Final = ("decimal_parsing", "decimal_type", "float_parsing", "int_p
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def read_document(path: Path, rows: str) -> dict[str, Any]:
-    """A JSON document, or a CSV of which each row is an entry of the list `rows`.
+def read_plan_file(path: Path, rows: str) -> Document:
+    """A JSON or YAML document, or a CSV of which each row is an entry of the list `rows`.
 
     Raises:
         PlanInputInvalid: no such file, too long, not UTF-8, not JSON, no object, or a repeated key
             or column.
     """
+    source = str(path)
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise PlanInputInvalid(f"{path}: larger than {MOST_BYTES >> 20} MiB")
+            raise PlanInputInvalid(f"larger than {MOST_BYTES >> 20} MiB", source=source)
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise PlanInputInvalid(f"{path}: {error.strerror or error}") from error
+        raise PlanInputInvalid(error.strerror or str(error), source=source) from error
     except UnicodeDecodeError as error:
-        raise PlanInputInvalid(f"{path}: not UTF-8 text (byte {error.start})") from error
-    if path.suffix.lower() == ".csv":
-        table = csv.DictReader(text.splitlines())
-        columns = table.fieldnames or []
-        if twice := [name for name in columns if name and columns.count(name) > 1]:
-            raise PlanInputInvalid(f"{path}: line 1: column {twice[0]!r} is there twice; keep one")
-        cells = [
-            {k: v.strip() if isinstance(v, str) else v for k, v in row.items()} for row in table
-        ]
-        found = [{k: v for k, v in row.items() if v not in ("", None)} for row in cells]
-        return {rows: found}
-    try:
-        document = read_json(text)
-    except RepeatedKey as error:
-        raise PlanInputInvalid(f"{path}: {error}") from error
-    except json.JSONDecodeError as error:
-        raise PlanInputInvalid(f"{path}: line {error.lineno}: not JSON: {error.msg}") from error
-    if not isinstance(document, dict):
-        raise PlanInputInvalid(f"{path}: the outermost value must be an object")
-    return document
+        raise PlanInputInvalid(f"not UTF-8 text (byte {error.start})", source=source) from error
+    ending = path.suffix.lower()
+    if ending == ".csv":
+        return read_table(text, source, rows, error=PlanInputInvalid)
+    form = Form.YAML if ending in (".yaml", ".yml") else Form.JSON
+    return read_document(text, source, form=form, error=PlanInputInvalid)
 
 
 def set_options(document: dict[str, Any], part: str, options: Mapping[str, Any]) -> None:
@@ -110,11 +96,11 @@ def parsed(document: Mapping[str, Any], model: type[_Model]) -> _Model:
         if hasattr(given, "currency"):
             decimals(given.currency)
     except ValidationError as error:
-        raise PlanInputInvalid(_explained(error)) from error
+        raise _explained(error, document, model) from error
     except UnknownCurrency as error:
-        raise PlanInputInvalid(f"currency: {error}") from error
+        raise PlanInputInvalid(str(error), ("currency",)) from error
     for place, why in numbers_misread(given, document):
-        raise PlanInputInvalid(f"{'.'.join(str(part) for part in place)}: {why}")
+        raise PlanInputInvalid(str(why), place)
     return given
 
 
@@ -147,9 +133,43 @@ def _exact_numbers(value: object) -> Iterator[int | Decimal]:
                 yield item
 
 
-def _explained(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the document"
+def _explained(
+    error: ValidationError, document: Mapping[str, Any], model: type[BaseModel]
+) -> PlanInputInvalid:
+    """The first problem, at its place in the document."""
+    faults = error.errors(include_url=False)
+    places = [_place(fault, document) for fault in faults]
+    # Of the members of a union, the one that came nearest: it speaks of an item, not of the list.
+    inner = [i for i, place in enumerate(places) if place[:-1] == places[0]]
+    at = inner[0] if inner else 0
+    first, place = faults[at], places[at]
     more = f" ({error.error_count()} problems)" if error.error_count() > 1 else ""
-    reason = f"{first['msg']}; {HOW}" if first["type"] in _NO_NUMBERS else first["msg"]
-    return f"{place}: {reason}{more}"
+    own = first.get("ctx", {}).get("error")
+    if isinstance(own, DocumentInvalid):
+        return PlanInputInvalid(own.problem + more, (*place, *own.place))
+    reason = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        reason = "is missing"
+    elif first["type"] == "extra_forbidden":
+        reason = not_known(place[-1], fields_at(model, place[:-1]))
+    elif first["type"] in _NO_NUMBERS:
+        reason = f"{reason}; {HOW}"
+    return PlanInputInvalid(reason + more, place)
+
+
+def _place(fault: Any, document: object) -> Place:  # noqa: ANN401 - a fault of pydantic
+    """The place of a fault, without what pydantic adds: the members of unions, keys, cells."""
+    place: list[str | int] = []
+    for step in fault["loc"]:
+        if isinstance(document, Mapping):
+            if step not in document and fault["type"] != "missing":
+                break
+            document = document.get(step)
+        elif isinstance(document, list) and isinstance(step, int) and step < len(document):
+            document = document[step]
+        else:
+            if isinstance(document, list):
+                continue  # `list[float]`
+            break
+        place.append(step)
+    return tuple(place)

@@ -107,7 +107,9 @@ def amend(
         document, result = _both(conn, found)
     kind = plan_kind(found.kind)
     if kind.amend is None:
-        raise PlanInputInvalid(f"kind: plans of {found.kind} are amended by changing the document")
+        raise PlanInputInvalid(
+            f"plans of {found.kind} are amended by changing the document", ("kind",)
+        )
     changed = kind.amend(document, result, amendment)
     return ask_for_plan(engine, found.kind, changed, now=now, by=by, note=note, parent=plan_id)
 
@@ -124,7 +126,7 @@ def track(conn: Connection, plan_id: int, *, now: datetime) -> Tracking:
     document, result = _both(conn, found)
     expected = plan_kind(found.kind).expected
     if expected is None:
-        raise PlanInputInvalid(f"kind: plans of {found.kind} have no weeks to track")
+        raise PlanInputInvalid(f"plans of {found.kind} have no weeks to track", ("kind",))
     planned = expected(document, result)
     starts_on, zone = _start(document, accepted_as(conn, plan_id) or {})
     last = int(planned["week"].max()) if len(planned) else 0
@@ -161,7 +163,7 @@ def continue_plan(engine: Engine, plan_id: int, *, now: datetime, by: str, note:
         seen = track(conn, plan_id, now=now)
     kind = plan_kind(found.kind)
     if kind.continued is None:
-        raise PlanInputInvalid(f"kind: plans of {found.kind} cannot be continued")
+        raise PlanInputInvalid(f"plans of {found.kind} cannot be continued", ("kind",))
     if seen.weeks == 0:
         raise PlanNotReady(
             f"plan {plan_id} starts on {seen.starts_on}: no week has passed of which sales are "
@@ -185,8 +187,8 @@ def _start(document: Mapping[str, Any], accepted: Mapping[str, Any]) -> tuple[da
     first = terms.get("starts_on") or document.get("starts_on")
     if first is None:
         raise PlanInputInvalid(
-            "starts_on: nobody said on which day week 1 begins; give it in the document, or when "
-            "accepting"
+            "nobody said on which day week 1 begins; give it in the document, or when accepting",
+            ("starts_on",),
         )
     zone = terms.get("time_zone") or document.get("time_zone") or "UTC"
     return date.fromisoformat(str(first)), ZoneInfo(zone)

@@ -114,6 +114,8 @@ def plan_kind(name: str) -> PlanKind:
         PlanInputInvalid: there is none.
     """
     if name not in KINDS:
-        raise PlanInputInvalid(f"kind: {name!r} is no kind of plan; there are {', '.join(KINDS)}")
+        raise PlanInputInvalid(
+            f"{name!r} is no kind of plan; there are {', '.join(KINDS)}", ("kind",)
+        )
     kind: PlanKind = importlib.import_module(KINDS[name]).KIND
     return kind

@@ -40,7 +40,7 @@ from api.plans.wire import (
 )
 from api.plans.work import ask_for_plan
 from api.routes.dependencies import Operator, Reading, Running
-from pricing.errors import PricingError
+from pricing.errors import PricingError, field_of, place_of
 from simulations.errors import SimulationError
 from storage.database import reading, writing
 from storage.errors import PlanNotFound, PlanNotReady, PromotionRefused
@@ -85,8 +85,7 @@ def _refusals(at: str = "body") -> Iterator[None]:
     except (PlanNotReady, PromotionRefused) as error:
         raise PlanStepRefused(str(error)) from None
     except PlanInputInvalid as error:
-        field, _, message = str(error).partition(": ")
-        raise invalid_field(f"{at}.{field}", message) from None
+        raise invalid_field(field_of((*place_of(at), *error.place)), error.problem) from None
     except (PricingError, SimulationError) as error:
         raise invalid_field(at, str(error)) from None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Sequence
@@ -82,6 +84,20 @@ def line_in_json(text: str, place: Sequence[str | int]) -> int:
             break
         line += sign.count("\n")
     return best
+
+
+def line_in_table(text: str, place: Sequence[str | int]) -> int:
+    """The line on which a row of a CSV begins; `place` is the name of the rows, then the index."""
+    if len(place) < 2 or not isinstance(place[1], int):
+        return 1
+    reader = csv.reader(io.StringIO(text, newline=""))
+    row, line = -2, 1  # the first row that says something has the names of the columns
+    for cells in reader:
+        row += bool(cells)
+        if cells and row == place[1]:
+            return line
+        line = reader.line_num + 1
+    return 1
 
 
 def _blank_lines(text: str, start: int) -> int:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
-from pricing.documents.lines import line_in_json, line_in_yaml
+from pricing.documents.lines import line_in_json, line_in_table, line_in_yaml
 from pricing.documents.loading import UniqueKeys, read_json, read_yaml
 from pricing.errors import DocumentInvalid, RepeatedKey
 
@@ -21,6 +23,7 @@ class Form(StrEnum):
 
     YAML = "YAML"
     JSON = "JSON"
+    CSV = "CSV"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,7 @@ class Document:
 
     def line(self, place: Sequence[str | int]) -> int:
         """The line of a key or an item, or of the last thing on the way to it that exists."""
-        line_of = line_in_json if self.form is Form.JSON else line_in_yaml
-        return line_of(self.text, place)
+        return _LINES[self.form](self.text, place)
 
     @contextmanager
     def naming(self) -> Iterator[None]:
@@ -55,6 +57,9 @@ class Document:
             if error.source:
                 raise
             raise error.located(self.source, self.line(error.place)) from error
+
+
+_LINES: Final = {Form.YAML: line_in_yaml, Form.JSON: line_in_json, Form.CSV: line_in_table}
 
 
 def read_document(
@@ -106,3 +111,33 @@ def read_document(
         wanted = "a mapping of fields" if outermost is dict else "a list"
         raise error(f"must be {wanted} at its outermost", source=source, line=1)
     return Document(source, text, form, value, error)
+
+
+def read_table(
+    text: str, source: str, rows: str, *, error: type[DocumentInvalid] = DocumentInvalid
+) -> Document:
+    """A CSV of which each row is an entry of the list `rows`; empty cells are left out.
+
+    Raises:
+        DocumentInvalid: of the class `error`: a column that stands twice, no CSV, no row.
+    """
+    try:
+        table = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        columns = table.fieldnames or []
+        if twice := [name for name in columns if name and columns.count(name) > 1]:
+            problem = f"column {twice[0]!r} is there twice; keep one"
+            raise error(problem, source=source, line=1)
+        cells = [
+            {k: v.strip() if isinstance(v, str) else v for k, v in row.items()} for row in table
+        ]
+    except csv.Error as refused:
+        raise error(f"is no CSV: {refused}", source=source, line=table.line_num) from None
+    if not cells:
+        raise error("is empty; give the names of the columns and a row", source=source, line=1)
+    found = []
+    for number, row in enumerate(cells):
+        if None in row:
+            line = line_in_table(text, (rows, number))
+            raise error("has more cells than there are columns", source=source, line=line)
+        found.append({k: v for k, v in row.items() if v not in ("", None)})
+    return Document(source, text, Form.CSV, {rows: found}, error)

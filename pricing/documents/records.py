@@ -73,7 +73,7 @@ def record_of(
     except msgspec.ValidationError as refused:
         raise refusal(refused, value, record, error=error, lax=lax) from refused
     if not issubclass(record, msgspec.Struct) and (unknown := unknown_field(value, record)):
-        raise error(_not_known(unknown[0][-1], unknown[1]), unknown[0])
+        raise error(not_known(unknown[0][-1], unknown[1]), unknown[0])
     return made
 
 
@@ -106,7 +106,7 @@ def refusal(
         if named["what"] == "missing required":
             return error("is missing", (*place, name))
         known = {f for kind in _types_at(record, place, value) for f in _fields(kind)}
-        return error(_not_known(name, known), (*place, name))
+        return error(not_known(name, known), (*place, name))
     return error(_sentence(sentence, _part(value, place), _types_at(record, place, value)), place)
 
 
@@ -129,7 +129,12 @@ def unknown_field(value: object, record: Any) -> tuple[Place, frozenset[str]] | 
     return None
 
 
-def _not_known(name: str | int, known: frozenset[str] | set[str]) -> str:
+def fields_at(record: Any, place: Place) -> frozenset[str]:  # noqa: ANN401
+    """The names of the fields that may stand at a place of a record."""
+    return frozenset(name for kind in _types_at(record, place, None) for name in _fields(kind))
+
+
+def not_known(name: str | int, known: frozenset[str] | set[str]) -> str:
     """The sentence on a field that is not known."""
     close = get_close_matches(str(name), sorted(known), 1)
     meant = f", do you mean {close[0]!r}" if close else ""
@@ -275,7 +280,9 @@ def _flat(hint: Any) -> list[Any]:  # noqa: ANN401
 
 
 def _is_record(kind: Any) -> bool:  # noqa: ANN401
-    return isinstance(kind, type) and (issubclass(kind, msgspec.Struct) or is_dataclass(kind))
+    return isinstance(kind, type) and (
+        issubclass(kind, msgspec.Struct) or is_dataclass(kind) or hasattr(kind, "model_fields")
+    )
 
 
 def _tag(kind: type[Any]) -> tuple[str, Any] | None:
@@ -293,4 +300,6 @@ def _fields(kind: Any) -> dict[str, Any]:  # noqa: ANN401
         names = zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True)
         tag = _tag(kind)
         return {**({} if tag is None else {tag[0]: str}), **{n: hints[own] for n, own in names}}
-    return {item.name: hints[item.name] for item in fields(kind)}
+    # The fields of pydantic, which still reads what FastAPI's routes and plans are given.
+    names = getattr(kind, "model_fields", None) or [item.name for item in fields(kind)]
+    return {name: hints[name] for name in names}

@@ -10,7 +10,7 @@ import pytest
 
 from api.cli.promo_files import parsed
 from api.jobs.pricing_rules import read_rules
-from api.plans.files import read_document
+from api.plans.files import read_plan_file
 from api.settings import load_settings
 from scrapers.saved_pages import read_manifest
 from scrapers.sites import load_sites
@@ -51,11 +51,11 @@ FILES: Final[list[tuple[str, str, Callable[[Path], object], str, str]]] = [
     ("sites.yaml", SITE, load_sites, "line 4", "'start_url' is there twice in sites[0]"),
     ("eu.yaml", PACK, lambda path: load_rule_packs(path.parent), "line 4", "'days' is there"),
     ("pricing-rules.yaml", RULES, read_rules, "line 3", "'minimum_margin' is there twice"),
-    ("clearance.json", PLAN, lambda path: read_document(path, "items"), "line 3", "'budget' is"),
+    ("clearance.json", PLAN, lambda path: read_plan_file(path, "items"), "line 3", "'budget' is"),
     (
         "calendar.csv",
         "sku,price,price\nTEA,4,5\n",
-        lambda path: read_document(path, "products"),
+        lambda path: read_plan_file(path, "products"),
         "line 1",
         "column 'price' is there twice",
     ),

@@ -14,7 +14,7 @@ import pandas as pd
 
 from api.plans.bundles.schema import BundlesIn, EndingIn
 from api.plans.errors import PlanInputInvalid
-from api.plans.files import parsed, read_document
+from api.plans.files import parsed, read_plan_file
 from models.arrays import FloatArray, IntArray
 from models.customers.baskets import Baskets
 from pricing.bundles.candidates import bundle_evidence, candidate_sets
@@ -84,14 +84,17 @@ def receipts_of_file(path: Path) -> list[list[str]]:
     Raises:
         PlanInputInvalid: it cannot be read, or a column is missing.
     """
-    rows = read_document(path, "lines").get("lines", [])
+    document = read_plan_file(path, "lines")
+    rows = document.value.get("lines", [])
     receipts: dict[str, list[str]] = {}
-    for number, row in enumerate(rows, start=2):
+    for number, row in enumerate(rows):
         if "order" not in row or "sku" not in row:
-            raise PlanInputInvalid(f"{path}: line {number}: needs the columns order and sku")
+            line = document.line(("lines", number))
+            raise PlanInputInvalid("needs the columns order and sku", source=str(path), line=line)
         receipts.setdefault(row["order"], []).append(row["sku"])
     if not receipts:
-        raise PlanInputInvalid(f"{path}: holds no lines of orders; give a .csv of order,sku")
+        problem = "holds no lines of orders; give a .csv of order,sku"
+        raise PlanInputInvalid(problem, source=str(path))
     return list(receipts.values())
 
 
@@ -103,8 +106,9 @@ class _Reader:
         self._skus = [product.sku for product in given.products]
         if len(self._skus) > MOST_PRODUCTS:
             raise PlanInputInvalid(
-                f"products: {len(self._skus)} of them; a plan looks at all sets of at most "
-                f"{MOST_PRODUCTS}, so plan a family at a time"
+                f"{len(self._skus)} of them; a plan looks at all sets of at most {MOST_PRODUCTS}, "
+                "so plan a family at a time",
+                ("products",),
             )
         self._place = {sku: i for i, sku in enumerate(self._skus)}
         self._unit = 10 ** decimals(given.currency)
@@ -194,10 +198,10 @@ class _Reader:
             return found.size, found.single
         logit = given.logit
         if logit is None:
-            raise PlanInputInvalid("segments: give segments, respondents or a logit")
+            raise PlanInputInvalid("give segments, respondents or a logit")
         missing = [sku for sku in self._skus if sku not in logit.utility]
         if missing:
-            raise PlanInputInvalid(f"logit.utility: has nothing for {missing[0]!r}")
+            raise PlanInputInvalid(f"has nothing for {missing[0]!r}", ("logit", "utility"))
         nests = [logit.nest.get(sku, f"alone {sku}") for sku in self._skus]
         draws = self._unit * draws_of_utilities(
             np.array([logit.utility[sku] for sku in self._skus]),
@@ -238,7 +242,7 @@ class _Reader:
         if given.bundles is not None:
             masks = [self._mask(bundle.skus) for bundle in given.bundles]
             if len(set(masks)) != len(masks):
-                raise PlanInputInvalid("bundles: a set stands there twice")
+                raise PlanInputInvalid("a set stands there twice", ("bundles",))
             found = np.array(sorted(masks), dtype=np.int64)
         elif given.baskets is not None:
             asked = given.baskets

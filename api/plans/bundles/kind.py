@@ -97,7 +97,7 @@ def _amend(
     free = {pin.sku for pin in change.unpin}
     unknown = sorted((set(pins) | free) - set(planned))
     if unknown:
-        raise PlanInputInvalid(f"pins: {unknown[0]!r} is not in the plan")
+        raise PlanInputInvalid(f"{unknown[0]!r} is not in the plan", ("pins",))
     products = []
     for product in document["products"]:
         kept = dict(product)
@@ -129,8 +129,8 @@ def _schedule(
         return ()
     if first is None or last is None:
         raise PlanInputInvalid(
-            "starts_on: single prices change, and dated prices need a first day and, in the "
-            "document, ends_on"
+            "single prices change, and dated prices need a first day and, in the document, ends_on",
+            ("starts_on",),
         )
     return tuple(
         {

@@ -12,8 +12,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from api.plans.errors import PlanInputInvalid
 from api.plans.fields import Share, TimeZone
 from api.plans.files import SearchIn, Strict
+from pricing.errors import Place
 
 Amount = Annotated[Decimal, Field(ge=0)]
 
@@ -159,47 +161,54 @@ class BundlesIn(Strict):
     def _fits(self) -> BundlesIn:
         given = [name for name in ("segments", "respondents", "logit") if getattr(self, name)]
         if len(given) != 1:
-            raise ValueError(
+            raise PlanInputInvalid(
                 "give exactly one of segments, respondents and logit, not "
                 + (" and ".join(given) or "none")
             )
         skus = [product.sku for product in self.products]
         if len(set(skus)) != len(skus):
             twice = next(sku for sku in skus if skus.count(sku) > 1)
-            raise ValueError(f"products: {twice!r} stands there twice")
+            second = [i for i, sku in enumerate(skus) if sku == twice][1]
+            raise PlanInputInvalid(f"{twice!r} stands there twice", ("products", second))
         for place, names in self._named():
             unknown = [name for name in names if name not in skus]
             if unknown:
-                raise ValueError(f"{place}: {unknown[0]!r} is not in products")
+                raise PlanInputInvalid(f"{unknown[0]!r} is not in products", place)
             if len(set(names)) != len(names):
-                raise ValueError(f"{place}: a product stands there twice")
+                raise PlanInputInvalid("a product stands there twice", place)
         brands = {product.brand for product in self.products}
         for brand in self.funding:
             if brand not in brands:
-                raise ValueError(f"funding: no product has the brand {brand!r}")
+                raise PlanInputInvalid(f"no product has the brand {brand!r}", ("funding", brand))
         for i, bundle in enumerate(self.bundles or []):
             if sum(bundle.funding.values()) > 1 + 1e-9:
-                raise ValueError(f"bundles.{i}.funding: the shares add up to more than 1")
+                raise PlanInputInvalid(
+                    "the shares add up to more than 1", ("bundles", i, "funding")
+                )
         if self.starts_on and self.ends_on and self.ends_on <= self.starts_on:
-            raise ValueError("ends_on: must lie after starts_on")
+            raise PlanInputInvalid("must lie after starts_on", ("ends_on",))
         return self
 
-    def _named(self) -> list[tuple[str, list[str]]]:
+    def _named(self) -> list[tuple[Place, list[str]]]:
         """Where products are named, and which."""
-        named = [(f"factors.{i}.skus", factor.skus) for i, factor in enumerate(self.factors)]
-        named += [(f"bundles.{i}.skus", bundle.skus) for i, bundle in enumerate(self.bundles or [])]
+        named: list[tuple[Place, list[str]]] = [
+            (("factors", i, "skus"), factor.skus) for i, factor in enumerate(self.factors)
+        ]
+        named += [(("bundles", i, "skus"), one.skus) for i, one in enumerate(self.bundles or [])]
         for i, segment in enumerate(self.segments or []):
-            named.append((f"segments.{i}.pays", list(segment.pays)))
+            named.append((("segments", i, "pays"), list(segment.pays)))
             named += [
-                (f"segments.{i}.sets.{j}.skus", worth.skus) for j, worth in enumerate(segment.sets)
+                (("segments", i, "sets", j, "skus"), worth.skus)
+                for j, worth in enumerate(segment.sets)
             ]
         if self.respondents is not None:
             named += [
-                (f"respondents.pays.{i}", list(row)) for i, row in enumerate(self.respondents.pays)
+                (("respondents", "pays", i), list(row))
+                for i, row in enumerate(self.respondents.pays)
             ]
         if self.logit is not None:
             named += [
-                ("logit.utility", list(self.logit.utility)),
-                ("logit.nest", list(self.logit.nest)),
+                (("logit", "utility"), list(self.logit.utility)),
+                (("logit", "nest"), list(self.logit.nest)),
             ]
         return named

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import numpy as np
 from scipy import sparse
 
@@ -17,6 +16,7 @@ from api.plans.files import parsed
 from models.arrays import BoolArray, FloatArray, IntArray
 from pricing.calendar.demand import PromotionProblem
 from pricing.calendar.limits import CalendarLimits
+from pricing.errors import place_of
 from pricing.money import Money
 from pricing.promotions.errors import PromotionError
 from pricing.promotions.file_format import parse_promotions
@@ -69,8 +69,8 @@ class _Reader:
 
     def question(self) -> CalendarQuestion:
         given = self._given
-        for mechanic in given.mechanics:
-            check_template(mechanic, given)
+        for a, mechanic in enumerate(given.mechanics):
+            check_template(mechanic, given, a)
         share = np.array([self._channel_share(m) for m in given.mechanics])
         depth = self._depths()
         lift = self._lifts(depth)
@@ -156,13 +156,15 @@ class _Reader:
                     known = float((1.0 - min(depth[i, a], 0.95)) ** product.elasticity)
                 if known is None:
                     raise PlanInputInvalid(
-                        f"products.{i}.lift: nothing is known of {product.sku!r} under "
-                        f"{mechanic.name!r}; give its lift, the mechanic's lift or an elasticity"
+                        f"nothing is known of {product.sku!r} under {mechanic.name!r}; give its "
+                        "lift, the mechanic's lift or an elasticity",
+                        ("products", i, "lift"),
                     )
                 if known < 1:
                     raise PlanInputInvalid(
-                        f"products.{i}.lift.{mechanic.name}: {known} is below 1; leave the "
-                        "mechanic out of `mechanics` of the product instead"
+                        f"{known} is below 1; leave the mechanic out of `mechanics` of the product "
+                        "instead",
+                        ("products", i, "lift", mechanic.name),
                     )
                 lift[i, a] = known
         return lift
@@ -175,7 +177,7 @@ class _Reader:
         )  # fmt: skip
         if (base < 0).any():
             row = int(np.argmax((base < 0).any(axis=1)))
-            raise PlanInputInvalid(f"products.{row}.base: must not be negative")
+            raise PlanInputInvalid("must not be negative", ("products", row, "base"))
         for event in self._given.events:
             rows = self._touched(event)
             base[np.ix_(rows, [week - 1 for week in event.weeks])] *= event.factor
@@ -258,7 +260,7 @@ def lowers(mechanic: MechanicIn) -> bool:
     return not any(promotion.get(name) for name in ("code", "codes", "for", "needs"))
 
 
-def check_template(mechanic: MechanicIn, given: PromotionsIn) -> None:
+def check_template(mechanic: MechanicIn, given: PromotionsIn, a: int) -> None:
     """Refuse a mechanic whose promotion could not become a draft.
 
     Raises:
@@ -269,8 +271,10 @@ def check_template(mechanic: MechanicIn, given: PromotionsIn) -> None:
         terms["prices"] = {"X": "1"}
     try:
         parse_promotions({"promotions": [terms], "currency": given.currency})
-    except (PromotionError, msgspec.ValidationError) as error:
-        raise PlanInputInvalid(f"mechanics: {mechanic.name!r}: promotion: {error}") from None
+    except PromotionError as error:
+        # The promotion stands alone in a file there: `promotions[0].percent`.
+        place = ("mechanics", a, "promotion", *place_of(error.field)[2:])
+        raise PlanInputInvalid(error.problem, place) from None
 
 
 def _depth(mechanic: MechanicIn, product: ProductIn, a: int) -> float:
@@ -288,8 +292,8 @@ def _depth(mechanic: MechanicIn, product: ProductIn, a: int) -> float:
     except (ArithmeticError, KeyError):
         pass
     raise PlanInputInvalid(
-        f"mechanics.{a}.discount: is missing; {terms.get('type')!r} does not say what share of "
-        "the price a unit gives away"
+        f"is missing; {terms.get('type')!r} does not say what share of the price a unit gives away",
+        ("mechanics", a, "discount"),
     )
 
 

@@ -107,10 +107,12 @@ def _amend(
     table = _table(document, result)
     unknown = [sku for sku in change.keep_skus if sku not in table]
     if unknown:
-        raise PlanInputInvalid(f"keep_skus: {unknown[0]!r} is not in the plan")
-    for week in change.keep_weeks:
+        raise PlanInputInvalid(f"{unknown[0]!r} is not in the plan", ("keep_skus",))
+    for at, week in enumerate(change.keep_weeks):
         if not 1 <= week <= given.weeks:
-            raise PlanInputInvalid(f"keep_weeks: week {week} is not from 1 to {given.weeks}")
+            raise PlanInputInvalid(
+                f"week {week} is not from 1 to {given.weeks}", ("keep_weeks", at)
+            )
     for sku, weeks in table.items():
         for week, mechanic in enumerate(weeks, start=1):
             if week in change.keep_weeks or sku in change.keep_skus:

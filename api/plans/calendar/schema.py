@@ -12,8 +12,10 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, field_validator, model_validator
 
+from api.plans.errors import PlanInputInvalid
 from api.plans.fields import LIST_CELL, LIST_CELL_IF_MANY, TABLE_CELL, PriorPriceIn, Share, TimeZone
 from api.plans.files import SearchIn, Strict
+from pricing.errors import Place
 
 Amount = Decimal
 _SET_BY_PLAN: Final = ("id", "when", "products")
@@ -46,7 +48,7 @@ class MechanicIn(Strict):
     def _left_to_the_plan(cls, promotion: dict[str, Any]) -> dict[str, Any]:
         for name in _SET_BY_PLAN:
             if name in promotion:
-                raise ValueError(f"{name} is set by the plan; leave it out")
+                raise PlanInputInvalid("is set by the plan; leave it out", (name,))
         return promotion
 
 
@@ -159,36 +161,40 @@ class PromotionsIn(Strict):
         _twice(skus, "products")
         known, weeks = set(skus), range(1, self.weeks + 1)
         for i, mechanic in enumerate(self.mechanics):
-            at = f"mechanics.{i}"
+            at: Place = ("mechanics", i)
             if mechanic.channel is not None and mechanic.channel not in self.channels:
-                raise ValueError(f"{at}.channel: {mechanic.channel!r} is not in channels")
-            _weeks(mechanic.weeks or [], weeks, f"{at}.weeks")
+                raise PlanInputInvalid(f"{mechanic.channel!r} is not in channels", (*at, "channel"))
+            _weeks(mechanic.weeks or [], weeks, (*at, "weeks"))
         for i, product in enumerate(self.products):
-            at = f"products.{i}"
+            at = ("products", i)
             for name, used in (("lift", product.lift), ("funding", product.funding)):
-                _known(used, mechanics, f"{at}.{name}")
-            _known(product.mechanics or [], mechanics, f"{at}.mechanics")
-            _weeks(product.blocked_weeks, weeks, f"{at}.blocked_weeks")
+                _known(used, mechanics, (*at, name))
+            _known(product.mechanics or [], mechanics, (*at, "mechanics"))
+            _weeks(product.blocked_weeks, weeks, (*at, "blocked_weeks"))
             for column in ("base", "inbound"):
                 values = getattr(product, column)
                 if isinstance(values, list) and values and len(values) != self.weeks:
-                    raise ValueError(
-                        f"{at}.{column}: has {len(values)} values, the plan {self.weeks} weeks"
+                    raise PlanInputInvalid(
+                        f"has {len(values)} values, the plan {self.weeks} weeks", (*at, column)
                     )
         for i, event in enumerate(self.events):
-            _weeks(event.weeks, weeks, f"events.{i}.weeks")
-            _known([f for f in event.forbids if f != "*"], mechanics, f"events.{i}.forbids")
-            _known(event.skus, known, f"events.{i}.skus")
-        for i, effect in enumerate(self.cross):
-            _known([effect.promoted, effect.affected], known, f"cross.{i}")
-            if effect.promoted == effect.affected:
-                raise ValueError(f"cross.{i}: a product has no cross effect on itself")
+            _weeks(event.weeks, weeks, ("events", i, "weeks"))
+            _known([f for f in event.forbids if f != "*"], mechanics, ("events", i, "forbids"))
+            _known(event.skus, known, ("events", i, "skus"))
+        self._effects_fit(known)
         for name in ("last_year", "pins"):
             for i, entry in enumerate(getattr(self, name)):
-                _known([entry.sku], known, f"{name}.{i}.sku")
-                _weeks([entry.week], weeks, f"{name}.{i}.week")
-                _known([entry.mechanic] if entry.mechanic else [], mechanics, f"{name}.{i}")
+                _known([entry.sku], known, (name, i, "sku"))
+                _weeks([entry.week], weeks, (name, i, "week"))
+                _known([entry.mechanic] if entry.mechanic else [], mechanics, (name, i, "mechanic"))
         return self
+
+    def _effects_fit(self, known: set[str]) -> None:
+        for i, effect in enumerate(self.cross):
+            for name in ("promoted", "affected"):
+                _known([getattr(effect, name)], known, ("cross", i, name))
+            if effect.promoted == effect.affected:
+                raise PlanInputInvalid("a product has no cross effect on itself", ("cross", i))
 
 
 def _twice(names: list[str], where: str) -> None:
@@ -198,13 +204,14 @@ def _twice(names: list[str], where: str) -> None:
         else []
     )
     if repeated:
-        raise ValueError(f"{where}: {repeated[0]!r} stands there twice")
+        second = [i for i, name in enumerate(names) if name == repeated[0]][1]
+        raise PlanInputInvalid(f"{repeated[0]!r} stands there twice", (where, second))
 
 
-def _known(used: Any, known: Any, where: str) -> None:  # noqa: ANN401
+def _known(used: Any, known: Any, where: Place) -> None:  # noqa: ANN401
     for name in used:
         if name not in known:
-            raise ValueError(f"{where}: {name!r} is not known; there are {_some(known)}")
+            raise PlanInputInvalid(f"{name!r} is not known; there are {_some(known)}", where)
 
 
 def _some(names: Any) -> str:  # noqa: ANN401
@@ -212,7 +219,7 @@ def _some(names: Any) -> str:  # noqa: ANN401
     return ", ".join(listed[:8]) + (", ..." if len(listed) > 8 else "")
 
 
-def _weeks(used: list[int], weeks: range, where: str) -> None:
+def _weeks(used: list[int], weeks: range, where: Place) -> None:
     for week in used:
         if week not in weeks:
-            raise ValueError(f"{where}: week {week} is not from 1 to {weeks[-1]}")
+            raise PlanInputInvalid(f"week {week} is not from 1 to {weeks[-1]}", where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -12,12 +13,13 @@ import numpy as np
 from scipy import sparse
 
 from api.plans.errors import PlanInputInvalid
-from api.plans.files import parsed, read_document, set_options
+from api.plans.files import parsed, read_plan_file, set_options
 from api.plans.markdown.job import MarkdownQuestion
-from api.plans.markdown.schema import ItemIn, LimitsIn, MarkdownIn
+from api.plans.markdown.schema import LimitsIn, MarkdownIn
 from models.arrays import IntArray
 from pricing.catalogue import UNKNOWN
 from pricing.currencies import decimals
+from pricing.documents import Document
 from pricing.markdown import (
     ClearanceHistory,
     ClearanceItems,
@@ -34,7 +36,7 @@ _MOST_RUNGS: Final = 20_000_000
 """Items times the prices of the longest ladder: more would fill the memory of the service."""
 
 
-def read_markdown_document(path: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+def read_markdown_document(path: Path, options: Mapping[str, Any]) -> Document:
     """A clearance from a file, before it is checked.
 
     Args:
@@ -45,7 +47,8 @@ def read_markdown_document(path: Path, options: Mapping[str, Any]) -> dict[str, 
     Raises:
         PlanInputInvalid: no such file, not JSON or CSV.
     """
-    document = read_document(path, "items")
+    read = read_plan_file(path, "items")
+    document = dict(read.value)
     given = {name: value for name, value in options.items() if value is not None}
     limits = {name: given.pop(name) for name in LimitsIn.model_fields if name in given}
     search: dict[str, Any] = {
@@ -54,7 +57,7 @@ def read_markdown_document(path: Path, options: Mapping[str, Any]) -> dict[str, 
     document.update(given)
     set_options(document, "limits", limits)
     set_options(document, "search", search)
-    return document
+    return replace(read, value=document)
 
 
 def read_markdown_question(document: Mapping[str, Any]) -> MarkdownQuestion:
@@ -106,8 +109,9 @@ class _Reader:
         rungs = max(len(item.ladder) for item in items)
         if len(items) * rungs > _MOST_RUNGS:
             raise PlanInputInvalid(
-                f"items: {len(items):,} of them with up to {rungs:,} prices each are too many; "
-                "plan fewer at once, or give shorter ladders"
+                f"{len(items):,} of them with up to {rungs:,} prices each are too many; plan "
+                "fewer at once, or give shorter ladders",
+                ("items",),
             )
         ladder = np.full((len(items), rungs), UNKNOWN, dtype=np.int64)
         response = np.ones((len(items), rungs))
@@ -132,13 +136,15 @@ class _Reader:
         columns = ClearanceItems.of(
             [item.sku for item in items],
             ladder,
-            np.array([self._by_week(item.demand, item, "demand") for item in items]),
+            np.array([self._by_week(item.demand, i, "demand") for i, item in enumerate(items)]),
             np.array([item.stock for item in items]),
             currency=given.currency,
             response=response,
             market=np.array([item.market for item in items]),
             full_price=np.array(full, dtype=np.int64),
-            arrivals=np.array([self._by_week(i.arrivals or 0.0, i, "arrivals") for i in items]),
+            arrivals=np.array(
+                [self._by_week(item.arrivals or 0.0, i, "arrivals") for i, item in enumerate(items)]
+            ),
             exit_week=np.array(
                 [given.weeks if i.exit_week is None else i.exit_week for i in items]
             ),
@@ -174,8 +180,9 @@ class _Reader:
         for row, item in enumerate(self._given.items):
             if item.past_prices is None:
                 raise PlanInputInvalid(
-                    f"items.{row}.past_prices: is missing; prior_price needs the lowest price of "
-                    f"each of the {window} weeks before the plan (fewer where {item.sku!r} is new)"
+                    "is missing; prior_price needs the lowest price of each of the "
+                    f"{window} weeks before the plan (fewer where {item.sku!r} is new)",
+                    ("items", row, "past_prices"),
                 )
             asked = [self._minor(price) for price in item.past_prices][-window:]
             past[row, window - len(asked) :] = asked
@@ -189,7 +196,7 @@ class _Reader:
             at = np.flatnonzero(ladder[row] == self._minor(pin.price))
             if not len(at):
                 raise PlanInputInvalid(
-                    f"pins.{i}.price: {pin.price} is not on the ladder of {pin.sku!r}"
+                    f"{pin.price} is not on the ladder of {pin.sku!r}", ("pins", i, "price")
                 )
             pins[row, pin.week - 1] = int(at[0])
         return pins
@@ -218,14 +225,15 @@ class _Reader:
             at = self._keys[row.sku, row.market], row.week - 1
             if price[at] != UNKNOWN:
                 raise PlanInputInvalid(
-                    f"history.{i}: week {row.week} of {row.sku!r} stands there twice"
+                    f"week {row.week} of {row.sku!r} stands there twice", ("history", i)
                 )
             price[at], units[at], out[at] = self._minor(row.price), row.units, row.sold_out
         for item, week in np.argwhere(price == UNKNOWN).tolist():
             named = self._given.items[item]
             raise PlanInputInvalid(
-                f"history: week {week + 1} of {named.sku!r} in {named.market!r} is missing; every "
-                f"item needs a row for each of the weeks 1 to {weeks}"
+                f"week {week + 1} of {named.sku!r} in {named.market!r} is missing; every item "
+                f"needs a row for each of the weeks 1 to {weeks}",
+                ("history",),
             )
         return ClearanceHistory(price, units, out)
 
@@ -234,7 +242,7 @@ class _Reader:
         if not self._given.in_force:
             if self._given.limits.deviations is not None:
                 raise PlanInputInvalid(
-                    "limits.deviations: counts from the plan `in_force`, and none is given"
+                    "counts from the plan `in_force`, and none is given", ("limits", "deviations")
                 )
             return None
         price = np.full((len(items), items.weeks), UNKNOWN, dtype=np.int64)
@@ -260,11 +268,13 @@ class _Reader:
     def _minor(self, amount: Decimal) -> int:
         return Money.parse(amount, self._given.currency).minor
 
-    def _by_week(self, values: float | list[float], item: ItemIn, name: str) -> list[float]:
+    def _by_week(self, values: float | list[float], row: int, name: str) -> list[float]:
         if not isinstance(values, list):
             return [values] * self._given.weeks
         if len(values) != self._given.weeks:
             raise PlanInputInvalid(
-                f"{item.sku!r}: {name} has {len(values)} values, the plan {self._given.weeks} weeks"
+                f"has {len(values)} values, the plan {self._given.weeks} weeks; give one for each, "
+                "or a single number for all",
+                ("items", row, name),
             )
         return values

@@ -77,7 +77,7 @@ def _accept(
     first = acceptance.starts_on or given.starts_on
     if first is None:
         raise PlanInputInvalid(
-            "starts_on: say on which day week 1 begins, in the document or when accepting"
+            "say on which day week 1 begins, in the document or when accepting", ("starts_on",)
         )
     schedule = tuple(_schedule(result, first, given.currency))
     drafts: list[Json] = []
@@ -139,12 +139,14 @@ def _amend(
     given = parsed(document, MarkdownIn)
     change = parsed(amendment, MarkdownAmendment)
     skus = {item.sku for item in given.items}
-    for sku in change.keep_skus:
+    for at, sku in enumerate(change.keep_skus):
         if sku not in skus:
-            raise PlanInputInvalid(f"keep_skus: {sku!r} is not in the plan")
-    for week in change.keep_weeks:
+            raise PlanInputInvalid(f"{sku!r} is not in the plan", ("keep_skus", at))
+    for at, week in enumerate(change.keep_weeks):
         if not 1 <= week <= given.weeks:
-            raise PlanInputInvalid(f"keep_weeks: week {week} is not from 1 to {given.weeks}")
+            raise PlanInputInvalid(
+                f"week {week} is not from 1 to {given.weeks}", ("keep_weeks", at)
+            )
     pins = {(pin.sku, pin.market, pin.week): str(pin.price) for pin in given.pins}
     for item in result["items"]:
         for week in item["weeks"]:

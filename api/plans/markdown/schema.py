@@ -13,6 +13,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, model_validator
 
+from api.plans.errors import PlanInputInvalid
 from api.plans.fields import LIST_CELL, LIST_CELL_IF_MANY, TABLE_CELL, PriorPriceIn, TimeZone
 from api.plans.files import SearchIn, Strict
 
@@ -57,14 +58,18 @@ class ItemIn(Strict):
     @model_validator(mode="after")
     def _one_response(self) -> ItemIn:
         if (self.elasticity is None) == (self.response is None):
-            raise ValueError("give either elasticity or response")
+            raise PlanInputInvalid("give either elasticity or response")
         if self.response is not None and len(self.response) != len(self.ladder):
-            raise ValueError(f"response has {len(self.response)} values, ladder {len(self.ladder)}")
+            raise PlanInputInvalid(
+                f"has {len(self.response)} values, ladder {len(self.ladder)}", ("response",)
+            )
         shares = self.stores or {}
         if self.stores is not None and not (
             all(share >= 0 for share in shares.values()) and sum(shares.values()) > 0
         ):
-            raise ValueError("stores: shares of demand must not be negative, nor all be 0")
+            raise PlanInputInvalid(
+                "shares of demand must not be negative, nor all be 0", ("stores",)
+            )
         return self
 
 
@@ -158,22 +163,24 @@ class MarkdownIn(Strict):
         for name in ("pins", "history", "in_force"):
             for i, row in enumerate(getattr(self, name)):
                 if (row.sku, row.market) not in keys:
-                    raise ValueError(f"{name}.{i}: no item is {row.sku!r} in {row.market!r}")
+                    raise PlanInputInvalid(f"no item is {row.sku!r} in {row.market!r}", (name, i))
                 if not 1 <= row.week <= self.weeks:
-                    raise ValueError(f"{name}.{i}: week {row.week} is not from 1 to {self.weeks}")
+                    raise PlanInputInvalid(
+                        f"week {row.week} is not from 1 to {self.weeks}", (name, i, "week")
+                    )
         for i, effect in enumerate(self.cross):
             for name in ("sku", "rival"):
                 if (getattr(effect, name), effect.market) not in keys:
-                    raise ValueError(
-                        f"cross.{i}.{name}: no item is {getattr(effect, name)!r} in "
-                        f"{effect.market!r}"
+                    raise PlanInputInvalid(
+                        f"no item is {getattr(effect, name)!r} in {effect.market!r}",
+                        ("cross", i, name),
                     )
             if effect.sku == effect.rival:
-                raise ValueError(f"cross.{i}: an item is no rival of itself")
+                raise PlanInputInvalid("an item is no rival of itself", ("cross", i, "rival"))
         for week, share in self.current_policy.items():
             if week < 1 or not 0.0 <= share < 1.0:
-                raise ValueError(
-                    f"current_policy: {week}: {share} must be a week from 1 and a share from 0 up "
-                    "to 1"
+                raise PlanInputInvalid(
+                    f"{share} must be a week from 1 and a share from 0 up to 1",
+                    ("current_policy", week),
                 )
         return self

@@ -100,19 +100,19 @@ PLACES: list[tuple[str, Callable[[str], Json], str]] = [
     (
         "/v1/plans",
         lambda n: plan("markdown", clearance(salvage=n)),
-        "body.document.items.0.salvage",
+        "body.document.items[0].salvage",
     ),
     (
         "/v1/plans",
         lambda n: plan("markdown", clearance(ladder=["4.99", n])),
-        "body.document.items.0.ladder.1",
+        "body.document.items[0].ladder[1]",
     ),
     (
         "/v1/plans",
         lambda n: plan("promotions", calendar(cost=n)),
-        "body.document.products.0.cost",
+        "body.document.products[0].cost",
     ),
-    ("/v1/plans", lambda n: plan("bundles", bundles(cost=n)), "body.document.products.0.cost"),
+    ("/v1/plans", lambda n: plan("bundles", bundles(cost=n)), "body.document.products[0].cost"),
 ]
 
 

@@ -47,6 +47,44 @@ def finished(tmp_path: Path, document: object, *options: str, output: str = "pla
     return tmp_path / output
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        (
+            "in.json",
+            json.dumps(game(demand=[5, 5]), indent=1),
+            "in.json, line 14: items[0].demand: has 2 values, the plan 15 weeks; give one for each",
+        ),
+        (
+            "in.csv",
+            "sku,ladder,stock,demand,elasticity\nA,2;1,9,5,-2\nB,2;1,9,5;5,-2\n",
+            "in.csv, line 3: items[1].demand: has 2 values, the plan 4 weeks; give one for each",
+        ),
+        (
+            "in.csv",
+            "sku,ladder,stock,demand,elastic\nA,2;1,9,5,-2\n",
+            "in.csv, line 2: items[0].elastic: is not known, do you mean 'elasticity'",
+        ),
+        (
+            "in.yaml",
+            "currency: EUR\nweeks: 4\nitems:\n- {sku: A, ladder: [2], stock: 9,\n   demand: x}\n",
+            "in.yaml, line 5: items[0].demand: Input should be a valid number",
+        ),
+    ],
+)
+def test_a_refusal_names_file_line_field_and_cure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, says: str
+) -> None:
+    source = tmp_path / name
+    source.write_text(text, encoding="utf-8")
+    given = ["--weeks", "4", "--currency", "EUR"] if name.endswith(".csv") else []
+    with pytest.raises(SystemExit) as left:
+        main(["plan", "markdown", "--input", str(source), "--output", str(tmp_path / "o.json"),
+              *given])  # fmt: skip
+    assert left.value.code == 1
+    assert says in capsys.readouterr().err
+
+
 def test_a_game_becomes_a_plan_with_its_certificate(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,8 +140,8 @@ def test_a_table_of_items_becomes_a_table_of_weeks(tmp_path: Path) -> None:
         ({"target": 1.0, "stock": 90_000}, "no allowed price path sells more than"),
         ({"elasticity": -2}, "either elasticity or response"),
         ({"colour": "red"}, "colour"),
-        ({"demand": [1, 2]}, "demand has 2 values"),
-        ({"stock": "many"}, "items.0.stock"),
+        ({"demand": [1, 2]}, "items[0].demand: has 2 values"),
+        ({"stock": "many"}, "items[0].stock"),
         ({"currency": "XXZ"}, "XXZ"),
         ({"ladder": ["60.001", "54", "48", "36"]}, "decimals"),
         ({"limits": {"budget": "100", "revenue_floor": "9000000"}}, "revenue_floor"),
@@ -121,7 +159,7 @@ def test_bad_input_is_explained_and_nothing_is_written(
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "line 1: not JSON"), ("[]", "must be an object"), ("{}", "Field required")],
+    [("{", "line 1: is not JSON"), ("[]", "must be a mapping"), ("{}", "currency: is missing")],
 )
 def test_a_file_that_is_no_input_is_explained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
@@ -189,9 +227,9 @@ def test_a_season_under_way_is_planned_anew_and_looks_ahead_only_when_asked(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"prior_price": {"days": 30}}, "items.0.past_prices: is missing"),
-        ({"pins": [{"sku": "STYLE", "week": 2, "price": "50"}]}, "pins.0.price: 50 is not on"),
-        ({"pins": [{"sku": "X", "week": 2, "price": "54"}]}, "pins.0: no item is 'X'"),
+        ({"prior_price": {"days": 30}}, "items[0].past_prices: is missing"),
+        ({"pins": [{"sku": "STYLE", "week": 2, "price": "50"}]}, "pins[0].price: 50 is not on"),
+        ({"pins": [{"sku": "X", "week": 2, "price": "54"}]}, "pins[0]: no item is 'X'"),
         ({"limits": {"deviations": 3}}, "limits.deviations: counts from the plan"),
         (
             {"history": [{"sku": "STYLE", "week": 1, "price": "60", "units": 3}]},

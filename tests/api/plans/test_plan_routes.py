@@ -42,6 +42,11 @@ def clearance(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
     }  # fmt: skip
 
 
+def one_item(**changes: object) -> dict[str, Any]:
+    item = {"sku": "A", "ladder": ["2", "1"], "stock": 1, "elasticity": -2, "demand": 1, **changes}
+    return {"kind": "markdown", "document": clearance(items=[item])}
+
+
 def calendar() -> dict[str, Any]:
     return {
         "currency": "EUR",
@@ -236,11 +241,14 @@ def test_a_stopped_service_hands_a_plan_back_and_the_next_one_goes_on(shop: Engi
         ({"kind": "markdown", "document": {}}, "body.document.currency"),
         ({"kind": "markdown", "document": clearance(weeks=0)}, "body.document.weeks"),
         ({"kind": "promotions", "document": {"currency": "EUR"}}, "body.document.starts_on"),
+        (one_item(demand=[5, 5]), "body.document.items[0].demand"),
+        (one_item(demand=[5, 5, 5, 5, "many"]), "body.document.items[0].demand[4]"),
+        (one_item(demnad=5), "body.document.items[0].demnad"),
         ({"kind": "markdown"}, "body"),
         ({"kind": "markdown", "document": clearance(), "note": "\0"}, "body"),
         (
             {"kind": "markdown", "document": clearance(limits={"budget": "1e30"})},
-            "body.document.limits",
+            "body.document.limits.budget",
         ),
         (
             {
