@@ -6,12 +6,12 @@
     │   └── CurrencyMismatch    two currencies met in one sum or comparison
     ├── InvalidCatalogue        columns of unequal length, a repeated key, a value out of range
     ├── InvalidLimits           a guardrail or an objective set outside its safe range
-    ├── InvalidStrategy         a strategy or a rules file that cannot be meant
     ├── InfeasibleLimits        joint limits that no set of prices can satisfy together
     ├── SolverFault             an integer programme that the solver refuses: a defect
     ├── InvalidPriceHistory     price rows that do not describe one price at each moment
     ├── InvalidRulePack         a rule of law that is incomplete, or names no article
     ├── DocumentInvalid         a part of a document that cannot be read or meant, at its place
+    │   └── InvalidStrategy     a strategy or a rules file that cannot be meant
     └── RepeatedKey             a key that stands twice in one mapping of a document
 
 Each message names the field and what to do about it.
@@ -54,17 +54,13 @@ class InvalidCatalogue(PricingError, ValueError):
 
 
 class InvalidLimits(PricingError, ValueError):
-    """A limit is set outside the range in which it still protects anybody."""
-
-
-class InvalidStrategy(PricingError, ValueError):
-    """A strategy, or an entry of a rules file, that cannot be meant; correct the field it names.
+    """A limit is set outside the range in which it still protects anybody.
 
     Attributes:
-        place: keys and indices that lead to the entry; empty where it is not of a document.
+        place: the field of the record that refuses it; empty where that is no single one.
     """
 
-    def __init__(self, message: str, place: tuple[str | int, ...] = ()) -> None:
+    def __init__(self, message: str, place: Place = ()) -> None:
         super().__init__(message)
         self.place = place
 
@@ -127,6 +123,10 @@ class DocumentInvalid(PricingError, ValueError):
 
 
 _Invalid = TypeVar("_Invalid", bound=DocumentInvalid)
+
+
+class InvalidStrategy(DocumentInvalid):
+    """A strategy, or an entry of a rules file, that cannot be meant; correct the field it names."""
 
 
 class RepeatedKey(PricingError, ValueError):

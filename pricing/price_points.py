@@ -38,14 +38,17 @@ class PriceEnding:
 
     def __post_init__(self) -> None:
         if self.step < 1:
-            raise InvalidLimits(f"price ending: step {self.step} must be at least 1 minor unit")
+            raise InvalidLimits(
+                f"price ending: step {self.step} must be at least 1 minor unit", ("step",)
+            )
         if not self.endings or not all(0 <= e < self.step for e in self.endings):
             raise InvalidLimits(
                 f"price ending: endings {self.endings} must be one or more amounts from 0 "
-                f"up to {self.step - 1}"
+                f"up to {self.step - 1}",
+                ("endings",),
             )
         if self.up_to is not None and self.up_to < 1:
-            raise InvalidLimits(f"price ending: up_to {self.up_to} must be above zero")
+            raise InvalidLimits(f"price ending: up_to {self.up_to} must be above zero", ("up_to",))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-import yaml
 from sqlalchemy.engine import Connection
 
 from pricing.deciding.policy import PricingPolicy
-from pricing.documents import read_yaml
-from pricing.errors import InvalidStrategy, RepeatedKey
+from pricing.documents import Document, Form, read_document
+from pricing.errors import InvalidStrategy
 from pricing.rulebook.document import PricingRules, rules_of
 from pricing.rulebook.rule_entries import Entry
 from pricing.solving.joint_limits import EVERY_CATEGORY
@@ -31,30 +30,14 @@ def read_rules(path: Path) -> PricingRules:
         InvalidStrategy: the file cannot be read, is no YAML, is empty, or says what cannot be
             meant; the message names the line and the field.
     """
-    text = _text(path)
-    try:
-        _tree(text, path)
-        with lines_of(path):
-            return rules_of(read_yaml(text))
-    except RepeatedKey as error:
-        raise InvalidStrategy(f"{path}, {error}") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark is not None else "?"
-        raise InvalidStrategy(f"{path}, line {line}: no YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise InvalidStrategy(f"{path}: no YAML: {error}") from error
+    document = _document(path)
+    with document.naming():
+        return rules_of(document.value)
 
 
-@contextmanager
-def lines_of(path: Path | None) -> Iterator[None]:
+def lines_of(path: Path | None) -> AbstractContextManager[None]:
     """While the block runs, refusals of entries of a rules file name the file and the line."""
-    try:
-        yield
-    except InvalidStrategy as error:
-        if path is None or not error.place:
-            raise
-        line = _line_of(_tree(_text(path), path), error.place)
-        raise InvalidStrategy(f"{path}, line {line}: {error}") from None
+    return nullcontext() if path is None else _document(path).naming()
 
 
 def policy_of(rules: PricingRules, conn: Connection) -> PricingPolicy:
@@ -102,41 +85,15 @@ def _names(rules: PricingRules) -> Iterator[tuple[str, str, tuple[str | int, ...
                     yield kind, name, (section, number, field)
 
 
-def _text(path: Path) -> str:
+def _document(path: Path) -> Document:
+    source = str(path)
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise InvalidStrategy(f"{path}: larger than {_MOST_BYTES:,} bytes; split it by market")
-        return path.read_text(encoding="utf-8")
+            problem = f"larger than {_MOST_BYTES:,} bytes; split it by market"
+            raise InvalidStrategy(problem, source=source)
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise InvalidStrategy(f"{path}: {error.strerror or error}") from error
+        raise InvalidStrategy(error.strerror or str(error), source=source) from error
     except UnicodeDecodeError as error:
-        raise InvalidStrategy(f"{path}: not UTF-8 text ({error.reason})") from error
-
-
-def _tree(text: str, path: Path) -> yaml.Node:
-    """The document with the places of its entries."""
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    if node is None:
-        raise InvalidStrategy(
-            f"{path}: is empty; write at least one section, such as `strategies:`, or leave the "
-            "file out"
-        )
-    return node
-
-
-def _line_of(node: yaml.Node, place: tuple[str | int, ...]) -> int:
-    """The line of an entry, or of the last thing on the way there that exists."""
-    line = node.start_mark.line
-    for step in place:
-        inside: yaml.Node | None = None
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == step:
-                    inside, line = value, key.start_mark.line
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-            inside = node.value[step]
-            line = inside.start_mark.line
-        if inside is None:
-            break
-        node = inside
-    return int(line) + 1
+        raise InvalidStrategy(f"not UTF-8 text ({error.reason})", source=source) from error
+    return read_document(text, source, form=Form.YAML, error=InvalidStrategy)

@@ -55,13 +55,19 @@ class ExplorationLimits:
 
     def __post_init__(self) -> None:
         if not 0.0 < self.most_share <= _MOST_SHARE:
-            raise InvalidLimits(f"most_share {self.most_share} must be above 0, at most 0.2")
+            raise InvalidLimits(
+                f"most_share {self.most_share} must be above 0, at most 0.2", ("most_share",)
+            )
         if not 0.0 <= self.most_cost <= 0.5:
-            raise InvalidLimits(f"most_cost {self.most_cost} must be a share from 0 to 0.5")
+            raise InvalidLimits(
+                f"most_cost {self.most_cost} must be a share from 0 to 0.5", ("most_cost",)
+            )
         if not 0.0 <= self.least_gain <= 1.0:
-            raise InvalidLimits(f"least_gain {self.least_gain} must be a share from 0 to 1")
+            raise InvalidLimits(
+                f"least_gain {self.least_gain} must be a share from 0 to 1", ("least_gain",)
+            )
         if not 8 <= self.draws <= 10_000:
-            raise InvalidLimits(f"draws {self.draws} must be from 8 to 10,000")
+            raise InvalidLimits(f"draws {self.draws} must be from 8 to 10,000", ("draws",))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -116,7 +116,8 @@ class FrozenWindow:
         if self.start.tzinfo is None or self.end.tzinfo is None or self.end <= self.start:
             raise InvalidLimits(
                 f"frozen window {self.start} to {self.end}: both need a time zone, and the end "
-                "comes last"
+                "comes last",
+                ("end",),
             )
 
 
@@ -169,16 +170,19 @@ class GuardrailLimits:
     def __post_init__(self) -> None:
         if not 0.0 <= self.minimum_margin <= 0.95:
             raise InvalidLimits(
-                f"minimum_margin {self.minimum_margin} must be a share from 0 to 0.95"
+                f"minimum_margin {self.minimum_margin} must be a share from 0 to 0.95",
+                ("minimum_margin",),
             )
         if not 0.0 < self.maximum_change <= 0.5:
             raise InvalidLimits(
-                f"maximum_change {self.maximum_change} must be a share above 0 and at most 0.5"
+                f"maximum_change {self.maximum_change} must be a share above 0 and at most 0.5",
+                ("maximum_change",),
             )
         for name, most in (("maximum_change_per_day", 0.5), ("maximum_change_per_week", 0.8)):
             if not 0.0 < getattr(self, name) <= most:
                 raise InvalidLimits(
-                    f"{name} {getattr(self, name)} must be a share above 0 and at most {most}"
+                    f"{name} {getattr(self, name)} must be a share above 0 and at most {most}",
+                    (name,),
                 )
         for name, least, longest in (
             ("hours_between_changes", 0.0, 744.0),
@@ -186,7 +190,7 @@ class GuardrailLimits:
         ):
             if not least <= getattr(self, name) <= longest:
                 raise InvalidLimits(
-                    f"{name} {getattr(self, name)} must be from {least:g} to {longest:g}"
+                    f"{name} {getattr(self, name)} must be from {least:g} to {longest:g}", (name,)
                 )
         for name, lows, highs in (
             ("plausible_cost", (0.0, 0.2), (1.5, 50.0)),
@@ -197,14 +201,16 @@ class GuardrailLimits:
             if not (lows[0] <= low <= lows[1] and highs[0] <= high <= highs[1]):
                 raise InvalidLimits(
                     f"{name} {(low, high)}: the low end must be from {lows[0]} to {lows[1]}, "
-                    f"the high end from {highs[0]} to {highs[1]}"
+                    f"the high end from {highs[0]} to {highs[1]}",
+                    (name,),
                 )
         if self.competitor_band is not None:
             low, high = self.competitor_band
             if not 0.3 <= low <= high <= 3.0:
                 raise InvalidLimits(
                     f"competitor_band {self.competitor_band} must be two multiples of the lowest "
-                    "offer, low then high, each from 0.3 to 3"
+                    "offer, low then high, each from 0.3 to 3",
+                    ("competitor_band",),
                 )
 
 

@@ -57,11 +57,14 @@ class MemberTier:
 
     def __post_init__(self) -> None:
         if not self.tier.strip() or self.tier == PUBLIC:
-            raise InvalidStrategy(f"tier {self.tier!r} must be the name of a membership tier")
+            raise InvalidStrategy(
+                f"tier {self.tier!r} must be the name of a membership tier", ("tier",)
+            )
         if not 0.0 <= self.discount <= 0.9:
             raise InvalidStrategy(
                 f"tier {self.tier!r}: discount {self.discount} must be a share from 0 to 0.9; "
-                "members never pay more than the public"
+                "members never pay more than the public",
+                ("discount",),
             )
 
 

@@ -52,7 +52,8 @@ class Objective:
             value = getattr(self, item.name)
             if not 0.0 <= value < float("inf"):
                 raise InvalidLimits(
-                    f"objective weight {item.name}={value} must not be negative, and finite"
+                    f"objective weight {item.name}={value} must not be negative, and finite",
+                    (item.name,),
                 )
         if self.profit + self.revenue + self.units <= 0:
             raise InvalidLimits(
@@ -60,7 +61,9 @@ class Objective:
                 "would be as good as any other"
             )
         if self.target_cover <= 0:
-            raise InvalidLimits(f"objective: target_cover {self.target_cover} must be above zero")
+            raise InvalidLimits(
+                f"objective: target_cover {self.target_cover} must be above zero", ("target_cover",)
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

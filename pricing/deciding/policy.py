@@ -53,15 +53,21 @@ class PricingPolicy:
 
     def __post_init__(self) -> None:
         if self.max_changes is not None and self.max_changes < 0:
-            raise InvalidLimits(f"max_changes {self.max_changes} must not be negative")
+            raise InvalidLimits(
+                f"max_changes {self.max_changes} must not be negative", ("max_changes",)
+            )
         if not 2 <= self.candidates <= 1000:
-            raise InvalidLimits(f"candidates {self.candidates} must be from 2 to 1000")
+            raise InvalidLimits(
+                f"candidates {self.candidates} must be from 2 to 1000", ("candidates",)
+            )
         if self.time_limit <= 0:
-            raise InvalidLimits(f"time_limit {self.time_limit} must be above zero seconds")
+            raise InvalidLimits(
+                f"time_limit {self.time_limit} must be above zero seconds", ("time_limit",)
+            )
         if not 0.0 <= self.gap < 1.0:
-            raise InvalidLimits(f"gap {self.gap} must be a share from 0 to below 1")
+            raise InvalidLimits(f"gap {self.gap} must be a share from 0 to below 1", ("gap",))
         if any(rate <= 0 for rate in self.exchange_rates.values()):
-            raise InvalidLimits("exchange_rates must be above zero")
+            raise InvalidLimits("exchange_rates must be above zero", ("exchange_rates",))
 
     def document(self) -> dict[str, Any]:
         """The policy as plain values, for storage: times as ISO text, kinds by name."""

@@ -91,7 +91,7 @@ class Strategy:
 
     def __post_init__(self) -> None:
         if not self.name.strip():
-            raise InvalidStrategy("a strategy has no name; reasons need one")
+            raise InvalidStrategy("a strategy has no name; reasons need one", ("name",))
         for field_name, low, high in (
             ("index", 0.3, 3.0),
             ("undercut", 0.0, 1e9),
@@ -103,29 +103,41 @@ class Strategy:
             value = getattr(self, field_name)
             if not low <= value <= high:
                 raise InvalidStrategy(
-                    f"strategy {self.name!r}: {field_name} {value} must be from {low:g} to {high:g}"
+                    f"strategy {self.name!r}: {field_name} {value} must be from "
+                    f"{low:g} to {high:g}",
+                    (field_name,),
                 )
         if self.until is not None and self.until.tzinfo is None:
-            raise InvalidStrategy(f"strategy {self.name!r}: until {self.until} has no time zone")
+            raise InvalidStrategy(
+                f"strategy {self.name!r}: until {self.until} has no time zone", ("until",)
+            )
         if self.competitor and self.kind is not StrategyKind.FOLLOW:
             raise InvalidStrategy(
-                f"strategy {self.name!r}: only {StrategyKind.FOLLOW} follows a competitor"
+                f"strategy {self.name!r}: only {StrategyKind.FOLLOW} follows a competitor",
+                ("competitor",),
             )
         if self.kind is StrategyKind.OVERRIDE:
             self._check_override()
         elif self.price is not None:
-            raise InvalidStrategy(f"strategy {self.name!r}: only an override has a price")
+            raise InvalidStrategy(
+                f"strategy {self.name!r}: only an override has a price", ("price",)
+            )
 
     def _check_override(self) -> None:
         if self.price is None or not 0.0 < self.price < 1e12:
-            raise InvalidStrategy(f"strategy {self.name!r}: an override needs a price above zero")
+            raise InvalidStrategy(
+                f"strategy {self.name!r}: an override needs a price above zero", ("price",)
+            )
         if self.until is None:
             raise InvalidStrategy(
                 f"strategy {self.name!r}: an override needs an end (until): a price set by hand "
-                "and forgotten is nobody's price"
+                "and forgotten is nobody's price",
+                ("until",),
             )
         if not self.skus:
-            raise InvalidStrategy(f"strategy {self.name!r}: an override must name its skus")
+            raise InvalidStrategy(
+                f"strategy {self.name!r}: an override must name its skus", ("skus",)
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -301,5 +301,7 @@ def _fields(kind: Any) -> dict[str, Any]:  # noqa: ANN401
         tag = _tag(kind)
         return {**({} if tag is None else {tag[0]: str}), **{n: hints[own] for n, own in names}}
     # The fields of pydantic, which still reads what FastAPI's routes and plans are given.
-    names = getattr(kind, "model_fields", None) or [item.name for item in fields(kind)]
-    return {name: hints[name] for name in names}
+    known = fields(kind) if is_dataclass(kind) else ()
+    return {name: hints[name] for name in (getattr(kind, "model_fields", ()) or ())} | {
+        item.name: hints[item.name] for item in known
+    }

@@ -16,7 +16,7 @@ from pricing.deciding.guardrails import FrozenWindow, GuardrailLimits
 from pricing.deciding.member_tiers import MemberTier
 from pricing.deciding.objective import Objective
 from pricing.deciding.policy import PricingPolicy
-from pricing.errors import InvalidLimits
+from pricing.errors import InvalidLimits, Place
 from pricing.price_points import EndingRule, PriceEnding
 from pricing.rulebook.rule_entries import Entry, numbers_of
 from pricing.rulebook.strategy_terms import relations_of, strategies_of
@@ -83,6 +83,11 @@ _SEARCH: Final[Mapping[str, _Read]] = {
     "gap": Entry.number,
     "cross_effects": Entry.flag,
 }
+_SECTION_OF: Final[Mapping[Place, Place]] = {
+    ("max_changes",): ("together",),
+    ("exchange_rates",): (),
+}
+"""Fields of the policy that stand elsewhere than in `search`."""
 _TESTS: Final[Mapping[str, _Read]] = {
     "most_share": Entry.number,
     "most_cost": Entry.number,
@@ -171,12 +176,21 @@ def rules_of(document: object) -> PricingRules:
     given = Entry({name: entry.value for name, entry in search.items()}, ("search",))
     return PricingRules(
         cross_effects=cross is None or cross.flag(),
-        policy=given.record(lambda **more: PricingPolicy(**policy, **more), _SEARCH),
+        policy=_policy({**policy, **given.record(dict, _SEARCH)}),
         endings=_endings(section("endings")),
         tests=None if tests is None else tests.record(ExplorationLimits, _TESTS),
         tiers=_tiers(section("member_tiers")),
         pareto=_weights(section("pareto")),
     )
+
+
+def _policy(given: Mapping[str, Any]) -> PricingPolicy:
+    """The policy of all sections; what it refuses has its place in one of them."""
+    try:
+        return PricingPolicy(**given)
+    except InvalidLimits as error:
+        section = _SECTION_OF.get(error.place[:1], ("search",))
+        raise Entry(None, section).of_record(error) from error
 
 
 def _tiers(entries: Entry) -> tuple[MemberTier, ...]:
@@ -214,24 +228,24 @@ def _ending_rule(
         )
     scale = int(10 ** decimals(currencies[market]))
 
-    def coins(amount: float) -> int:
+    def coins(amount: float, number: int, name: str) -> int:
         minor = round(amount * scale)
         if abs(minor - amount * scale) > 1e-6:
-            raise place.refused(
+            raise Entry(amount, (*place.place, number, name)).refused(
                 f"{amount:g} is no whole number of the smallest coin of its currency"
             )
         return minor
 
+    made = []
+    for number, tier in enumerate(tiers):
+        up_to = None if tier.get("up_to") is None else coins(tier["up_to"], number, "up_to")
+        step = coins(tier["step"], number, "step")
+        ends = tuple(coins(amount, number, "endings") for amount in tier["endings"])
+        try:
+            made.append(PriceEnding(up_to, step, ends))
+        except InvalidLimits as error:
+            raise Entry(tier, (*place.place, number)).of_record(error) from error
     try:
-        return EndingRule(
-            tuple(
-                PriceEnding(
-                    None if tier.get("up_to") is None else coins(tier["up_to"]),
-                    coins(tier["step"]),
-                    tuple(coins(amount) for amount in tier["endings"]),
-                )
-                for tier in tiers
-            )
-        )
+        return EndingRule(tuple(made))
     except InvalidLimits as error:
-        raise place.refused(str(error)) from error
+        raise place.of_record(error) from error

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from datetime import UTC, date, datetime, time
-from difflib import get_close_matches
 from enum import StrEnum
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from pricing.decimal_text import parse_number
-from pricing.errors import InvalidStrategy, PricingError
+from pricing.documents import not_known
+from pricing.errors import DocumentInvalid, InvalidStrategy, Place, PricingError
 
 Kind = TypeVar("Kind", bound=StrEnum)
 Record = TypeVar("Record")
@@ -28,17 +28,9 @@ class Entry:
         self.value = value
         self.place = place
 
-    @property
-    def name(self) -> str:
-        """The place as a person writes it: `strategies[0].use`."""
-        text = ""
-        for step in self.place:
-            text += f"[{step}]" if isinstance(step, int) else f".{step}"
-        return text.lstrip(".") or "the rules"
-
     def refused(self, why: str) -> InvalidStrategy:
-        """The error that says why, with the place in front."""
-        return InvalidStrategy(f"{self.name}: {why}", self.place)
+        """The error that says why, at this place."""
+        return InvalidStrategy(why, self.place)
 
     def fields(self, known: Collection[str] | None = None) -> dict[str, Entry]:
         """The entries of a mapping, by name; nothing counts as an empty one.
@@ -53,9 +45,7 @@ class Entry:
         found = {str(key): Entry(item, (*self.place, str(key))) for key, item in self.value.items()}
         for name, entry in found.items():
             if known is not None and name not in known:
-                close = get_close_matches(name, known, 1)
-                meant = f", do you mean {close[0]!r}" if close else ""
-                raise entry.refused(f"is not known{meant}; there are {', '.join(sorted(known))}")
+                raise entry.refused(not_known(name, frozenset(known)))
         return found
 
     def items(self) -> list[Entry]:
@@ -162,20 +152,22 @@ class Entry:
         values = {renamed.get(name, name): reads[name](entry) for name, entry in given.items()}
         try:
             return make(**values)
-        except InvalidStrategy as error:
-            if error.place:
-                raise
-            self._about(given, error)
         except PricingError as error:
-            self._about(given, error)
+            raise self.of_record(error, {own: name for name, own in renamed.items()}) from error
 
-    def _about(self, given: Mapping[str, Entry], error: PricingError) -> NoReturn:
-        """Refuse the field that an error speaks of, else the whole entry."""
-        words = str(error).replace("=", " ").replace(":", " ").split()
-        for word in words:
-            if word in given:
-                raise InvalidStrategy(f"{self.name}: {error}", given[word].place) from error
-        raise InvalidStrategy(f"{self.name}: {error}", self.place) from error
+    def of_record(
+        self, error: PricingError, names: Mapping[str, str] | None = None
+    ) -> InvalidStrategy:
+        """What the record made of this entry refuses, at the place of its field.
+
+        Args:
+            error: what was raised; its `place` begins at the record.
+            names: what fields of the record are called here, where that is otherwise.
+        """
+        place: Place = getattr(error, "place", ())
+        steps = [(names or {}).get(str(step), step) for step in place[:1]]
+        problem = error.problem if isinstance(error, DocumentInvalid) else str(error)
+        return InvalidStrategy(problem, (*self.place, *steps, *place[1:]))
 
 
 def numbers_of(record: type) -> dict[str, Callable[[Entry], Any]]:

@@ -159,12 +159,13 @@ class JointTargets:
         ):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
-                raise InvalidLimits(f"{name} {value} must be from {low:g} to {high:g}")
+                raise InvalidLimits(f"{name} {value} must be from {low:g} to {high:g}", (name,))
         for category, (low, high) in self.price_index.items():
             if not 0.0 < low <= high:
                 raise InvalidLimits(
                     f"price_index of {category!r}: {(low, high)} must be two multiples of the "
-                    "competitors' prices, low then high (0.95, 1.05)"
+                    "competitors' prices, low then high (0.95, 1.05)",
+                    ("price_index", category),
                 )
 
     @property

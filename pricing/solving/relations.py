@@ -65,17 +65,22 @@ class Relation:
         if len(self.skus) < (1 if self.across_markets else 2) or len(set(self.skus)) < len(
             self.skus
         ):
-            raise InvalidLimits(f"relation {self.name!r}: skus must be two or more different ones")
+            raise InvalidLimits(
+                f"relation {self.name!r}: skus must be two or more different ones", ("skus",)
+            )
         if self.across_markets and self.kind is not RelationKind.SAME_PRICE:
             raise InvalidLimits(
-                f"relation {self.name!r}: only {RelationKind.SAME_PRICE} ties prices across markets"
+                f"relation {self.name!r}: only {RelationKind.SAME_PRICE} ties prices "
+                "across markets",
+                ("across_markets",),
             )
         if not 0.0 <= self.least <= self.most or (
             self.kind is RelationKind.PRIVATE_LABEL and self.most >= 1.0
         ):
             raise InvalidLimits(
                 f"relation {self.name!r}: least {self.least} and most {self.most} must be shares, "
-                "the smaller first, such as 0.1 and 0.3"
+                "the smaller first, such as 0.1 and 0.3",
+                ("least",),
             )
 
 

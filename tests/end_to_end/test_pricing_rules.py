@@ -86,14 +86,18 @@ def test_the_example_of_the_manual_runs_and_leads_the_prices(
 
 WRONG: Final = (
     ("", "is empty"),
-    ("strategies: [", "line 1: no YAML"),
+    ("strategies: [", "line 1: is not YAML"),
     ("guardrails:\n  minimum_margin: 0.1\n  minimum_margin: 0.2\n", "line 3: 'minimum_margin'"),
-    ("guardrails:\n  # a comment\n  maximum_change: 0.9\n", "line 3: guardrails: maximum_chan"),
+    ("guardrails:\n  # a comment\n  maximum_change: 0.9\n", "line 3: guardrails.maximum_change: "),
     ("objective:\n  profits: 1\n", "line 2: objective.profits: is not known, do you mean"),
     ("strategies:\n  - name: a\n    use: guess\n", "line 3: strategies[0].use: 'guess'"),
     ("strategies:\n  - name: a\n    use: freeze\n    categories: [Tee]", "do you mean 'Tea'?"),
     ("relations:\n  - {name: x, hold: ladder, skus: [NOPE, TEA-1]}", "no product 'NOPE'"),
     ("guardrails: {map_floor_in: [moon]}", "the setting PRICEWRIGHT_MAP_FLOOR_IN names"),
+    (
+        "strategies:\n  - name: x\n    use: override\n    price: 3\n    skus: [TEA-1]\n",
+        "line 2: strategies[0].until: strategy 'x': an override needs an end",
+    ),
     ("endings:\n  moon: [{step: 1, endings: [0.99]}]", "line 2: endings.moon"),
     ("endings:\n  online: [{step: 1, endings: [0.999]}]", "0.999 is no whole number"),
     (

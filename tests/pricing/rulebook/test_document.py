@@ -98,7 +98,7 @@ def test_endings_are_counted_in_the_coins_of_their_market() -> None:
     assert endings["tokyo"].ladder(40).tolist() == [8, 18, 28, 38]
     with pytest.raises(InvalidStrategy, match=r"endings.tokyo: there is no market"):
         read(RULES).endings_in({"online": "EUR"})
-    with pytest.raises(InvalidStrategy, match=r"endings.online: 0.1 is no whole number"):
+    with pytest.raises(InvalidStrategy, match=r"endings.online\[0\].step: 0.1 is no whole number"):
         read(RULES).endings_in({"online": "JPY", "tokyo": "JPY"})
 
 
@@ -166,6 +166,59 @@ def test_a_refusal_leads_to_the_field() -> None:
     with pytest.raises(InvalidStrategy) as caught:
         read("guardrails: {minimum_margin: 0.1, maximum_change: 3}")
     assert caught.value.place == ("guardrails", "maximum_change")
+
+
+OVERRIDE = "strategies: [{name: a, use: override, skus: [x], price: 3, until: 2027-01-01%s}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        # No end, no price, no products: what is missing is named, not what the sentence mentions.
+        (OVERRIDE.replace(", until: 2027-01-01%s", ""), ("strategies", 0, "until")),
+        (OVERRIDE.replace(", price: 3", "") % "", ("strategies", 0, "price")),
+        (OVERRIDE.replace(", skus: [x]", "") % "", ("strategies", 0, "skus")),
+        (OVERRIDE % ", markup: -1", ("strategies", 0, "markup")),
+        (OVERRIDE % ", competitor: b", ("strategies", 0, "competitor")),
+        ("strategies: [{name: days, use: cost_plus, days: 2, markup: -1}]",
+         ("strategies", 0, "markup")),
+        ("relations: [{name: most, hold: ladder, skus: [x], most: 0.2}]", ("relations", 0, "skus")),
+        ("relations: [{name: a, hold: ladder, skus: [x, y], across_markets: true}]",
+         ("relations", 0, "across_markets")),
+        ("guardrails: {frozen_windows: [{start: 2026-12-20, end: 2026-12-01}]}",
+         ("guardrails", "frozen_windows", 0, "end")),
+        ("objective: {target_cover: 0}", ("objective", "target_cover")),
+        ("together: {max_changes: -1}", ("together", "max_changes")),
+        ("together: {price_index: {Tea: [0, 1]}}", ("together", "price_index", "Tea")),
+        ("exchange_rates: {EUR: 0}", ("exchange_rates",)),
+        ("search: {gap: 2}", ("search", "gap")),
+        ("price_tests: {draws: 1}", ("price_tests", "draws")),
+        ("member_tiers: [{tier: discount, discount: 2}]", ("member_tiers", 0, "discount")),
+        ("strategies: [{name: a, use: freeze}, {name: a, use: freeze}]", ("strategies", 1, "name")),
+    ],
+)  # fmt: skip
+def test_what_a_record_refuses_is_placed_at_its_field(
+    text: str, place: tuple[str | int, ...]
+) -> None:
+    with pytest.raises(InvalidStrategy) as caught:
+        read(text)
+    assert caught.value.place == place
+
+
+@pytest.mark.parametrize(
+    ("tier", "place"),
+    [
+        ("{step: 1, endings: [0.999]}", ("endings", "online", 0, "endings")),
+        ("{step: 1, endings: [2]}", ("endings", "online", 0, "endings")),
+        ("{step: 0, endings: [2]}", ("endings", "online", 0, "step")),
+    ],
+)
+def test_an_ending_that_cannot_be_is_placed_at_its_field(
+    tier: str, place: tuple[str | int, ...]
+) -> None:
+    with pytest.raises(InvalidStrategy) as caught:
+        read(f"endings: {{online: [{tier}]}}").endings_in({"online": "EUR"})
+    assert caught.value.place == place
 
 
 def test_the_policy_of_rules_comes_back_from_storage_as_it_was() -> None:
