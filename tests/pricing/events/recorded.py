@@ -1,0 +1,73 @@
+"""Bodies of webhooks as they were sent before there was a catalogue, and events of every type.
+
+Receivers have been written against these bodies; a line is the key, a tab and the body. No line may
+change.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from pricing.events.catalogue import event_from
+from pricing.events.event import Event
+from pricing.events.price_books import (
+    DraftApproved,
+    DraftProposed,
+    DraftRejected,
+    DraftWithdrawn,
+    StageWentLive,
+)
+from pricing.events.prices import ConfirmedCost, CostsConfirmed, FreezeLifted, FreezeStarted
+
+_FILE: Final = Path(__file__).parent / "recorded_bodies.txt"
+
+_DEEDS: Final[tuple[Event, ...]] = (
+    FreezeStarted(market="online", reason="a rumour"),
+    FreezeLifted(market=None, lifted=2),
+    CostsConfirmed(
+        count=120,
+        costs=(ConfirmedCost(sku="tea", market="online", cost="2.00 EUR", before="9.00 EUR"),),
+    ),
+    DraftProposed(draft=7, run=3, note="spring"),
+    DraftApproved(draft=7, note=""),
+    DraftRejected(draft=7, reason="too bold"),
+    DraftWithdrawn(draft=7, reason="returns rose"),
+    StageWentLive(draft=7, version=4, stage=1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedBody:
+    """A message as it was sent.
+
+    Attributes:
+        key: what it was about.
+        body: its bytes.
+        at: when it happened.
+        event: the same by the catalogue.
+    """
+
+    key: str
+    body: bytes
+    at: datetime
+    event: Event
+
+
+def recorded_bodies() -> list[RecordedBody]:
+    """All that were recorded: at least one of each type that is told."""
+    found = []
+    for line in _FILE.read_text(encoding="utf-8").splitlines():
+        key, body = line.split("\t")
+        sent = json.loads(body)
+        at = datetime.fromisoformat(sent["timestamp"])
+        found.append(RecordedBody(key, body.encode(), at, event_from(sent["type"], sent["data"])))
+    return found
+
+
+def recorded_events() -> list[Event]:
+    """At least one event of every type."""
+    return [*(recorded.event for recorded in recorded_bodies()), *_DEEDS]
