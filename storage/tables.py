@@ -354,29 +354,6 @@ price_book_entries: Final = sa.Table(
     **_BY_KEY,
 )
 
-OUTBOX_STATUSES: Final = ("pending", "delivered", "dead")
-
-outbox: Final = sa.Table(
-    "outbox",
-    metadata,
-    Column("message_id", Key, primary_key=True),
-    # What receivers know it by; unlike the number it never comes again, after a restore either.
-    Column("webhook_id", Text, nullable=False, server_default=""),
-    Column("topic", Text, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("payload", Document, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("attempts", BigInteger, nullable=False, server_default="0"),
-    Column("next_attempt_at", UtcDateTime, nullable=False),
-    Column("lease_until", UtcDateTime),
-    Column("last_error", Text),
-    Column("delivered_at", UtcDateTime),
-    CheckConstraint(f"status IN {OUTBOX_STATUSES}", name="status"),
-    sa.Index(None, "status", "next_attempt_at"),
-    sa.Index("uq_outbox_webhook_id", "webhook_id", unique=True),
-)
-
 imports: Final = sa.Table(
     "imports",
     metadata,

@@ -162,7 +162,7 @@ async def _send_all(
 
 def _outgoing(message: OutboxMessage) -> Message:
     return Message(
-        message_id=message.webhook_id,
+        message_id=message.event_id,
         topic=message.topic,
         created_at=message.created_at,
         payload=message.payload,
@@ -175,7 +175,7 @@ def _reported(
     """Log one outcome, loudly where an alert is lost, and count it."""
     log = _log.bind(
         message_id=message.message_id,
-        webhook_id=message.webhook_id,
+        webhook_id=message.event_id,
         topic=message.topic,
         key=message.key,
         attempts=message.attempts,

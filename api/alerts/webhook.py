@@ -1,7 +1,7 @@
 """One alert to one receiver, signed after the Standard Webhooks specification.
 
-The message id is the `webhook_id` of the outbox row and stays the same over all tries, so that a
-receiver drops what it has already seen. The signature's time is that of the try.
+The message id is that of the event and stays the same over all tries, so that a receiver drops what
+it has already seen. The signature's time is that of the try.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def list_command(
         table.add_column(heading, overflow="fold")
     for message in found:
         table.add_row(
-            message.webhook_id,
+            message.event_id,
             escape(message.topic),
             escape(message.key),
             message.status,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
+import msgspec
 import numpy as np
 from sqlalchemy.engine import Connection
 
@@ -13,10 +14,8 @@ from pricing.deciding.decisions import Decisions
 from pricing.deciding.guardrails import GuardrailLimits, Limit
 from pricing.deciding.sanity import plausible_offers
 from pricing.deciding.stuck import freed_by
-from storage.jobs.outbox import enqueue
-
-TOPIC: Final = "prices.held"
-"""Topic of the alert; its key is the number of the run."""
+from pricing.events.prices import HeldPrice, PricesHeld, Stuck
+from storage.events.store import record
 
 ALARMING: Final = (
     Limit.IMPLAUSIBLE_COST
@@ -50,7 +49,7 @@ _WORDS: Final = {
 def alarm(
     conn: Connection, run_id: int, run: Decisions, limits: GuardrailLimits, *, at: datetime
 ) -> bool:
-    """Enqueue one alert that says what a run held, and why; True if there was something to say.
+    """Record one alert that says what a run held, and why; True if there was something to say.
 
     Args:
         conn: the transaction that stores the run: the run and its alert stand or fall together.
@@ -77,28 +76,29 @@ def alarm(
         texts.append(f"{int(stuck.sum())} x prices that stand outside a limit and cannot move")
     if ignored.any():
         texts.append(f"{int(ignored.sum())} x offers too far from the price were ignored")
-    payload = {
-        "run": run_id,
-        "rows": len(run),
-        "held": {_name(limit): count for limit, count in held.items()},
-        "stuck": int(stuck.sum()),
-        "stuck_by": _freed(run, stuck),
-        "offers_ignored": int(ignored.sum()),
-        "why": "; ".join(texts),
-        "examples": _examples(run, np.flatnonzero(alarming | ignored)[:_EXAMPLES].tolist()),
-    }
-    enqueue(conn, TOPIC, str(run_id), payload, at=at)
+    event = PricesHeld(
+        run=run_id,
+        rows=len(run),
+        held={_name(limit): count for limit, count in held.items()},
+        stuck=int(stuck.sum()),
+        stuck_by=_freed(run, stuck),
+        offers_ignored=int(ignored.sum()),
+        why="; ".join(texts),
+        examples=_examples(run, np.flatnonzero(alarming | ignored)[:_EXAMPLES].tolist()),
+    )
+    record(conn, event, at=at)
     return True
 
 
-def _freed(run: Decisions, stuck: BoolArray) -> dict[str, dict[str, Any]]:
+def _freed(run: Decisions, stuck: BoolArray) -> dict[str, Stuck]:
     """Of stuck prices, how many each limit holds, and what frees them."""
     held_by = run.held_by[stuck]
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Stuck] = {}
     for bits in np.unique(held_by).tolist():
+        rows = int((held_by == bits).sum())
         for limit, cure in freed_by(bits).items():
-            entry = found.setdefault(_name(limit), {"count": 0, "freed_by": cure})
-            entry["count"] += int((held_by == bits).sum())
+            known = found.get(_name(limit), Stuck(count=0, freed_by=cure))
+            found[_name(limit)] = msgspec.structs.replace(known, count=known.count + rows)
     return found
 
 
@@ -109,20 +109,18 @@ def _ignored_offers(run: Decisions, limits: GuardrailLimits) -> BoolArray:
     return ignored
 
 
-def _examples(run: Decisions, rows: list[int]) -> list[dict[str, Any]]:
-    examples = []
-    for row in rows:
-        found = run.record(row)
-        examples.append(
-            {
-                "sku": found.sku,
-                "market": found.market,
-                "price_in_force": None if found.previous is None else str(found.previous),
-                "price_decided": None if found.price is None else str(found.price),
-                "reasons": [reason.wire() for reason in found.reasons],
-            }
+def _examples(run: Decisions, rows: list[int]) -> tuple[HeldPrice, ...]:
+    found = (run.record(row) for row in rows)
+    return tuple(
+        HeldPrice(
+            sku=one.sku,
+            market=one.market,
+            price_in_force=None if one.previous is None else str(one.previous),
+            price_decided=None if one.price is None else str(one.price),
+            reasons=tuple(reason.wire() for reason in one.reasons),
         )
-    return examples
+        for one in found
+    )
 
 
 def _name(limit: Limit) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
 
 import numpy as np
 import structlog
@@ -15,13 +14,13 @@ from api.jobs.totals import dominant_of
 from models.sensitivity.dominance import Dominant
 from pricing.catalogue import UNKNOWN, Labels
 from pricing.deciding.decisions import Action, Decisions
+from pricing.events.price_books import FigureBroke, PriceBookRolledBack
 from pricing.price_book import PUBLIC, PriceBook
 from pricing.releases.change_budget import BudgetReport, ChangeBudget, ProposedPrices, measure
 from pricing.releases.staged_release import Band, StagePlan, broken_at, stage_of
-from storage.access.log import log
 from storage.database import reading, writing
 from storage.errors import DraftNotReady, NotPossibleNow, PricesFrozen
-from storage.jobs.outbox import enqueue
+from storage.events.store import SYSTEM, record
 from storage.law.rule_packs import RulePacks
 from storage.prices.decisions import read_run
 from storage.prices.price_books import live_version, load_price_book
@@ -48,9 +47,6 @@ from storage.releases.watched_figures import (
 )
 
 _log = structlog.get_logger(__name__)
-
-SYSTEM: Final = "pricewright"
-"""Who does what nobody asked for at that moment: a schedule, a stage, a broken band."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,9 +328,8 @@ def _roll_back(
     draft = None if live is None else draft_of_version(conn, live)
     if draft is not None and draft.status in ("releasing", "released"):
         finish(conn, draft.draft_id, "rolled_back", at=at, by=by, reason=reason)
-    log(conn, "rolled_back", at=at, actor=by, version=version, to=to, live=live, reason=reason)
-    facts = {"from": live, "to": to, "version": version, "by": by, "reason": reason}
-    enqueue(conn, "price_book.rolled_back", str(version), facts, at=at)
+    done = PriceBookRolledBack(live=live, to=to, version=version, by=by, reason=reason)
+    record(conn, done, at=at, actor=by)
     return version
 
 
@@ -378,7 +373,6 @@ def _stop_watching(conn: Connection, item: Watch, draft: Draft, why: str, now: d
     Going back would undo their work, so people are told instead, once.
     """
     end_watch(conn, item)
-    facts = {"draft": draft.draft_id, "live": live_version(conn), "why": why}
-    log(conn, "figure_broke", at=now, actor=SYSTEM, draft_id=draft.draft_id, why=why)
-    enqueue(conn, "price_book.figure_broke", str(draft.draft_id), facts, at=now)
+    broke = FigureBroke(draft=draft.draft_id, live=live_version(conn), why=why)
+    record(conn, broke, at=now)
     _log.error("a watched figure broke; roll back by hand", draft=draft.draft_id, why=why)

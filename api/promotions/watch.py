@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final, Literal
 
 from sqlalchemy import Engine
 
+from pricing.events.event import Amount
+from pricing.events.promotions import AheadOfBudget, AheadOfPlan, AheadOfStock, AheadOfUnits
 from pricing.money import Money
 from storage.database import reading, writing
-from storage.jobs.outbox import enqueue
+from storage.events.store import record
 from storage.promotions.monitor import PromotionFigures, figures_of, first_alert
 from storage.promotions.versions import StoredPromotion, scheduled_promotions
+
+Ahead = Literal["budget", "units", "stock"]
+"""Of what a promotion can run ahead."""
+
+_EVENTS: Final[dict[Ahead, type[AheadOfPlan]]] = {
+    "budget": AheadOfBudget,
+    "units": AheadOfUnits,
+    "stock": AheadOfStock,
+}
 
 AHEAD_BY: Final = 0.10
 """So much more of a budget or stock than planned may be used before somebody is told."""
@@ -31,17 +41,20 @@ def watch_promotions(engine: Engine, now: datetime) -> int:
         for kind in ahead_of(figures):
             with writing(engine) as conn:
                 if first_alert(conn, promotion, kind, at=now):
-                    facts = _facts(promotion, figures, kind)
-                    enqueue(conn, f"promotion.ahead_of_{kind}", promotion.name, facts, at=now)
+                    record(conn, _event(promotion, figures, kind), at=now)
                     told += 1
     return told
 
 
-def ahead_of(figures: PromotionFigures) -> tuple[str, ...]:
+def ahead_of(figures: PromotionFigures) -> tuple[Ahead, ...]:
     """Of what a promotion runs ahead: `budget`, `units`, `stock`; empty if it keeps to its plan."""
-    found = []
+    found: list[Ahead] = []
     planned = figures.planned_share
-    for kind, share in (("budget", figures.budget_share), ("units", figures.units_share)):
+    shares: dict[Ahead, float | None] = {
+        "budget": figures.budget_share,
+        "units": figures.units_share,
+    }
+    for kind, share in shares.items():
         if share is None:
             continue
         if share >= 1 or (planned is not None and share > planned + AHEAD_BY):
@@ -52,21 +65,20 @@ def ahead_of(figures: PromotionFigures) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _facts(promotion: StoredPromotion, figures: PromotionFigures, kind: str) -> Mapping[str, Any]:
-    currency = promotion.terms.currency
-    return {
-        "promotion": promotion.name,
-        "version": promotion.version,
-        "ahead_of": kind,
-        "redemptions": figures.committed,
-        "given_away": Money(figures.given_minor, currency).wire(),
-        "budget_share": figures.budget_share,
-        "units_share": figures.units_share,
-        "planned_share": figures.planned_share,
-        "runs_out_at": _time(figures.runs_out_at),
-        "ends_at": _time(figures.ends_at),
-        "scarcest_sku": figures.scarcest_sku,
-    }
+def _event(promotion: StoredPromotion, figures: PromotionFigures, kind: Ahead) -> AheadOfPlan:
+    return _EVENTS[kind](
+        promotion=promotion.name,
+        version=promotion.version,
+        ahead_of=kind,
+        redemptions=figures.committed,
+        given_away=Amount.of(Money(figures.given_minor, promotion.terms.currency)),
+        budget_share=figures.budget_share,
+        units_share=figures.units_share,
+        planned_share=figures.planned_share,
+        runs_out_at=_time(figures.runs_out_at),
+        ends_at=_time(figures.ends_at),
+        scarcest_sku=figures.scarcest_sku,
+    )
 
 
 def _time(moment: datetime | None) -> str | None:

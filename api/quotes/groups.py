@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 from api.http.wire import MoneyDocument, utc_text
 from api.quotes.basis import order_from
 from api.quotes.returns import ReturnDocument, floors_of
+from pricing.events.event import Amount
+from pricing.events.promotions import GroupSettled, SettledMember
 from pricing.money import Money
 from pricing.promotions.errors import InvalidCart
 from pricing.promotions.promotion import GroupBuy
 from pricing.promotions.refund import GroupSettlement, settle_group
 from storage.errors import GroupNotFound
-from storage.jobs.outbox import enqueue
+from storage.events.store import record
 from storage.products.cart_facts import market_by_code
 from storage.promotions.groups import (
     Group,
@@ -210,23 +212,23 @@ def settle(conn: Connection, group_id: str, *, now: datetime) -> bool:
             price = found.price
         _give_back(conn, group, member, found, market.currency, now)
         settled.append(
-            {
-                "customer": member.customer,
-                "quote": member.quote_id,
-                "refund": Money(found.amount, market.currency).wire(),
-            }
+            SettledMember(
+                customer=member.customer,
+                quote=member.quote_id,
+                refund=Amount.of(Money(found.amount, market.currency)),
+            )
         )
     close_group(conn, group_id, size=size, price_minor=price, at=now)
-    facts: dict[str, Any] = {
-        "group": group_id,
-        "promotion": group.promotion,
-        "market": group.market,
-        "status": "failed" if price is None else "reached",
-        "size": size,
-        "price": None if price is None else Money(price, market.currency).wire(),
-        "members": settled,
-    }
-    enqueue(conn, "group.settled", group_id, facts, at=now)
+    event = GroupSettled(
+        group=group_id,
+        promotion=group.promotion,
+        market=group.market,
+        status="failed" if price is None else "reached",
+        size=size,
+        price=None if price is None else Amount.of(Money(price, market.currency)),
+        members=tuple(settled),
+    )
+    record(conn, event, at=now)
     return True
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
+import msgspec
 from sqlalchemy.engine import Connection, Engine
 
+from pricing.events.competitors import CrawlDegraded
 from scrapers.crawling.child import CrawlChild, Heard
 from scrapers.crawling.lease import LEASE
 from scrapers.errors import CrawlFailed, CrawlRunning
-from scrapers.offers.crawl_health import CRAWL_DEGRADED, Vitals, findings
+from scrapers.offers.crawl_health import Vitals, findings
 from scrapers.outcomes import CrawlProgress, CrawlReport, Outcome, PageFailure
 from scrapers.sites import Site, site_fields, site_from
 from storage.competitors.sites import (
@@ -28,8 +29,8 @@ from storage.competitors.sites import (
 )
 from storage.database import open_engine, require_migrated, writing
 from storage.errors import LeaseHeld, UnknownSite
+from storage.events.store import record
 from storage.jobs.leases import Lease, find_lease, give_back, renew_lease, take_lease
-from storage.jobs.outbox import enqueue
 
 RESUMED: Final = timedelta(hours=24)
 """An older crawl is begun anew: what it stored is no longer today's price."""
@@ -306,7 +307,7 @@ class CrawlRun:
             return  # by us: that says nothing about the shop
         alert = crawl_alert(self.site, self.crawl_id, at, summary, before, failed=heard.failed)
         if alert is not None:
-            enqueue(conn, CRAWL_DEGRADED, self.site.name, alert, at=at)
+            record(conn, alert, at=at)
 
 
 def _running(site: str, held: Lease | None) -> str:
@@ -343,8 +344,8 @@ def crawl_alert(
     before: Sequence[Vitals],
     *,
     failed: str,
-) -> dict[str, object] | None:
-    """The facts of a crawl that went badly, as they go out on the wire; None if it went well.
+) -> CrawlDegraded | None:
+    """What is told of a crawl that went badly; None if it went well.
 
     Args:
         site: the competitor.
@@ -354,16 +355,21 @@ def crawl_alert(
         before: the site's crawls before, the newest first.
         failed: why it failed; empty if it did not.
     """
-    facts: dict[str, object] = {
-        "competitor": site.name, "market": site.market, "crawl": crawl_id, "at": at.isoformat(),
-    }  # fmt: skip
+    told = CrawlDegraded(
+        competitor=site.name,
+        market=site.market,
+        crawl=crawl_id,
+        at=at.isoformat(),
+        failed=failed,
+        findings=(),
+    )
     if failed:
-        return {**facts, "failed": failed, "findings": []}
+        return told
     found = findings(Vitals.of_report(summary), before) if summary.get("whole") else ()
-    moved = list(summary.get("moved_in", ()))
+    moved = tuple(summary.get("moved_in", ()))
     if not found and not moved:
         return None
-    return {**facts, "failed": "", "findings": [asdict(f) for f in found], "moved_in": moved}
+    return msgspec.structs.replace(told, findings=tuple(found), moved_in=moved)
 
 
 def _report(

@@ -9,9 +9,7 @@ from statistics import median
 from typing import Any, Final
 
 from models.competitors.cadence import GRACE
-
-CRAWL_DEGRADED: Final = "crawl.degraded"
-"""Outbox topic: a crawl brought markedly less than the site's crawls before, or failed."""
+from pricing.events.competitors import CrawlFinding
 
 _HISTORY: Final = 10  # crawls
 _LESS: Final = 0.25  # share of the usual value that may be missing
@@ -109,23 +107,7 @@ def freshness(newest: Collection[datetime], cadence: timedelta, *, now: datetime
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is worse than usual.
-
-    Attributes:
-        what: `yield`, `coverage`, `size`, `freshness`, `extraction` or `blocked`.
-        usual, now: the figure before and in this crawl.
-        says: for a person.
-    """
-
-    what: str
-    usual: float
-    now: float
-    says: str
-
-
-def findings(now: Vitals, before: Sequence[Vitals]) -> tuple[Finding, ...]:
+def findings(now: Vitals, before: Sequence[Vitals]) -> tuple[CrawlFinding, ...]:
     """What is worse than the median of the site's own crawls.
 
     Args:
@@ -137,7 +119,7 @@ def findings(now: Vitals, before: Sequence[Vitals]) -> tuple[Finding, ...]:
     usual_blocked = median([v.blocked_share for v in past]) if past else 0.0
     if now.looked_at >= _LEAST_PAGES and now.blocked_share > max(_BLOCKED, 3 * usual_blocked):
         says = f"{now.blocked} of {now.looked_at} pages turned us away"
-        found.append(Finding("blocked", usual_blocked, now.blocked_share, says))
+        found.append(CrawlFinding("blocked", usual_blocked, now.blocked_share, says))
     if not past:
         return tuple(found)
     for what, usual, value, says in (
@@ -149,16 +131,20 @@ def findings(now: Vitals, before: Sequence[Vitals]) -> tuple[Finding, ...]:
          f"{now.matched} offers were matched to our products"),
     ):  # fmt: skip
         if value < (1.0 - _LESS) * usual:
-            found.append(Finding(what, float(usual), float(value), f"{says}; usual: {usual:.3g}"))
+            found.append(
+                CrawlFinding(what, float(usual), float(value), f"{says}; usual: {usual:.3g}")
+            )
     counted = [vitals.fresh_share for vitals in past if vitals.known]
     if counted and now.known and now.fresh_share < (1.0 - _LESS) * median(counted):
         says = f"the price of {now.fresh} of {now.known} of our products is fresh"
         usual = median(counted)
-        found.append(Finding("freshness", usual, now.fresh_share, f"{says}; usual: {usual:.0%}"))
+        found.append(
+            CrawlFinding("freshness", usual, now.fresh_share, f"{says}; usual: {usual:.0%}")
+        )
     shifted = _shift(past[0].sources, now.sources)
     if shifted > _SHIFT:
         says = f"{shifted:.0%} of the prices come from other places on the page than last time"
-        found.append(Finding("extraction", 0.0, shifted, says))
+        found.append(CrawlFinding("extraction", 0.0, shifted, says))
     return tuple(found)
 
 

@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from pricing.events.competitors import CompetitorPriceChanged
+from pricing.events.event import Amount
 from scrapers.plausibility import confirms, implausible
 from scrapers.sites import Site
 from storage.competitors.offers import ObservedOffer, StoredOffer, latest_offers
@@ -22,13 +24,10 @@ from storage.competitors.quarantine import (
     settle,
 )
 from storage.errors import AlreadyDecided
-from storage.jobs.outbox import enqueue
+from storage.events.store import record
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
-
-PRICE_CHANGED: Final = "competitor.price_changed"
-"""Outbox topic: a competitor asks another price than when we looked last."""
 
 Change = tuple[ObservedOffer, ObservedOffer]
 """What was believed of a page before, and what is believed now."""
@@ -191,7 +190,7 @@ def settle_held(
 
 
 def tell_changes(conn: Connection, site: str, market: str, changes: Iterable[Change]) -> int:
-    """Put a message into the outbox for each matched offer whose price moved; how many did.
+    """Record an event for each matched offer whose price moved; how many did.
 
     Another product or another currency at the same address is no change of a price.
     """
@@ -201,32 +200,18 @@ def tell_changes(conn: Connection, site: str, market: str, changes: Iterable[Cha
             continue
         if old.price.currency != new.price.currency or old.sku != new.sku:
             continue
-        payload = change_payload(site, market, old, new)
-        enqueue(conn, PRICE_CHANGED, f"{new.sku}/{market}/{site}", payload, at=new.observed_at)
+        change = 100.0 * (new.price.minor - old.price.minor) / old.price.minor
+        event = CompetitorPriceChanged(
+            sku=new.sku,
+            market=market,
+            competitor=site,
+            url=new.url,
+            title=new.title,
+            old=Amount.of(old.price),
+            new=Amount.of(new.price),
+            change_pct=round(change, 2),
+            observed_at=new.observed_at.isoformat(),
+        )
+        record(conn, event, at=new.observed_at)
         told += 1
     return told
-
-
-def change_payload(
-    site: str, market: str, old: ObservedOffer, new: ObservedOffer
-) -> dict[str, object]:
-    """The facts of a price change, as they go out on the wire.
-
-    Args:
-        site: the competitor.
-        market: our market that it competes in.
-        old: the previous observation of the page.
-        new: this one, in the same currency.
-    """
-    change = 100.0 * (new.price.minor - old.price.minor) / old.price.minor
-    return {
-        "sku": new.sku,
-        "market": market,
-        "competitor": site,
-        "url": new.url,
-        "title": new.title,
-        "old": old.price.wire(),
-        "new": new.price.wire(),
-        "change_pct": round(change, 2),
-        "observed_at": new.observed_at.isoformat(),
-    }

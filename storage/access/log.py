@@ -1,16 +1,19 @@
-"""Who did what to prices, and when. Only ever appended to."""
+"""Who did what to prices, and when: the deeds among the events."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage.access.tables import governance_log as table
+from pricing.events.catalogue import CATALOGUE
+from pricing.events.event import Deed
+from storage.events.store import StoredEvent, newest_events
+
+_DEEDS: Final = tuple(kind for kind in CATALOGUE.values() if issubclass(kind, Deed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,33 +37,13 @@ class LogLine:
     detail: Mapping[str, Any]
 
 
-def log(
-    conn: Connection,
-    action: str,
-    *,
-    at: datetime,
-    actor: str,
-    draft_id: int | None = None,
-    version: int | None = None,
-    **detail: object,
-) -> None:
-    """Add a line; the caller's transaction makes it true together with the deed."""
-    conn.execute(
-        table.insert().values(
-            at=at, actor=actor, action=action, draft_id=draft_id, version=version, detail=detail
-        )
-    )
-
-
 def read_log(conn: Connection, *, limit: int = 100) -> tuple[LogLine, ...]:
     """The newest lines, the newest first."""
-    query = sa.select(
-        table.c.at,
-        table.c.actor,
-        table.c.action,
-        table.c.draft_id,
-        table.c.version,
-        table.c.detail,
-    )
-    rows = conn.execute(query.order_by(table.c.log_id.desc()).limit(limit))
-    return tuple(LogLine(*row) for row in rows)
+    return tuple(_line(stored) for stored in newest_events(conn, _DEEDS, limit=limit))
+
+
+def _line(stored: StoredEvent) -> LogLine:
+    deed = stored.event
+    assert isinstance(deed, Deed)  # noqa: S101  (only deeds were read)
+    numbers = stored.facts.get("draft"), stored.facts.get("version")
+    return LogLine(stored.at, stored.actor, deed.action, *numbers, deed.detail())

@@ -22,13 +22,14 @@ from models.arrays import IntArray
 from pricing.catalogue import UNKNOWN, Catalogue
 from pricing.deciding.guardrails import Limit
 from pricing.deciding.sanity import unconfirmed_costs
+from pricing.events.prices import ConfirmedCost, CostsConfirmed
 from pricing.money import Money
 from pricing.price_book import PUBLIC
-from storage.access.log import log
 from storage.bulk import read_columns
 from storage.database import require_writer
 from storage.decision_inputs.limit_inputs import Keys
 from storage.errors import CostNotHeld
+from storage.events.store import record
 from storage.products.costs import COST_MINOR
 from storage.products.keys import key_ids
 from storage.tables import costs, decisions
@@ -208,20 +209,11 @@ def confirm_costs(
         for key, minor in zip(keys, cost, strict=True)
     ]
     conn.execute(table.insert(), values)
-    log(
-        conn,
-        "costs_confirmed",
-        at=at,
-        actor=by,
-        count=len(waiting),
-        costs=[
-            {
-                "sku": item.sku,
-                "market": item.market,
-                "cost": str(item.cost),
-                "before": str(item.trusted),
-            }
-            for item in waiting[:100]
-        ],
+    named = tuple(
+        ConfirmedCost(
+            sku=item.sku, market=item.market, cost=str(item.cost), before=str(item.trusted)
+        )
+        for item in waiting[:100]
     )
+    record(conn, CostsConfirmed(count=len(waiting), costs=named), at=at, actor=by)
     return waiting

@@ -1,4 +1,4 @@
-"""Messages to the outside, written in the transaction that makes them true.
+"""Deliveries of events to the outside, made by `storage.events` with the event.
 
 A message is sent at least once: a worker leases what is due, sends it, and marks it delivered. If
 it dies in between, the lease runs out and another worker sends again, under the same identifier, so
@@ -16,18 +16,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.database import require_writer
-from storage.tables import outbox as table
-from storage.uuid7 import new_uuid7
+from storage.events.tables import events
+from storage.events.tables import outbox as table
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """A message to send.
+    """An event to send.
 
     Attributes:
-        message_id: its number in this database.
-        webhook_id: a UUIDv7 that stays the same over all attempts and is never used again; of
-            messages from before there were any, which were under way then, the number.
+        message_id: number of the delivery in this database.
+        event_id: what the receiver knows the event by, the same over all attempts.
         topic: what happened, such as `competitor.price_changed`.
         key: what it happened to.
         payload: the facts.
@@ -36,7 +35,7 @@ class OutboxMessage:
     """
 
     message_id: int
-    webhook_id: str
+    event_id: str
     topic: str
     key: str
     payload: Mapping[str, Any]
@@ -49,7 +48,7 @@ class OutboxState:
     """Where a message stands.
 
     Attributes:
-        webhook_id: what the receiver knows it by.
+        event_id: what the receiver knows it by.
         status: `pending`, `delivered` or `dead` (given up).
         attempts: how many times it was claimed.
         next_attempt_at: when it is due while pending.
@@ -58,7 +57,7 @@ class OutboxState:
     """
 
     message_id: int
-    webhook_id: str
+    event_id: str
     topic: str
     key: str
     status: str
@@ -66,22 +65,6 @@ class OutboxState:
     next_attempt_at: datetime
     last_error: str | None
     delivered_at: datetime | None
-
-
-def enqueue(
-    conn: Connection, topic: str, key: str, payload: Mapping[str, Any], *, at: datetime
-) -> int:
-    """Add a message that is due at once; returns its number.
-
-    Raises:
-        NotWriting: the transaction was opened to read.
-    """
-    require_writer(conn)
-    row = {"topic": topic, "key": key, "payload": payload, "created_at": at}
-    row["webhook_id"] = str(new_uuid7())
-    statement = table.insert().values(**row, status="pending", next_attempt_at=at)
-    number: int = conn.execute(statement.returning(table.c.message_id)).scalar_one()
-    return number
 
 
 def claim_due(
@@ -113,17 +96,23 @@ def claim_due(
         table.update()
         .where(table.c.message_id.in_(sa.select(due.c.message_id)))
         .values(lease_until=now + lease, attempts=table.c.attempts + 1)
-        .returning(
+        .returning(table.c.message_id)
+    ).scalars()
+    query = (
+        sa.select(
             table.c.message_id,
-            table.c.webhook_id,
-            table.c.topic,
-            table.c.key,
-            table.c.payload,
-            table.c.created_at,
+            events.c.event_id,
+            events.c.type,
+            events.c.key,
+            events.c.facts,
+            events.c.at,
             table.c.attempts,
         )
+        .join_from(table, events)
+        .where(table.c.message_id.in_(list(taken)))
+        .order_by(table.c.message_id)
     )
-    return tuple(sorted((OutboxMessage(*row) for row in taken), key=lambda m: m.message_id))
+    return tuple(OutboxMessage(*row) for row in conn.execute(query))
 
 
 def mark_delivered(conn: Connection, message_id: int, *, at: datetime) -> None:
@@ -160,7 +149,17 @@ def messages(
     conn: Connection, *, status: str | None = None, limit: int = 100
 ) -> tuple[OutboxState, ...]:
     """The newest messages and where they stand."""
-    query = sa.select(*(table.c[name] for name in OutboxState.__dataclass_fields__))
+    query = sa.select(
+        table.c.message_id,
+        events.c.event_id,
+        events.c.type,
+        events.c.key,
+        table.c.status,
+        table.c.attempts,
+        table.c.next_attempt_at,
+        table.c.last_error,
+        table.c.delivered_at,
+    ).join_from(table, events)
     if status is not None:
         query = query.where(table.c.status == status)
     rows = conn.execute(query.order_by(table.c.message_id.desc()).limit(limit))

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 # Each adds its tables to the metadata.
 import storage.access.tables
 import storage.competitors.tables
+import storage.events.tables
 import storage.jobs.job_tables
 import storage.jobs.lease_tables
 import storage.jobs.plan_tables

@@ -14,18 +14,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from models.arrays import IntArray, StrArray
-from storage.access.log import log
+from pricing.events.price_books import (
+    DraftApproved,
+    DraftAwaitsApproval,
+    DraftOvertaken,
+    DraftProposed,
+    DraftRefused,
+    DraftRejected,
+    DraftWithdrawn,
+    ForbiddenPrice,
+    StageWentLive,
+)
 from storage.bulk import append, constant_in
 from storage.database import take_turns
 from storage.errors import DraftNotFound, DraftNotReady, PricesNotAllowed, RunNotFound
-from storage.jobs.outbox import enqueue
+from storage.events.store import record
 from storage.law.rule_packs import RulePacks
 from storage.prices.price_books import live_version
 from storage.products.keys import key_ids
@@ -143,10 +153,11 @@ def propose(
         next_stage_at=_due(activate_at, at) if approved else None,
     )
     draft_id: int = conn.execute(statement.returning(table.c.draft_id)).scalar_one()
-    log(conn, "proposed", at=at, actor=by, draft_id=draft_id, run=run_id, note=note)
+    proposed = DraftProposed(draft=draft_id, run=run_id, note=note)
+    record(conn, proposed, at=at, actor=by)
     if not approved:
-        facts = {"draft": draft_id, "run": run_id, "by": by, "note": note, "review": review}
-        enqueue(conn, "price_book.awaits_approval", str(draft_id), facts, at=at)
+        waits = DraftAwaitsApproval(draft=draft_id, run=run_id, by=by, note=note, review=review)
+        record(conn, waits, at=at, actor=by)
     return draft_id
 
 
@@ -226,7 +237,7 @@ def approve(
     conn.execute(
         approvals.insert().values(draft_id=draft_id, approved_by=by, approved_at=at, note=note)
     )
-    log(conn, "approved", at=at, actor=by, draft_id=draft_id, note=note)
+    record(conn, DraftApproved(draft=draft_id, note=note), at=at, actor=by)
     if len(found.approvals) + 1 >= found.approvals_needed:
         _set(conn, draft_id, status="approved", next_stage_at=_due(found.activate_at, at))
     return read_draft(conn, draft_id)
@@ -249,11 +260,18 @@ def reject(conn: Connection, draft_id: int, *, at: datetime, by: str, reason: st
 
 
 def finish(
-    conn: Connection, draft_id: int, status: str, *, at: datetime, by: str, reason: str
+    conn: Connection,
+    draft_id: int,
+    status: Literal["rejected", "rolled_back"],
+    *,
+    at: datetime,
+    by: str,
+    reason: str,
 ) -> None:
-    """End a draft's way: `rejected` or `rolled_back`."""
+    """End a draft's way."""
     _set(conn, draft_id, status=status, next_stage_at=None, finished_at=at, reason=reason)
-    log(conn, status, at=at, actor=by, draft_id=draft_id, reason=reason)
+    ended = DraftRejected if status == "rejected" else DraftWithdrawn
+    record(conn, ended(draft=draft_id, reason=reason), at=at, actor=by)
 
 
 def release_next_stage(
@@ -287,8 +305,8 @@ def release_next_stage(
     if live != found.measured_against:
         reason = f"overtaken: price book {live} went live after {found.measured_against}"
         finish(conn, draft_id, "rejected", at=at, by=by, reason=reason)
-        facts = {"draft": draft_id, "live": live, "stages_done": found.stages_done}
-        enqueue(conn, "price_book.overtaken", str(draft_id), facts, at=at)
+        overtaken = DraftOvertaken(draft=draft_id, live=live, stages_done=found.stages_done)
+        record(conn, overtaken, at=at, actor=by)
         return None
     part = Part(draft_id, found.stages_done) if found.stages > 1 else None
     try:
@@ -309,7 +327,8 @@ def release_next_stage(
         next_stage_at=None if last else at + timedelta(seconds=pause or 0.0),
         finished_at=at if last else None,
     )
-    log(conn, "went_live", at=at, actor=by, draft_id=draft_id, version=version, stage=done)
+    live_now = StageWentLive(draft=draft_id, version=version, stage=done)
+    record(conn, live_now, at=at, actor=by)
     return version
 
 
@@ -317,15 +336,15 @@ def _refuse(
     conn: Connection, draft: Draft, error: PricesNotAllowed, *, at: datetime, by: str
 ) -> None:
     finish(conn, draft.draft_id, "rejected", at=at, by=by, reason=str(error))
-    facts = {
-        "draft": draft.draft_id,
-        "run": draft.run_id,
-        "stages_done": draft.stages_done,
-        "count": error.count,
-        "prices": [dict(row) for row in error.rows],
-        "why": str(error),
-    }
-    enqueue(conn, "price_book.refused", str(draft.draft_id), facts, at=at)
+    refused = DraftRefused(
+        draft=draft.draft_id,
+        run=draft.run_id,
+        stages_done=draft.stages_done,
+        count=error.count,
+        prices=tuple(ForbiddenPrice(**row) for row in error.rows),
+        why=str(error),
+    )
+    record(conn, refused, at=at, actor=by)
 
 
 def due_drafts(conn: Connection, at: datetime) -> tuple[int, ...]:

@@ -8,9 +8,10 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from storage.access.log import log
+from pricing.events.prices import FreezeLifted, FreezeStarted
 from storage.database import take_turns
 from storage.errors import PricesFrozen
+from storage.events.store import record
 from storage.products.markets import market_id
 from storage.releases.tables import price_freezes as table
 from storage.tables import markets
@@ -48,7 +49,7 @@ def freeze(
     number = None if market is None else market_id(conn, market)
     statement = table.insert().values(market_id=number, frozen_at=at, frozen_by=by, reason=reason)
     freeze_id: int = conn.execute(statement.returning(table.c.freeze_id)).scalar_one()
-    log(conn, "frozen", at=at, actor=by, market=market, reason=reason)
+    record(conn, FreezeStarted(market=market, reason=reason), at=at, actor=by)
     return freeze_id
 
 
@@ -65,7 +66,7 @@ def unfreeze(conn: Connection, *, at: datetime, by: str, market: str | None = No
         these.append(table.c.market_id == market_id(conn, market))
     lifted = conn.execute(table.update().where(*these).values(lifted_at=at, lifted_by=by)).rowcount
     if lifted:
-        log(conn, "unfrozen", at=at, actor=by, market=market, lifted=lifted)
+        record(conn, FreezeLifted(market=market, lifted=lifted), at=at, actor=by)
     return lifted
 
 

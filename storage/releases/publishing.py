@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from pricing.events.price_books import ForbiddenPrice, LawKeptPrices
 from pricing.price_book import PUBLIC
 from storage.bulk import refresh_statistics
 from storage.database import take_turns
 from storage.errors import ClockBehind, PriceBookNotFound, RunNotFound
-from storage.jobs.outbox import enqueue
+from storage.events.store import newest_events, record
 from storage.law.rule_packs import RulePacks
 from storage.prices.price_books import KEY, entry_at, state_of
 from storage.releases.freezes import frozen_markets, require_unfrozen
 from storage.releases.proposals import changes_what_is_asked
 from storage.releases.publish_checks import require_allowed, unlawful
 from storage.releases.tables import draft_parts
-from storage.tables import decision_runs, decisions, outbox
+from storage.tables import decision_runs, decisions
 from storage.tables import price_book_entries as entries
 from storage.tables import price_books as books
-
-_LAW_KEPT: Final = "price_book.law_kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,17 +184,14 @@ def _keep_lawful(conn: Connection, version: int, *, at: datetime, packs: RulePac
         [{"product": product, "market": market} for product, market in keys],
     )
     _cap_tiers(conn, version)
-    facts = {"version": version, "count": len(keys), "prices": [dict(row) for row in rows]}
-    enqueue(conn, _LAW_KEPT, str(version), facts, at=at)
+    named = tuple(ForbiddenPrice(**row) for row in rows)
+    record(conn, LawKeptPrices(version=version, count=len(keys), prices=named), at=at)
 
 
 def kept_by_law(conn: Connection, version: int) -> int:
     """How many prices a rollback left as they were, since the law forbids the older ones by now."""
-    told = sa.select(outbox.c.payload).where(
-        outbox.c.topic == _LAW_KEPT, outbox.c.key == str(version)
-    )
-    payload = conn.scalar(told.limit(1))
-    return 0 if payload is None else int(payload["count"])
+    found = newest_events(conn, [LawKeptPrices], key=str(version), limit=1)
+    return sum(int(stored.facts["count"]) for stored in found)
 
 
 def _new_live_version(conn: Connection, *, run_id: int | None, at: datetime, note: str) -> int:

@@ -8,10 +8,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from pricing.events.price_books import StageWentLive
 from pricing.releases.staged_release import Band
-from storage.access.tables import governance_log
 from storage.database import require_writer
 from storage.errors import InvalidRecord
+from storage.events.tables import events
 from storage.releases.tables import figure_readings as readings
 from storage.releases.tables import price_book_drafts as drafts
 from storage.releases.tables import watched_figures as watches
@@ -116,8 +117,8 @@ def readings_of(
 
 def first_live_at(conn: Connection, draft_id: int) -> datetime | None:
     """When the first stage of a draft went live; None before."""
-    query = sa.select(sa.func.min(governance_log.c.at)).where(
-        governance_log.c.draft_id == draft_id, governance_log.c.action == "went_live"
+    query = sa.select(sa.func.min(events.c.at)).where(
+        events.c.type == StageWentLive.type_name, events.c.key == str(draft_id)
     )
     found: datetime | None = conn.scalar(query)
     return found

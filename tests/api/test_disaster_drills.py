@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from sqlalchemy.engine import Engine
 
-from api.jobs.alarm import TOPIC
 from api.jobs.release import ReleaseTerms, keep_releases, release
 from api.jobs.reprice import RepriceRequest, reprice
 from models.demand import ConstantElasticityDemand, FittedCurves, Provenance
 from pricing.catalogue import Market
 from pricing.deciding.decide import PricingPolicy
 from pricing.deciding.guardrails import GuardrailLimits
+from pricing.events.prices import PricesHeld
 from pricing.money import Money
 from pricing.releases.change_budget import ChangeBudget
 from pricing.rulebook.document import PricingRules
@@ -117,7 +117,7 @@ def served(engine: Engine) -> dict[str, int]:
 def alerts(engine: Engine) -> list[dict[str, Any]]:
     with writing(engine) as conn:
         due = claim_due(conn, now=OPENED + 10 * WEEK, limit=50, lease=WEEK)
-    return [dict(message.payload) for message in due if message.topic == TOPIC]
+    return [dict(message.payload) for message in due if message.topic == PricesHeld.type_name]
 
 
 def costs_in_cents(engine: Engine) -> None:

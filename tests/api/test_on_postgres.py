@@ -15,10 +15,12 @@ from api.demo.receiver import WebhookReceiver
 from api.server import serving
 from pricing.money import Money
 from storage.database import reading, writing
-from storage.jobs.outbox import enqueue, messages
+from storage.events.store import record
+from storage.jobs.outbox import messages
 from tests.api.conftest import BEARER, eventually, quick_settings
 from tests.api.shop import observe_offer, open_shop, publish_prices
 from tests.databases import postgres_engine
+from tests.pricing.events.samples import group_settled
 
 pytestmark = pytest.mark.xdist_group("api on postgres")
 SECRET = "whsec_" + "a" * 32
@@ -113,7 +115,7 @@ def test_two_services_on_postgres_deliver_each_alert_once(shop: Engine) -> None:
             for _ in range(5):
                 with writing(shop) as conn:
                     for number in range(20):
-                        enqueue(conn, "test", str(number), {}, at=datetime.now(UTC))
+                        record(conn, group_settled(str(number)), at=datetime.now(UTC))
             assert receiver.wait_for(100)
 
             def all_marked() -> bool:

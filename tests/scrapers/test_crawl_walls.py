@@ -9,8 +9,8 @@ from typing import Final
 import pytest
 from sqlalchemy.engine import Engine
 
+from pricing.events.competitors import CompetitorPriceChanged
 from scrapers.crawling.crawl import run_crawl
-from scrapers.offers.doubts import PRICE_CHANGED
 from scrapers.sites import SiteKind
 from storage.competitors.pages import outcomes_of
 from storage.database import reading, writing
@@ -99,7 +99,8 @@ def test_a_wall_or_a_product_that_is_gone_raises_no_price_alert(database: Engine
         base = shop.url
     assert (first.matched, second.offers, second.held) == (last, 1, 0)
     with reading(database) as conn:
-        told = [message.key for message in messages(conn) if message.topic == PRICE_CHANGED]
+        kind = CompetitorPriceChanged.type_name
+        told = [message.key for message in messages(conn) if message.topic == kind]
         done = outcomes_of(conn, second.crawl_id)
     assert told == [f"K-{last}/online/rival"]
     said = {path: done[f"{base}{path}"].outcome for path in SECOND}

@@ -20,11 +20,12 @@ from api.errors import SettingsInvalid
 from api.server import serving
 from api.settings import Settings, load_settings
 from storage.database import reading, writing
-from storage.jobs.outbox import OutboxState, claim_due, enqueue, messages
+from storage.events.store import record
+from storage.jobs.outbox import OutboxState, claim_due, messages
 from tests.api.conftest import eventually, quick_settings
+from tests.pricing.events.samples import price_changed
 
 SECRET = "whsec_" + "a" * 32
-PAYLOAD = {"sku": "TEA-1", "market": "online", "change_pct": -10.0}
 
 
 @pytest.fixture
@@ -43,12 +44,9 @@ def settings_for(engine: Engine, url: str, **given: object) -> Settings:
     )
 
 
-def put(engine: Engine, count: int = 1, *, at: datetime) -> list[int]:
+def put(engine: Engine, count: int = 1, *, at: datetime) -> list[str]:
     with writing(engine) as conn:
-        return [
-            enqueue(conn, "competitor.price_changed", f"TEA-{number}", PAYLOAD, at=at)
-            for number in range(count)
-        ]
+        return [record(conn, price_changed(f"TEA-{number}"), at=at) for number in range(count)]
 
 
 def state(engine: Engine) -> OutboxState:
@@ -59,18 +57,17 @@ def state(engine: Engine) -> OutboxState:
 
 def test_what_is_due_arrives_and_is_marked(engine: Engine, receiver: WebhookReceiver) -> None:
     now = datetime.now(UTC)
-    (number,) = put(engine, at=now)
+    (event_id,) = put(engine, at=now)
     assert deliver_due(engine, settings_for(engine, receiver.url), now) == DeliveryReport(
         delivered=1
     )
     (got,) = receiver.received
     assert (got.message_id, got.topic, got.data) == (
-        state(engine).webhook_id,
+        event_id,
         "competitor.price_changed",
-        PAYLOAD,
+        price_changed("TEA-0").facts(),
     )
     assert UUID(got.message_id).version == 7
-    assert got.message_id != str(number)
     assert got.happened_at == now
     assert state(engine).status == "delivered"
     assert deliver_due(engine, settings_for(engine, receiver.url), now) == DeliveryReport()
@@ -131,7 +128,7 @@ def test_a_slow_receiver_is_a_failure_and_the_repeat_is_known_by_its_id(
     receiver.behaviour.delay = timedelta()
     settings = settings_for(engine, receiver.url)
     assert deliver_due(engine, settings, now + timedelta(seconds=13)).delivered == 1
-    assert receiver.tries == (state(engine).webhook_id,) * 2
+    assert receiver.tries == (state(engine).event_id,) * 2
     assert (len(receiver.received), receiver.repeated) == (1, 1)
 
 

@@ -12,11 +12,10 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from api.demo.shops import CompetitorShop, ShopProduct, ShopStyle
+from pricing.events.competitors import CompetitorPriceChanged, CrawlDegraded
 from pricing.money import Money
 from scrapers.crawling.crawl import run_crawl
 from scrapers.errors import CrawlFailed
-from scrapers.offers.crawl_health import CRAWL_DEGRADED
-from scrapers.offers.doubts import PRICE_CHANGED
 from scrapers.outcomes import CrawlProgress
 from scrapers.sites import SiteKind
 from storage.competitors.sites import crawls_of
@@ -51,7 +50,7 @@ def test_a_price_change_between_two_crawls_becomes_one_message(each_database: En
     assert (second.offers, second.matched, second.changes) == (expected, expected, 1)
     with reading(each_database) as conn:
         (message,) = messages(conn)
-    assert (message.topic, message.key) == (PRICE_CHANGED, "K1/online/rival")
+    assert (message.topic, message.key) == (CompetitorPriceChanged.type_name, "K1/online/rival")
 
 
 def test_a_limit_ends_the_crawl_after_so_many_product_pages(database: Engine) -> None:
@@ -74,7 +73,7 @@ def test_a_shop_whose_every_product_page_fails_fails_the_crawl(database: Engine)
             run_crawl(site, database_url=url_of(database))
     with reading(database) as conn:
         assert crawls_of(conn, site.name)[0].status == "failed"
-        assert [message.topic for message in messages(conn)] == [CRAWL_DEGRADED]
+        assert [message.topic for message in messages(conn)] == [CrawlDegraded.type_name]
 
 
 def test_an_endless_shop_ends_at_the_sites_own_bound_and_the_report_says_so(

@@ -12,10 +12,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from pricing.events.competitors import CompetitorPriceChanged, CrawlDegraded
 from scrapers.crawling.crawl import CrawlRun, run_crawl
 from scrapers.errors import CrawlFailed, CrawlRunning
-from scrapers.offers.crawl_health import CRAWL_DEGRADED
-from scrapers.offers.doubts import PRICE_CHANGED
 from scrapers.outcomes import CrawlProgress
 from scrapers.sites import SiteKind
 from storage.competitors.sites import crawls_of
@@ -171,8 +170,8 @@ def test_a_new_layout_raises_an_alert_of_the_crawl_and_none_of_prices(database: 
             shop.script[path] = html(f"<div>Thing {n}</div>{card}")
         report = run_crawl(site, database_url=url_of(database))
     assert (report.offers, report.changes) == (0, 0)
-    assert topics(database) == [CRAWL_DEGRADED]
-    assert PRICE_CHANGED not in topics(database)
+    assert topics(database) == [CrawlDegraded.type_name]
+    assert CompetitorPriceChanged.type_name not in topics(database)
 
 
 def test_a_listing_that_can_be_turned_for_ever_without_anything_new_is_left(

@@ -10,13 +10,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from pricing.events.competitors import CompetitorPriceChanged
 from scrapers.cadence import site_cadence
 from scrapers.crawling.crawl import crawl_alert
 from scrapers.offers.crawl_health import Freshness, Vitals, findings, freshness
-from scrapers.offers.doubts import PRICE_CHANGED
 from scrapers.sites import Site
 from storage.database import reading
-from storage.tables import outbox
+from storage.events.tables import events
 from tests.scrapers.conftest import KETTLE, TOASTER
 from tests.scrapers.offers.test_store import SITE, crawl, seen
 
@@ -63,8 +63,7 @@ def test_freshness_goes_with_the_report_and_into_the_alert() -> None:
     }  # fmt: skip
     alert = crawl_alert(SITE, 7, NOW, summary, [GOOD, GOOD], failed="")
     assert alert is not None
-    assert isinstance(alert["findings"], list)
-    assert [found["what"] for found in alert["findings"]] == ["freshness"]
+    assert [found.what for found in alert.findings] == ["freshness"]
 
 
 def test_products_that_are_no_longer_seen_make_the_site_stale_and_no_price_moves(
@@ -79,8 +78,8 @@ def test_products_that_are_no_longer_seen_make_the_site_stale_and_no_price_moves
     assert (half.freshness["known"], half.freshness["fresh"]) == (2, 1)
     assert half.summary()["freshness"] == half.freshness
     with reading(database) as conn:
-        topics = set(conn.scalars(sa.select(outbox.c.topic)))
-    assert PRICE_CHANGED not in topics
+        topics = set(conn.scalars(sa.select(events.c.type)))
+    assert CompetitorPriceChanged.type_name not in topics
 
 
 @pytest.mark.parametrize(

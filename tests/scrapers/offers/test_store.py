@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from pricing.events.competitors import CompetitorPriceChanged
 from pricing.money import Money
 from scrapers.extract import Availability, Offer, ProductFacts, Source
-from scrapers.offers.doubts import PRICE_CHANGED
 from scrapers.offers.store import OfferStore
 from scrapers.outcomes import Ledger, Observation, Outcome
 from scrapers.sites import Site
@@ -22,10 +22,10 @@ from storage.competitors.quarantine import held_offers, settle
 from storage.competitors.sites import save_site, start_crawl
 from storage.database import reading, writing
 from storage.errors import DatabaseUnavailable
+from storage.events.tables import events
 from storage.products.markets import market_ids
 from storage.products.products import product_ids
 from storage.tables import offers as offers_table
-from storage.tables import outbox as outbox_table
 from storage.tables import sales as sales_table
 from tests.scrapers.conftest import KETTLE, LAMP, TOASTER
 
@@ -71,9 +71,9 @@ def stored(engine: Engine) -> dict[str, StoredOffer]:
 def told(engine: Engine) -> list[dict[str, object]]:
     with reading(engine) as conn:
         rows = conn.execute(
-            sa.select(outbox_table.c.payload)
-            .where(outbox_table.c.topic == PRICE_CHANGED)
-            .order_by(outbox_table.c.message_id)
+            sa.select(events.c.facts)
+            .where(events.c.type == CompetitorPriceChanged.type_name)
+            .order_by(events.c.event_id)
         )
         return [dict(payload) for (payload,) in rows]
 

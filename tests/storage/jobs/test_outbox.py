@@ -4,35 +4,41 @@ import threading
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import pytest
 import sqlalchemy as sa
 from alembic import command
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from storage.database import migrate, migration_config, reading, writing
-from storage.errors import NotWriting
-from storage.jobs.outbox import claim_due, enqueue, mark_delivered, mark_failed, messages
-from storage.tables import outbox
+from storage.events.store import record
+from storage.events.tables import events, outbox
+from storage.jobs.outbox import claim_due, mark_delivered, mark_failed, messages
+from tests.pricing.events.samples import group_settled, price_changed
 from tests.storage.samples import NOW
 
 MINUTE = timedelta(minutes=1)
 
 
-def test_a_message_is_due_at_once_and_keeps_its_payload(engine: Engine) -> None:
-    payload = {"sku": "tea-1", "new": {"amount": "9.99", "currency": "EUR"}, "change_pct": -3.5}
+def put(conn: Connection, key: str = "key", *, at: datetime = NOW) -> str:
+    """An event that is told, put into the outbox; its identifier."""
+    return record(conn, group_settled(key), at=at)
+
+
+def test_an_event_is_due_at_once_with_its_facts(engine: Engine) -> None:
+    event = price_changed()
     with writing(engine) as conn:
-        number = enqueue(conn, "competitor.price_changed", "tea-1", payload, at=NOW)
+        event_id = record(conn, event, at=NOW)
     with writing(engine) as conn:
         (message,) = claim_due(conn, now=NOW, limit=10, lease=MINUTE)
-    assert message.message_id == number
-    assert message.payload == payload
+    assert message.event_id == event_id
+    assert (message.topic, message.key) == (event.type_name, "TEA-1/online/rival")
+    assert message.payload == event.facts()
     assert message.created_at == NOW
     assert message.attempts == 1
 
 
 def test_a_leased_message_is_nobody_elses_until_the_lease_runs_out(engine: Engine) -> None:
     with writing(engine) as conn:
-        enqueue(conn, "topic", "key", {}, at=NOW)
+        put(conn)
     with writing(engine) as conn:
         assert len(claim_due(conn, now=NOW, limit=10, lease=MINUTE)) == 1
         assert claim_due(conn, now=NOW + MINUTE / 2, limit=10, lease=MINUTE) == ()
@@ -43,8 +49,9 @@ def test_a_leased_message_is_nobody_elses_until_the_lease_runs_out(engine: Engin
 
 def test_a_delivered_message_never_comes_back(engine: Engine) -> None:
     with writing(engine) as conn:
-        number = enqueue(conn, "topic", "key", {}, at=NOW)
-        claim_due(conn, now=NOW, limit=1, lease=MINUTE)
+        put(conn)
+        (claimed,) = claim_due(conn, now=NOW, limit=1, lease=MINUTE)
+        number = claimed.message_id
         mark_delivered(conn, number, at=NOW)
         mark_failed(conn, number, error="late", next_attempt_at=NOW)
         assert claim_due(conn, now=NOW + MINUTE * 99, limit=1, lease=MINUTE) == ()
@@ -55,17 +62,18 @@ def test_a_delivered_message_never_comes_back(engine: Engine) -> None:
 
 def test_a_failed_message_waits_for_its_next_attempt(engine: Engine) -> None:
     with writing(engine) as conn:
-        number = enqueue(conn, "topic", "key", {}, at=NOW)
-        claim_due(conn, now=NOW, limit=1, lease=MINUTE)
-        mark_failed(conn, number, error="HTTP 500", next_attempt_at=NOW + 5 * MINUTE)
+        put(conn)
+        (claimed,) = claim_due(conn, now=NOW, limit=1, lease=MINUTE)
+        mark_failed(conn, claimed.message_id, error="HTTP 500", next_attempt_at=NOW + 5 * MINUTE)
         assert claim_due(conn, now=NOW + 4 * MINUTE, limit=1, lease=MINUTE) == ()
         assert len(claim_due(conn, now=NOW + 5 * MINUTE, limit=1, lease=MINUTE)) == 1
 
 
 def test_a_message_given_up_stays_on_record_with_its_last_error(engine: Engine) -> None:
     with writing(engine) as conn:
-        number = enqueue(conn, "topic", "key", {}, at=NOW)
-        mark_failed(conn, number, error="HTTP 410", next_attempt_at=None)
+        put(conn)
+        (claimed,) = claim_due(conn, now=NOW, limit=1, lease=MINUTE)
+        mark_failed(conn, claimed.message_id, error="HTTP 410", next_attempt_at=None)
         assert claim_due(conn, now=NOW + 99 * MINUTE, limit=1, lease=MINUTE) == ()
     with reading(engine) as conn:
         (state,) = messages(conn, status="dead")
@@ -74,15 +82,15 @@ def test_a_message_given_up_stays_on_record_with_its_last_error(engine: Engine) 
 
 def test_the_oldest_due_messages_come_first_and_no_more_than_asked(engine: Engine) -> None:
     with writing(engine) as conn:
-        numbers = [enqueue(conn, "topic", str(n), {}, at=NOW + n * MINUTE) for n in range(5)]
+        made = [put(conn, str(n), at=NOW + n * MINUTE) for n in range(5)]
         taken = claim_due(conn, now=NOW + 9 * MINUTE, limit=3, lease=MINUTE)
-    assert [message.message_id for message in taken] == numbers[:3]
+    assert [message.event_id for message in taken] == made[:3]
 
 
 def test_two_workers_never_hold_the_same_message(engine: Engine) -> None:
     with writing(engine) as conn:
-        numbers = [enqueue(conn, "topic", str(n), {}, at=NOW) for n in range(60)]
-    held: list[int] = []
+        made = [put(conn, str(n)) for n in range(60)]
+    held: list[str] = []
     start = threading.Barrier(4)
 
     def work() -> None:
@@ -92,31 +100,14 @@ def test_two_workers_never_hold_the_same_message(engine: Engine) -> None:
                 taken = claim_due(conn, now=NOW, limit=7, lease=MINUTE)
             if not taken:
                 return
-            held.extend(message.message_id for message in taken)
+            held.extend(message.event_id for message in taken)
 
     workers = [threading.Thread(target=work) for _ in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    assert sorted(held) == numbers
-
-
-def test_a_message_of_a_transaction_that_failed_was_never_sent(engine: Engine) -> None:
-    def enqueue_and_fail() -> None:
-        with writing(engine) as conn:
-            enqueue(conn, "topic", "key", {}, at=NOW)
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        enqueue_and_fail()
-    with writing(engine) as conn:
-        assert claim_due(conn, now=NOW, limit=1, lease=MINUTE) == ()
-
-
-def test_a_reading_transaction_may_not_enqueue(engine: Engine) -> None:
-    with reading(engine) as conn, pytest.raises(NotWriting):
-        enqueue(conn, "topic", "key", {}, at=NOW)
+    assert sorted(held) == made
 
 
 def test_a_message_is_known_by_an_identifier_that_outlives_retries_and_restores(
@@ -125,19 +116,20 @@ def test_a_message_is_known_by_an_identifier_that_outlives_retries_and_restores(
     def made() -> str:
         """The identifier of the next message, claimed twice."""
         with writing(engine) as conn:
-            enqueue(conn, "topic", "key", {}, at=NOW)
+            put(conn)
             (first,) = claim_due(conn, now=NOW, limit=1, lease=MINUTE)
             mark_failed(conn, first.message_id, error="HTTP 500", next_attempt_at=NOW + MINUTE)
             (again,) = claim_due(conn, now=NOW + MINUTE, limit=1, lease=MINUTE)
         assert again.attempts == 2
-        assert again.webhook_id == first.webhook_id
-        return again.webhook_id
+        assert again.event_id == first.event_id
+        return again.event_id
 
     before = made()
     assert UUID(before).version == 7
     # As after a restore of a backup that was made before: the numbers begin anew.
     with writing(engine) as conn:
         conn.execute(outbox.delete())
+        conn.execute(events.delete())
         if engine.dialect.name == "postgresql":
             conn.execute(sa.text("ALTER SEQUENCE outbox_message_id_seq RESTART"))
     after = made()
@@ -145,7 +137,7 @@ def test_a_message_is_known_by_an_identifier_that_outlives_retries_and_restores(
     assert after > before
     with reading(engine) as conn:
         (state,) = messages(conn)
-    assert (state.message_id, state.webhook_id) == (1, after)
+    assert (state.message_id, state.event_id) == (1, after)
 
 
 def test_messages_of_before_get_identifiers_and_those_under_way_keep_their_number(
@@ -153,17 +145,18 @@ def test_messages_of_before_get_identifiers_and_those_under_way_keep_their_numbe
 ) -> None:
     with writing(engine) as conn:
         for n in range(4):
-            enqueue(conn, "topic", str(n), {}, at=NOW + n * MINUTE)
-        conn.execute(outbox.update().where(outbox.c.key == "0").values(status="delivered"))
-        waiting = outbox.c.key.in_(("0", "2"))
-        conn.execute(outbox.update().where(waiting).values(attempts=3))
+            put(conn, str(n), at=NOW + n * MINUTE)
         numbers = list(conn.scalars(sa.select(outbox.c.message_id).order_by(outbox.c.message_id)))
+        number = outbox.c.message_id
+        conn.execute(outbox.update().where(number == numbers[0]).values(status="delivered"))
+        tried = number.in_((numbers[0], numbers[2]))
+        conn.execute(outbox.update().where(tried).values(attempts=3))
         config = migration_config()
         config.attributes["connection"] = conn
         command.downgrade(config, "0014")
     migrate(engine)
     with reading(engine) as conn:
-        found = [state.webhook_id for state in reversed(messages(conn))]
+        found = [state.event_id for state in reversed(messages(conn))]
     assert found[2] == str(numbers[2])
     for n in (0, 1, 3):
         made = UUID(found[n])

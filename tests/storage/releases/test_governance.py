@@ -8,6 +8,8 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
+from alembic import command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Connection, Engine
@@ -15,7 +17,8 @@ from sqlalchemy.engine import Connection, Engine
 from pricing.money import Money
 from pricing.releases.staged_release import Band
 from storage.access.log import read_log
-from storage.database import reading, writing
+from storage.columns import Document
+from storage.database import migrate, migration_config, reading, writing
 from storage.decision_inputs.catalogue import read_catalogue
 from storage.errors import (
     ClockBehind,
@@ -37,6 +40,7 @@ from storage.releases.drafts import (
     approve,
     draft_of_version,
     due_drafts,
+    finish,
     list_drafts,
     propose,
     read_draft,
@@ -346,3 +350,50 @@ def test_figures_are_read_in_their_time(shop: Engine) -> None:
         for figure, value in ((" ", 1.0), ("conversion", float("nan"))):
             with pytest.raises(InvalidRecord):
                 add_reading(conn, figure, value, at=NOW)
+
+
+# The log
+
+
+def test_the_log_says_who_did_what_as_it_always_has_on_both_sides_of_the_step_to_events(
+    shop: Engine,
+) -> None:
+    with writing(shop) as conn:
+        put_live(conn, all_at(900))
+        first = proposed(conn, all_at(1100), note="spring")
+        approve(conn, first, at=NOW, by="ben", four_eyes=True, note="fine")
+        release_next_stage(conn, first, at=NOW, by="ben")
+        freeze(conn, at=NOW, by="anna", reason="stock-taking", market="tokyo")
+        unfreeze(conn, at=NOW, by="anna")
+        second = proposed(conn, all_at(1000), approvals_needed=0)
+        reject(conn, second, at=NOW, by="carl", reason="too cheap")
+        finish(conn, first, "rolled_back", at=NOW, by="dora", reason="returns rose")
+    said = [
+        ("anna", "proposed", first, None, {"run": 2, "note": "spring"}),
+        ("ben", "approved", first, None, {"note": "fine"}),
+        ("ben", "went_live", first, 2, {"stage": 1}),
+        ("anna", "frozen", None, None, {"market": "tokyo", "reason": "stock-taking"}),
+        ("anna", "unfrozen", None, None, {"market": None, "lifted": 1}),
+        ("anna", "proposed", second, None, {"run": 3, "note": ""}),
+        ("carl", "rejected", second, None, {"reason": "too cheap"}),
+        ("dora", "rolled_back", first, None, {"reason": "returns rose"}),
+    ]
+
+    def lines() -> list[tuple[object, ...]]:
+        with reading(shop) as conn:
+            found = reversed(read_log(conn))
+        return [
+            (line.actor, line.action, line.draft_id, line.version, line.detail) for line in found
+        ]
+
+    assert lines() == said
+    with writing(shop) as conn:
+        config = migration_config()
+        config.attributes["connection"] = conn
+        command.downgrade(config, "0016")
+        query = sa.text(
+            "SELECT actor, action, draft_id, version, detail FROM governance_log ORDER BY log_id"
+        ).columns(detail=Document)
+        assert [tuple(row) for row in conn.execute(query)] == said
+    migrate(shop)
+    assert lines() == said

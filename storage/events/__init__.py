@@ -1,0 +1,1 @@
+"""What happened, stored in the transaction that made it so, and what of it is told to whom."""
