@@ -105,3 +105,10 @@ def newest_events(
         query = query.where(table.c.key == key)
     rows = conn.execute(query.order_by(table.c.event_id.desc()).limit(limit))
     return tuple(StoredEvent(*row) for row in rows)
+
+
+def first_at(conn: Connection, kind: type[Event], key: str) -> datetime | None:
+    """When an event of this type first happened to a key; None if it never did."""
+    these = table.c.type == kind.type_name, table.c.key == key
+    found: datetime | None = conn.scalar(sa.select(sa.func.min(table.c.at)).where(*these))
+    return found

@@ -12,7 +12,7 @@ from pricing.events.price_books import StageWentLive
 from pricing.releases.staged_release import Band
 from storage.database import require_writer
 from storage.errors import InvalidRecord
-from storage.events.tables import events
+from storage.events.store import first_at
 from storage.releases.tables import figure_readings as readings
 from storage.releases.tables import price_book_drafts as drafts
 from storage.releases.tables import watched_figures as watches
@@ -117,8 +117,4 @@ def readings_of(
 
 def first_live_at(conn: Connection, draft_id: int) -> datetime | None:
     """When the first stage of a draft went live; None before."""
-    query = sa.select(sa.func.min(events.c.at)).where(
-        events.c.type == StageWentLive.type_name, events.c.key == str(draft_id)
-    )
-    found: datetime | None = conn.scalar(query)
-    return found
+    return first_at(conn, StageWentLive, str(draft_id))

@@ -14,7 +14,7 @@ from pricing.events.prices import FreezeLifted, FreezeStarted
 from storage.access.log import LogLine, read_log
 from storage.database import migrate, migration_config, reading, writing
 from storage.errors import DatabaseUnavailable, NotWriting
-from storage.events.store import SYSTEM, WEBHOOK, newest_events, record
+from storage.events.store import SYSTEM, WEBHOOK, first_at, newest_events, record
 from storage.events.tables import events, outbox
 from storage.jobs.outbox import OutboxMessage, OutboxState, claim_due, mark_failed, messages
 from storage.releases.freezes import freeze, freezes_in_force
@@ -104,6 +104,15 @@ def test_events_are_read_by_type_and_key_the_newest_first(engine: Engine) -> Non
         assert len(newest_events(conn, [DraftApproved], key="1")) == 2
         assert len(newest_events(conn, [DraftApproved, FreezeLifted], limit=2)) == 2
         assert {stored.actor for stored in approved} == {SYSTEM}
+
+
+def test_when_something_first_happened_to_a_key(engine: Engine) -> None:
+    with writing(engine) as conn:
+        for draft, days in ((1, 2), (1, 1), (2, 0)):
+            record(conn, DraftApproved(draft=draft, note=""), at=NOW + days * DAY)
+        assert first_at(conn, DraftApproved, "1") == NOW + DAY
+        assert first_at(conn, DraftApproved, "3") is None
+        assert first_at(conn, FreezeLifted, "1") is None
 
 
 def test_what_was_in_the_outbox_and_the_log_survives_the_step_to_events(engine: Engine) -> None:
