@@ -55,7 +55,7 @@ def read_manifest(path: Path) -> tuple[SavedPage, ...]:
         if missing:
             has = ", ".join(columns) or "none"
             raise InvalidManifest(
-                f"{path}: column {missing[0]!r} is missing; the columns are: {has}"
+                f"{path}, line 1: column {missing[0]!r} is missing; the columns are: {has}"
             )
         if twice := [name for name in _COLUMNS if columns.count(name) > 1]:
             raise InvalidManifest(f"{path}, line 1: column {twice[0]!r} is there twice; keep one")

@@ -9,13 +9,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
+import msgspec
 import yaml
 from cssselect import GenericTranslator, SelectorError
 from sqlalchemy import Connection
 
 from pricing.currencies import DECIMALS
-from pricing.documents import read_yaml
-from pricing.errors import RepeatedKey
+from pricing.documents import Form, not_known, read_document, schema_of
+from pricing.errors import DocumentInvalid
 from scrapers.errors import ForbiddenAddress, InvalidSchedule, InvalidSites, UnknownSite
 from scrapers.extract.selectors import InvalidSelector, check_selector
 from scrapers.guard import check_url, origin_of
@@ -194,6 +195,12 @@ class Site:
         return self.product_pattern is None or bool(re.search(self.product_pattern, url))
 
 
+class _SitesFile(msgspec.Struct, forbid_unknown_fields=True):
+    """What a `sites.yaml` holds."""
+
+    sites: list[Site]
+
+
 _FIELDS: Final = tuple(f.name for f in fields(Site))
 _HINTS: Final = get_type_hints(Site)
 _PLAIN: Final[dict[Any, tuple[tuple[type, ...], str]]] = {
@@ -231,7 +238,7 @@ def site_from(entry: object, where: str) -> Site:
     unknown = sorted(str(key) for key in entry if key not in _FIELDS)
     if unknown:
         raise InvalidSites(
-            f"{where}: unknown field {unknown[0]!r}; the fields are {', '.join(_FIELDS)}",
+            f"{where}: unknown field {unknown[0]!r}: {not_known(unknown[0], frozenset(_FIELDS))}",
             field=unknown[0],
         )
     missing = [name for name in ("name", "start_url", "market", "currency") if name not in entry]
@@ -271,10 +278,10 @@ def load_sites(path: Path) -> dict[str, Site]:
 
     Raises:
         InvalidSites: the file can not be read, is no YAML, repeats a name or a key, or a field
-            is wrong.
+            is wrong or not known; the message names the line.
     """
     try:
-        content = read_yaml(path.read_text("utf-8-sig"))
+        text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         raise InvalidSites(
             f"{path} is not there; `pricewright sites add URL` writes one, and `pricewright sites "
@@ -282,20 +289,52 @@ def load_sites(path: Path) -> dict[str, Site]:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidSites(f"{path}: can not be read: {error}") from None
-    except RepeatedKey as error:
-        raise InvalidSites(f"{path}, {error}") from None
-    except yaml.YAMLError as error:
-        raise InvalidSites(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
-    entries = content.get("sites") if isinstance(content, Mapping) else None
-    if not isinstance(entries, list):
-        raise InvalidSites(f"{path}: must hold 'sites:' with a list of sites below it")
+    try:
+        document = read_document(text, str(path), form=Form.YAML, outermost=None)
+        with document.naming():
+            entries = _entries(document.value)
+    except DocumentInvalid as error:
+        raise InvalidSites(str(error)) from None
     sites: dict[str, Site] = {}
-    for number, entry in enumerate(entries, 1):
-        site = site_from(entry, f"{path}, entry {number}")
-        if site.name in sites:
-            raise InvalidSites(f"{path}, entry {number}: a second site is called {site.name!r}")
+    for number, entry in enumerate(entries):
+        try:
+            site = _another(entry, f"entry {number + 1}", sites)
+        except InvalidSites as error:
+            steps = (error.field,) if error.field else ()
+            line = document.line(("sites", number, *steps))
+            raise InvalidSites(f"{path}, line {line}: {error}", field=error.field) from None
         sites[site.name] = site
     return sites
+
+
+def _entries(content: object) -> list[object]:
+    """The entries of a file of sites."""
+    if not isinstance(content, dict) or "sites" not in content:
+        raise DocumentInvalid("must hold 'sites:' with a list of sites below it")
+    for name in content:
+        if name != "sites":
+            raise DocumentInvalid(not_known(name, frozenset({"sites"})), (name,))
+    entries = content["sites"]
+    if not isinstance(entries, list):
+        raise DocumentInvalid("must be a list of sites, each a mapping of fields", ("sites",))
+    return entries
+
+
+def _another(entry: object, where: str, sites: Mapping[str, Site]) -> Site:
+    """A site whose name is new."""
+    site = site_from(entry, where)
+    if site.name in sites:
+        raise InvalidSites(f"{where}: a second site is called {site.name!r}", field="name")
+    return site
+
+
+def sites_schema() -> dict[str, Any]:
+    """The JSON Schema of a `sites.yaml`."""
+    described = schema_of(_SitesFile, "Pricewright sites file")
+    site = described["$defs"]["Site"]
+    site["additionalProperties"] = False
+    site["properties"]["every"] = {"type": ["string", "null"], "description": "short for schedule"}
+    return described
 
 
 def dump_sites(sites: Iterable[Site]) -> str:
