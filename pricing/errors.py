@@ -9,8 +9,8 @@
     ├── InfeasibleLimits        joint limits that no set of prices can satisfy together
     ├── SolverFault             an integer programme that the solver refuses: a defect
     ├── InvalidPriceHistory     price rows that do not describe one price at each moment
-    ├── InvalidRulePack         a rule of law that is incomplete, or names no article
     ├── DocumentInvalid         a part of a document that cannot be read or meant, at its place
+    │   ├── InvalidRulePack     a rule of law that is incomplete, or names no article
     │   └── InvalidStrategy     a strategy or a rules file that cannot be meant
     └── RepeatedKey             a key that stands twice in one mapping of a document
 
@@ -88,10 +88,6 @@ class InvalidPriceHistory(PricingError, ValueError):
     """Price rows that do not describe one price at each moment; the message names the column."""
 
 
-class InvalidRulePack(PricingError, ValueError):
-    """A rule pack that cannot be applied; the message names the field and the fix."""
-
-
 class DocumentInvalid(PricingError, ValueError):
     """A part of a document that cannot be read, or cannot be meant; correct it at its place.
 
@@ -113,13 +109,22 @@ class DocumentInvalid(PricingError, ValueError):
         self.source = source
         self.line = line
 
+    @classmethod
+    def at(
+        cls, problem: str, place: Place = (), *, source: str = "", line: int | None = None
+    ) -> Self:
+        """A refusal, however a class of them is made otherwise."""
+        return cls(problem, place, source=source, line=line)
+
     def located(self, source: str, line: int | None) -> Self:
         """The same refusal with file and line."""
-        return type(self)(self.problem, self.place, source=source, line=line)
+        return type(self).at(self.problem, self.place, source=source, line=line)
 
     def inside(self, *place: str | int) -> Self:
         """The same refusal of a record that stands at a place."""
-        return type(self)(self.problem, (*place, *self.place), source=self.source, line=self.line)
+        return type(self).at(
+            self.problem, (*place, *self.place), source=self.source, line=self.line
+        )
 
 
 _Invalid = TypeVar("_Invalid", bound=DocumentInvalid)
@@ -127,6 +132,10 @@ _Invalid = TypeVar("_Invalid", bound=DocumentInvalid)
 
 class InvalidStrategy(DocumentInvalid):
     """A strategy, or an entry of a rules file, that cannot be meant; correct the field it names."""
+
+
+class InvalidRulePack(DocumentInvalid):
+    """A rule pack that cannot be applied; the message names the field and the fix."""
 
 
 class RepeatedKey(PricingError, ValueError):
@@ -151,7 +160,7 @@ class RepeatedKey(PricingError, ValueError):
 
     def of(self, kind: type[_Invalid], source: str) -> _Invalid:
         """The same as a refusal of a document."""
-        return kind(self.problem, source=source, line=self.line)
+        return kind.at(self.problem, source=source, line=self.line)
 
 
 def field_of(place: Sequence[str | int]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from pricing.currencies import decimals
+from pricing.documents import record_of
 from pricing.errors import MoneyError, UnknownCurrency
 from pricing.money import Money
 from pricing.promotions.errors import InvalidPromotion
@@ -103,11 +104,7 @@ def terms_from(document: object) -> Terms:
     Raises:
         InvalidPromotion: a field is missing, unknown or of another type; names it.
     """
-    try:
-        return msgspec.convert(document, Terms)
-    except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$")
-        raise InvalidPromotion(place.rstrip("`").removeprefix("."), reason) from None
+    return record_of(document, Terms, error=InvalidPromotion)
 
 
 def check_terms(terms: Terms, others: Iterable[Terms] = ()) -> None:

@@ -23,6 +23,7 @@ from api.cli.terminal import out, utc_now
 from api.errors import CannotWrite
 from api.settings import load_settings
 from pricing.promotions.dry_run import dry_run, tables, to_wire
+from pricing.promotions.errors import InvalidCart, InvalidPromotion
 from storage.database import reading, writing
 from storage.errors import CodesRefused
 from storage.promotions.codes import export_codes, generate_codes, import_codes
@@ -61,12 +62,13 @@ def evaluate_command(
 ) -> None:
     """Say what a cart comes to, what applied, what almost did, and why the others did not."""
     cart_data, promotions_data = parsed(cart), parsed(promotions)
-    run = dry_run(
-        cart_data,
-        promotions_data,
-        at=_moment(cart_data, promotions_data, at),
-        mode=None if mode is None else mode.value,
-    )
+    with cart_data.naming(InvalidCart), promotions_data.naming(InvalidPromotion):
+        run = dry_run(
+            cart_data.value,
+            promotions_data.value,
+            at=_moment(cart_data.value, promotions_data.value, at),
+            mode=None if mode is None else mode.value,
+        )
     if as_json:
         out.print(json.dumps(to_wire(run), ensure_ascii=False, indent=2), markup=False)
         return

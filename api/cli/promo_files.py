@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pricing.documents import Document
 from pricing.promotions.errors import PromotionError
-from pricing.promotions.file_format import parse_text
+from pricing.promotions.file_format import read_promotion_document
 
 
-def parsed(path: Path) -> object:
-    """Data of a JSON or YAML file.
+def parsed(path: Path) -> Document:
+    """A JSON or YAML file.
 
     Raises:
         PromotionError: it cannot be read, or is neither.
@@ -17,7 +18,7 @@ def parsed(path: Path) -> object:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise PromotionError(str(path), f"cannot be read: {error.strerror}") from None
+        raise PromotionError("", f"cannot be read: {error.strerror}", source=str(path)) from None
     except UnicodeDecodeError as error:
-        raise PromotionError(str(path), f"is not UTF-8 text: {error}") from None
-    return parse_text(text, path.name)
+        raise PromotionError("", f"is not UTF-8 text: {error}", source=str(path)) from None
+    return read_promotion_document(text, str(path))

@@ -68,7 +68,9 @@ def add_command(
     by: _By = None,
 ) -> None:
     """Store the promotions of a file as drafts, all or none."""
-    found = terms_of_file(parsed(file))
+    document = parsed(file)
+    with document.naming():
+        found = terms_of_file(document.value)
     now, settings = utc_now(), load_settings()
     with database(settings) as engine:
         added = add_promotions(engine, found, actor=operator(by), at=now, revise=revise, note=note)

@@ -14,8 +14,7 @@ from fastapi.routing import APIRoute
 
 from api.errors import InvalidRequest, invalid_field
 from api.http.decimal_strings import may_hold_decimals, numbers_misread
-from pricing.decimal_text import HOW
-from pricing.documents import refuse_repeated_keys
+from pricing.documents import refusal, refuse_repeated_keys
 from pricing.errors import RepeatedKey, field_of
 
 _MOST_KEY: Final = 200
@@ -49,10 +48,8 @@ def decoded(raw: bytes, record: type[_T]) -> _T:
         # A reader of its own, for msgspec takes the last of two equal keys: some microseconds.
         refuse_repeated_keys(raw.decode())
     except msgspec.ValidationError as error:
-        reason, _, at = str(error).partition(" - at `$")
-        if reason == "Invalid decimal string":
-            reason = f"is no decimal string: {HOW}"
-        raise invalid_field(f"body{at.rstrip('`')}", reason) from None
+        told = refusal(error, msgspec.json.decode(raw), record)
+        raise invalid_field(field_of(("body", *told.place)), told.problem) from None
     except RepeatedKey as error:
         raise repeated_in_body(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import yaml
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],\n]', re.DOTALL)
 _COLON: Final = re.compile(r"[ \t\r\n]*:")
+_END: Final = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 
 
@@ -86,11 +86,16 @@ def line_in_json(text: str, place: Sequence[str | int]) -> int:
     return best
 
 
+def lines_of_table(text: str) -> list[str]:
+    """The lines of a CSV with their ends, whichever of the three these are."""
+    return _END.split(text)
+
+
 def line_in_table(text: str, place: Sequence[str | int]) -> int:
     """The line on which a row of a CSV begins; `place` is the name of the rows, then the index."""
     if len(place) < 2 or not isinstance(place[1], int):
         return 1
-    reader = csv.reader(io.StringIO(text, newline=""))
+    reader = csv.reader(lines_of_table(text))
     row, line = -2, 1  # the first row that says something has the names of the columns
     for cells in reader:
         row += bool(cells)

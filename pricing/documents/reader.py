@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,12 @@ from typing import Any, Final
 
 import yaml
 
-from pricing.documents.lines import line_in_json, line_in_table, line_in_yaml
+from pricing.documents.lines import (
+    line_in_json,
+    line_in_table,
+    line_in_yaml,
+    lines_of_table,
+)
 from pricing.documents.loading import UniqueKeys, read_json, read_yaml
 from pricing.errors import DocumentInvalid, RepeatedKey
 
@@ -49,11 +53,15 @@ class Document:
         return _LINES[self.form](self.text, place)
 
     @contextmanager
-    def naming(self) -> Iterator[None]:
-        """While the block runs, refusals of parts of the document name its source and line."""
+    def naming(self, kind: type[DocumentInvalid] = DocumentInvalid) -> Iterator[None]:
+        """While the block runs, refusals of parts of the document name its source and line.
+
+        Args:
+            kind: the class of refusals that are about this document.
+        """
         try:
             yield
-        except DocumentInvalid as error:
+        except kind as error:
             if error.source:
                 raise
             raise error.located(self.source, self.line(error.place)) from error
@@ -97,19 +105,19 @@ def read_document(
         raise refused.of(error, source) from None
     except json.JSONDecodeError as refused:
         problem = f"is not JSON: {refused.msg}, column {refused.colno}"
-        raise error(problem, source=source, line=refused.lineno) from None
+        raise error.at(problem, source=source, line=refused.lineno) from None
     except yaml.YAMLError as refused:
         mark = getattr(refused, "problem_mark", None)
         problem = " ".join(str(getattr(refused, "problem", None) or refused).split())
         line = None if mark is None else mark.line + 1
-        raise error(f"is not YAML: {problem}", source=source, line=line) from None
+        raise error.at(f"is not YAML: {problem}", source=source, line=line) from None
     except (RecursionError, ValueError) as refused:
-        raise error(f"is not {form}: {refused}", source=source) from None
+        raise error.at(f"is not {form}: {refused}", source=source) from None
     if value is None and outermost is not None:
-        raise error("is empty; write at least one field", source=source, line=1)
+        raise error.at("is empty; write at least one field", source=source, line=1)
     if outermost is not None and not isinstance(value, outermost):
         wanted = "a mapping of fields" if outermost is dict else "a list"
-        raise error(f"must be {wanted} at its outermost", source=source, line=1)
+        raise error.at(f"must be {wanted} at its outermost", source=source, line=1)
     return Document(source, text, form, value, error)
 
 
@@ -122,22 +130,22 @@ def read_table(
         DocumentInvalid: of the class `error`: a column that stands twice, no CSV, no row.
     """
     try:
-        table = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        table = csv.DictReader(lines_of_table(text), strict=True)
         columns = table.fieldnames or []
         if twice := [name for name in columns if name and columns.count(name) > 1]:
             problem = f"column {twice[0]!r} is there twice; keep one"
-            raise error(problem, source=source, line=1)
+            raise error.at(problem, source=source, line=1)
         cells = [
             {k: v.strip() if isinstance(v, str) else v for k, v in row.items()} for row in table
         ]
     except csv.Error as refused:
-        raise error(f"is no CSV: {refused}", source=source, line=table.line_num) from None
+        raise error.at(f"is no CSV: {refused}", source=source, line=table.line_num) from None
     if not cells:
-        raise error("is empty; give the names of the columns and a row", source=source, line=1)
+        raise error.at("is empty; give the names of the columns and a row", source=source, line=1)
     found = []
     for number, row in enumerate(cells):
         if None in row:
             line = line_in_table(text, (rows, number))
-            raise error("has more cells than there are columns", source=source, line=line)
+            raise error.at("has more cells than there are columns", source=source, line=line)
         found.append({k: v for k, v in row.items() if v not in ("", None)})
     return Document(source, text, Form.CSV, {rows: found}, error)

@@ -68,13 +68,12 @@ def record_of(
         DocumentInvalid: of the class `error`, with the place and the cure: an unknown field, a
             missing one, a value of another type or out of its range.
     """
+    if not issubclass(record, msgspec.Struct) and (unknown := unknown_field(value, record)):
+        raise error.at(not_known(unknown[0][-1], unknown[1]), unknown[0])
     try:
-        made = msgspec.convert(value, record, strict=not lax)
+        return msgspec.convert(value, record, strict=not lax)
     except msgspec.ValidationError as refused:
         raise refusal(refused, value, record, error=error, lax=lax) from refused
-    if not issubclass(record, msgspec.Struct) and (unknown := unknown_field(value, record)):
-        raise error(not_known(unknown[0][-1], unknown[1]), unknown[0])
-    return made
 
 
 def refusal(
@@ -100,14 +99,16 @@ def refusal(
     own = getattr(refused.__cause__, "place", None)
     if own is not None:
         why = getattr(refused.__cause__, "problem", None) or str(refused.__cause__)
-        return error(why, (*place, *own))
+        return error.at(why, (*place, *own))
     if named := _NAMED.fullmatch(sentence):
         name = named["name"]
         if named["what"] == "missing required":
-            return error("is missing", (*place, name))
+            return error.at("is missing", (*place, name))
         known = {f for kind in _types_at(record, place, value) for f in _fields(kind)}
-        return error(not_known(name, known), (*place, name))
-    return error(_sentence(sentence, _part(value, place), _types_at(record, place, value)), place)
+        return error.at(not_known(name, known), (*place, name))
+    return error.at(
+        _sentence(sentence, _part(value, place), _types_at(record, place, value)), place
+    )
 
 
 def unknown_field(value: object, record: Any) -> tuple[Place, frozenset[str]] | None:  # noqa: ANN401

@@ -8,12 +8,12 @@ a pack before it is relied on, and `confirmed_by` says who did.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from types import UnionType
-from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
+from pricing.documents import record_of
 from pricing.errors import InvalidRulePack
 
 
@@ -98,11 +98,9 @@ class PriorPriceRule:
     article_unverified: bool = False
 
     def __post_init__(self) -> None:
-        _require(1 <= self.days <= 366, "prior_price.days", "from 1 to 366")
-        _require(
-            0 <= self.new_goods_days <= self.days, "prior_price.new_goods_days", "from 0 to days"
-        )
-        _named(self, "prior_price")
+        _require(1 <= self.days <= 366, "days", "from 1 to 366")
+        _require(0 <= self.new_goods_days <= self.days, "new_goods_days", "from 0 to days")
+        _named(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +125,9 @@ class PersonalPriceRule:
     article_unverified: bool = False
 
     def __post_init__(self) -> None:
-        _named(self, "personal_price")
+        _named(self)
         if (self.tiers is TierRule.NOTICE) != bool(self.notice):
-            raise InvalidRulePack(
-                "personal_price.notice must be given exactly where tiers is 'notice'"
-            )
+            raise InvalidRulePack("must be given exactly where tiers is 'notice'", ("notice",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +156,12 @@ class EmergencyCapRule:
     article_unverified: bool = False
 
     def __post_init__(self) -> None:
-        _named(self, "emergency_cap")
-        _require(0.0 <= self.share <= 1.0, "emergency_cap.share", "a share from 0 to 1")
-        _require(1 <= self.days <= 366, "emergency_cap.days", "from 1 to 366")
-        _require(1 <= self.lasts_days <= 3660, "emergency_cap.lasts_days", "from 1 to 3660")
+        _named(self)
+        _require(0.0 <= self.share <= 1.0, "share", "a share from 0 to 1")
+        _require(1 <= self.days <= 366, "days", "from 1 to 366")
+        _require(1 <= self.lasts_days <= 3660, "lasts_days", "from 1 to 3660")
         over = self.new_goods_over_cost
-        _require(over is None or 0.0 <= over <= 5.0, "emergency_cap.new_goods_over_cost", "0 to 5")
+        _require(over is None or 0.0 <= over <= 5.0, "new_goods_over_cost", "0 to 5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,72 +305,21 @@ class Verdict:
     evidence: Evidence | None = None
 
 
-_RULES: Final = {
-    "prior_price": PriorPriceRule,
-    "personal_price": PersonalPriceRule,
-    "emergency_cap": EmergencyCapRule,
-}
-
-
-def rule_pack(data: Mapping[str, Any]) -> RulePack:
+def rule_pack(data: object) -> RulePack:
     """A rule pack from plain data, as a YAML file gives it.
 
     Raises:
         InvalidRulePack: a field is missing, unknown or of the wrong kind; the message names it.
     """
-    values = dict(data)
-    where = f"rule pack {values.get('jurisdiction', '')!r}"
-    for name, kind in _RULES.items():
-        if values.get(name) is not None:
-            values[name] = _record(kind, values[name], f"{where}: {name}")
-    if "notes" in values:
-        values["notes"] = tuple(values["notes"])
-    made: RulePack = _record(RulePack, values, where)
-    return made
+    return record_of(data, RulePack, error=InvalidRulePack)
 
 
-def _record(kind: type[Any], values: object, where: str) -> Any:  # noqa: ANN401
-    if not isinstance(values, Mapping):
-        raise InvalidRulePack(f"{where} must be a mapping of fields")
-    known = {item.name for item in fields(kind)}
-    unknown = sorted(set(values) - known)
-    if unknown:
-        raise InvalidRulePack(f"{where}.{unknown[0]} is no field; there are {sorted(known)}")
-    hints = get_type_hints(kind)
-    converted = {
-        name: _typed(value, hints[name], f"{where}.{name}") for name, value in values.items()
-    }
-    try:
-        return kind(**converted)
-    except TypeError as error:
-        raise InvalidRulePack(f"{where} is incomplete: {error}") from None
-
-
-def _typed(value: object, hint: Any, where: str) -> object:  # noqa: ANN401
-    if get_origin(hint) in (Union, UnionType):
-        if value is None:
-            return None
-        hint = next(choice for choice in get_args(hint) if choice is not type(None))
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        try:
-            return hint(str(value))
-        except ValueError:
-            allowed = ", ".join(choice.value for choice in hint)
-            raise InvalidRulePack(f"{where} {value!r} must be one of {allowed}") from None
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    expected = get_origin(hint) or hint
-    if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
-        raise InvalidRulePack(f"{where} {value!r} must be of type {expected.__name__}")
-    return value
-
-
-def _named(rule: PriorPriceRule | PersonalPriceRule | EmergencyCapRule, where: str) -> None:
+def _named(rule: PriorPriceRule | PersonalPriceRule | EmergencyCapRule) -> None:
     for name in ("article", "source"):
         if not getattr(rule, name).strip():
-            raise InvalidRulePack(f"{where}.{name} is blank; every rule cites its text")
+            raise InvalidRulePack("is blank; every rule cites its text", (name,))
 
 
-def _require(holds: bool, where: str, what: str) -> None:  # noqa: FBT001
+def _require(holds: bool, name: str, what: str) -> None:  # noqa: FBT001
     if not holds:
-        raise InvalidRulePack(f"{where} must be {what}")
+        raise InvalidRulePack(f"must be {what}", (name,))

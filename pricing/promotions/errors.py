@@ -2,7 +2,7 @@
 
     PricingError
     ├── StepsSpent               internal: a search gave up; the answer is then not called proven
-    └── PromotionError
+    └── PromotionError           a `DocumentInvalid`
         ├── InvalidPromotion     a promotion, or a set of them, that cannot mean what it says
         ├── InvalidCart          a cart that cannot be priced
         └── InvalidReturn        items that come back but were never in the order
@@ -13,21 +13,30 @@ Each carries `field`, the path of the offending value (`promotions[2].tiers[0].p
 
 from __future__ import annotations
 
-from pricing.errors import PricingError
+from typing import Self
+
+from pricing.errors import DocumentInvalid, Place, PricingError, field_of, place_of
 
 
-class PromotionError(PricingError, ValueError):
+class PromotionError(DocumentInvalid):
     """Something that the promotion engine refuses.
 
     Attributes:
         field: path of the offending value in the input.
-        problem: what is wrong and what to do, without the path.
     """
 
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}" if field else problem)
+    def __init__(
+        self, field: str, problem: str, *, source: str = "", line: int | None = None
+    ) -> None:
+        super().__init__(problem, place_of(field), source=source, line=line)
         self.field = field
-        self.problem = problem
+
+    @classmethod
+    def at(
+        cls, problem: str, place: Place = (), *, source: str = "", line: int | None = None
+    ) -> Self:
+        """A refusal of what stands at a place."""
+        return cls(field_of(place), problem, source=source, line=line)
 
 
 class InvalidPromotion(PromotionError):

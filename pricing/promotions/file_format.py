@@ -7,7 +7,6 @@ records.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -18,8 +17,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import yaml
 
-from pricing.documents import UniqueKeys, read_json, read_yaml
-from pricing.errors import MoneyError, RepeatedKey
+from pricing.documents import Document, UniqueKeys, read_document, record_of, schema_of
+from pricing.errors import MoneyError
 from pricing.money import Money
 from pricing.promotions.cart import MILLION, Cart, Customer, Line
 from pricing.promotions.errors import InvalidCart, InvalidPromotion, PromotionError
@@ -130,29 +129,24 @@ def _exact(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal:
 _Loader.add_constructor("tag:yaml.org,2002:float", _exact)
 
 
-def parse_text(text: str, name: str) -> object:
-    """Parsed data of a JSON or YAML document.
+def read_promotion_document(text: str, source: str) -> Document:
+    """A file of promotions or a cart, with its places.
 
     Args:
         text: the document.
-        name: what to call it in errors; a name that ends in `.json` is read as JSON.
+        source: what to call it in errors; a name that ends in `.json` is read as JSON.
 
     Raises:
-        PromotionError: not JSON, or not YAML, with line and column; or a key that is repeated.
+        PromotionError: not JSON, or not YAML, with the line; empty, or a key that is repeated.
     """
-    try:
-        if name.lower().endswith(".json"):
-            return read_json(text, parse_float=Decimal)
-        return read_yaml(text, _Loader)
-    except RepeatedKey as error:
-        raise PromotionError(name, str(error)) from None
-    except json.JSONDecodeError as error:
-        raise PromotionError(name, f"is not JSON: {error}") from None
-    except yaml.YAMLError as error:
-        raise PromotionError(name, f"is not YAML: {error}") from None
-    except RecursionError as error:
-        kind = "JSON" if name.lower().endswith(".json") else "YAML"
-        raise PromotionError(name, f"is not {kind}: {error}") from None
+    return read_document(text, source, error=PromotionError, loader=_Loader, parse_float=Decimal)
+
+
+def parse_text(text: str, name: str) -> object:
+    """Parsed data of a JSON or YAML document, whatever it holds; as `read_promotion_document`."""
+    return read_document(
+        text, name, outermost=None, error=PromotionError, loader=_Loader, parse_float=Decimal
+    ).value
 
 
 def parse_promotions(data: object) -> tuple[PromotionSet, PromotionFile]:
@@ -161,10 +155,7 @@ def parse_promotions(data: object) -> tuple[PromotionSet, PromotionFile]:
     Raises:
         InvalidPromotion: naming the field.
     """
-    try:
-        file = msgspec.convert(data, PromotionFile)
-    except msgspec.ValidationError as error:
-        raise InvalidPromotion(*_place(error)) from None
+    file = record_of(data, PromotionFile, error=InvalidPromotion)
     return PromotionSet(file.promotions, file.currency, file.time_zone), file
 
 
@@ -184,10 +175,7 @@ def parse_cart(
     Raises:
         InvalidCart: naming the field.
     """
-    try:
-        file = msgspec.convert(data, CartFile)
-    except msgspec.ValidationError as error:
-        raise InvalidCart(*_place(error)) from None
+    file = record_of(data, CartFile, error=InvalidCart)
     customer = file.customer
     cart = Cart(
         currency=file.currency,
@@ -219,25 +207,7 @@ def parse_cart(
 def schema(kind: Literal["promotions", "cart"]) -> dict[str, Any]:
     """JSON Schema of a file (draft 2020-12); amounts may be numbers or strings."""
     record = PromotionFile if kind == "promotions" else CartFile
-    described = msgspec.json.schema(record)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"Pricewright {kind} file",
-        **_loosen(described),
-    }
-
-
-def _loosen(node: Any) -> Any:  # noqa: ANN401
-    """Amounts are strings in the schema that msgspec writes; by hand they are numbers as well."""
-    if isinstance(node, dict):
-        if node.get("format") == "decimal":
-            rest = {k: v for k, v in node.items() if k not in ("type", "format")}
-            text = {"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}
-            return {"anyOf": [{"type": "number"}, text], **rest}
-        return {key: _loosen(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_loosen(value) for value in node]
-    return node
+    return schema_of(record, f"Pricewright {kind} file")
 
 
 def _line(line: LineRecord, i: int, currency: str, prices: Mapping[str, int]) -> Line:
@@ -308,20 +278,3 @@ def _birthday(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise InvalidCart("customer.birthday", f"{text!r} is not a date like 1990-05-17") from None
-
-
-def _place(error: msgspec.ValidationError) -> tuple[str, str]:
-    """Path and problem of a validation error: `$.promotions[0].percent` without the dollar."""
-    text = str(error)
-    problem, _, path = text.rpartition(" - at `")
-    if not problem:
-        return "", text[:1].lower() + text[1:]
-    field = path.rstrip("`").removeprefix("$").removeprefix(".")
-    missing = re.match(r"Object missing required field `(.+)`", problem)
-    unknown = re.match(r"Object contains unknown field `(.+)`", problem)
-    if missing or unknown:
-        match = missing or unknown
-        name = match.group(1) if match else ""
-        field = f"{field}.{name}".lstrip(".")
-        return field, "is missing" if missing else "is not a field that is known here"
-    return field, problem[:1].lower() + problem[1:]

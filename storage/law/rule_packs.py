@@ -9,10 +9,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-import yaml
-
-from pricing.documents import read_yaml
-from pricing.errors import InvalidRulePack, RepeatedKey
+from pricing.documents import Form, read_document
+from pricing.errors import InvalidRulePack
 from pricing.law.packs import RulePack, rule_pack
 
 
@@ -77,14 +75,9 @@ def _read_all(items: Iterable[Traversable]) -> dict[tuple[str, date], RulePack]:
 
 def _read(item: Traversable) -> RulePack:
     try:
-        data = read_yaml(item.read_text(encoding="utf-8"))
-    except RepeatedKey as error:
-        raise InvalidRulePack(f"{item.name}, {error}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidRulePack(f"{item.name} cannot be read: {error}") from None
-    if not isinstance(data, dict):
-        raise InvalidRulePack(f"{item.name} must be a mapping of fields")
-    try:
-        return rule_pack(data)
-    except InvalidRulePack as error:
-        raise InvalidRulePack(f"{item.name}: {error}") from None
+        text = item.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRulePack(f"cannot be read: {error}", source=item.name) from None
+    document = read_document(text, item.name, form=Form.YAML, error=InvalidRulePack)
+    with document.naming():
+        return rule_pack(document.value)

@@ -92,7 +92,7 @@ def test_a_moment_without_a_zone_is_on_the_clock_of_the_cart_else_of_the_promoti
     ("name", "text", "says"),
     [
         ("cart.json", '{"currency": "EUR", "lines": []}', "lines: the cart is empty"),
-        ("cart.json", "{", "cart.json: is not JSON"),
+        ("cart.json", "{", "cart.json, line 1: is not JSON"),
         ("cart.json", '{"currency": "EUR", "lines": [{"sku": "tea"}]}', "lines[0].sku"),
         ("p.yaml", PROMOTIONS.replace("percent: 10", "percent: 101"), "promotions[0].percent"),
         ("p.yaml", PROMOTIONS.replace("EUR", "USD"), "currency: EUR, but the promotions"),

@@ -168,7 +168,7 @@ BAD = [
     ({"lines": {"TEA-1": 0}}, "body.lines.TEA-1"),
     ({"lines": {"TEA-1": 3}}, "body.lines.TEA-1"),
     ({"lines": {"TEA-1": 1}, "gifts": {"mug": 1}}, "body.gifts.mug"),
-    ({"lines": {"TEA-1": 1}, "reason": "blue"}, "body"),
+    ({"lines": {"TEA-1": 1}, "reason": "blue"}, "body.reason"),
 ]
 
 

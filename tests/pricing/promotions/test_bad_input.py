@@ -25,7 +25,7 @@ PROMOTIONS = [
     ([{**PERCENT, "percent": "ten"}], "promotions[0].percent", "decimal"),
     ([{**PERCENT, "percent": "NaN"}], "promotions[0].percent", "above 0"),
     ([{"type": "percent_off", "id": "x"}], "promotions[0].percent", "missing"),
-    ([{**PERCENT, "discount": 3}], "promotions[0].discount", "not a field"),
+    ([{**PERCENT, "discount": 3}], "promotions[0].discount", "is not known"),
     ([{**PERCENT, "type": "percent"}], "promotions[0].type", "percent"),
     ([{**PERCENT, "id": ""}], "promotions[0].id", "empty"),
     ([PERCENT, PERCENT], "promotions[1].id", "twice"),
@@ -159,7 +159,7 @@ CARTS = [
     ({"lines": []}, "lines", "empty"),
     ({"lines": [line("a", 1, 0)]}, "lines[0].quantity", "1 or more"),
     ({"lines": [line("a", 1, -3)]}, "lines[0].quantity", "1 or more"),
-    ({"lines": [line("a", 1, "two")]}, "lines[0].quantity", "int"),  # type: ignore[arg-type]
+    ({"lines": [line("a", 1, "two")]}, "lines[0].quantity", "a whole number"),  # type: ignore[arg-type]
     ({"lines": [line("a", -1)]}, "lines[0].price", "zero or more"),
     ({"lines": [line("a", "1.234")]}, "lines[0].price", "decimals"),
     ({"lines": [line("a", 1), line("a", 1)]}, "lines[1].id", "earlier line"),
@@ -168,7 +168,7 @@ CARTS = [
     ({"lines": [line("a", 1, tax_rate=-1)]}, "lines[0].tax_rate", "from 0"),
     ({"lines": [{"sku": "ghost"}]}, "lines[0].sku", "'ghost' is unknown"),
     ({"lines": [{"quantity": 1}]}, "lines[0].sku", "missing"),
-    ({"lines": [{**line("a", 1), "currency": "USD"}]}, "lines[0].currency", "not a field"),
+    ({"lines": [{**line("a", 1), "currency": "USD"}]}, "lines[0].currency", "is not known"),
     ({"lines": [line(f"s{i}", 1) for i in range(10_000)]}, "lines", "at most 500"),
     ({"lines": [line("a", 1, 20_000)]}, "lines", "at most 10000"),
     ({"currency": "EURO"}, "", "ISO 4217"),
@@ -229,7 +229,7 @@ def test_look_alike_characters_case_and_dashes_do_not_count_in_codes(typed: str,
 def test_a_document_that_does_not_parse_is_named(text: str, name: str, message: str) -> None:
     with pytest.raises(PromotionError, match=message) as refused:
         parse_text(text, name)
-    assert refused.value.field == name
+    assert refused.value.source == name
 
 
 @pytest.mark.parametrize("data", [None, [], "text", {"promotions": 3, "currency": "EUR"}])
