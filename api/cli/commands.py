@@ -55,6 +55,7 @@ _COMMANDS: Final = {
     "what-if": ("api.cli.what_if", "Simulate a category under other prices."),
     "plan": ("api.cli.planning", "Plan clearances, promotions, bundles; with a proof of how good."),
     "promo": ("api.cli.promo", "Write promotions, try them on a cart, let them run; coupon codes."),
+    "schema": ("api.cli.schemas", "Print the JSON Schema of a kind of file."),
     "serve": ("api.cli.serve", "Serve live prices over HTTP and deliver alerts."),
     "alerts": ("api.cli.alerts", "See and send what waits in the outbox."),
     "migrate": ("api.cli.migrate", "Bring the database up to date."),

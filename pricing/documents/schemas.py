@@ -22,7 +22,7 @@ def schema_of(record: type[Any], title: str) -> dict[str, Any]:
 
 def titled(described: dict[str, Any], title: str) -> dict[str, Any]:
     """A schema that another library wrote, as this house gives it."""
-    return {"$schema": _DRAFT, "title": title, **_loosened(described)}
+    return {"$schema": _DRAFT, **_loosened(described), "title": title}
 
 
 def _loosened(node: Any) -> Any:  # noqa: ANN401

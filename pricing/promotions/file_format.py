@@ -1,8 +1,7 @@
 """The file format of promotions and carts: JSON or YAML, written by hand or by a program.
 
-Parsing takes text or parsed data and refuses with the path of the field. `promotions.schema.json`
-and `cart.schema.json` in this package describe the same for editors; a test holds them equal to the
-records.
+Parsing takes text or parsed data and refuses with the path of the field. `schema`
+describes the same for editors, out of the records.
 """
 
 from __future__ import annotations

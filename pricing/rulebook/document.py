@@ -37,7 +37,7 @@ _SECTIONS: Final = (
     "exchange_rates",
     "search",
 )
-_WINDOW: Final[Mapping[str, _Read]] = {
+WINDOW: Final[Mapping[str, _Read]] = {
     "start": Entry.moment,
     "end": Entry.moment,
     "market": Entry.text,
@@ -51,7 +51,7 @@ def _said_in_settings(entry: Entry) -> NoReturn:
     )
 
 
-_GUARDRAILS: Final[Mapping[str, _Read]] = {
+GUARDRAILS: Final[Mapping[str, _Read]] = {
     "minimum_margin": Entry.number,
     "maximum_change": Entry.number,
     "competitor_band": lambda entry: None if entry.value in (None, "none") else entry.band(),
@@ -59,7 +59,7 @@ _GUARDRAILS: Final[Mapping[str, _Read]] = {
     "maximum_change_per_week": Entry.number,
     "hours_between_changes": Entry.number,
     "frozen_windows": lambda entry: tuple(
-        item.record(FrozenWindow, _WINDOW, ("start", "end")) for item in entry.items()
+        item.record(FrozenWindow, WINDOW, ("start", "end")) for item in entry.items()
     ),
     "map_floor_in": _said_in_settings,
     "require_minimum": Entry.flag,
@@ -68,7 +68,7 @@ _GUARDRAILS: Final[Mapping[str, _Read]] = {
     "plausible_offer": Entry.band,
     "plausible_elasticity": Entry.band,
 }
-_TOGETHER: Final[Mapping[str, _Read]] = {
+TOGETHER: Final[Mapping[str, _Read]] = {
     "max_changes": Entry.whole,
     "max_change_share": Entry.number,
     "revenue_floor": Entry.number,
@@ -77,7 +77,7 @@ _TOGETHER: Final[Mapping[str, _Read]] = {
     "price_index": lambda entry: {name: band.band() for name, band in entry.fields().items()},
     "markdown_money": Entry.number,
 }
-_SEARCH: Final[Mapping[str, _Read]] = {
+SEARCH: Final[Mapping[str, _Read]] = {
     "candidates": Entry.whole,
     "time_limit": Entry.number,
     "gap": Entry.number,
@@ -88,20 +88,20 @@ _SECTION_OF: Final[Mapping[Place, Place]] = {
     ("exchange_rates",): (),
 }
 """Fields of the policy that stand elsewhere than in `search`."""
-_TESTS: Final[Mapping[str, _Read]] = {
+TESTS: Final[Mapping[str, _Read]] = {
     "most_share": Entry.number,
     "most_cost": Entry.number,
     "least_gain": Entry.number,
     "draws": Entry.whole,
 }
-_TIER: Final[Mapping[str, _Read]] = {
+TIER: Final[Mapping[str, _Read]] = {
     "tier": Entry.text,
     "discount": Entry.number,
     "categories": Entry.texts,
     "markets": Entry.texts,
     "skus": Entry.texts,
 }
-_ENDING: Final[Mapping[str, _Read]] = {
+ENDING: Final[Mapping[str, _Read]] = {
     "up_to": Entry.number,
     "step": Entry.number,
     "endings": Entry.numbers,
@@ -156,13 +156,13 @@ def rules_of(document: object) -> PricingRules:
     def section(name: str) -> Entry:
         return sections.get(name, Entry(None, (name,)))
 
-    together = section("together").fields(_TOGETHER)
+    together = section("together").fields(TOGETHER)
     counted = together.pop("max_changes", None)
     targets = Entry({name: entry.value for name, entry in together.items()}, ("together",))
     policy: dict[str, Any] = {
         "objective": section("objective").record(Objective, numbers_of(Objective)),
-        "limits": section("guardrails").record(GuardrailLimits, _GUARDRAILS),
-        "joint": targets.record(JointTargets, _TOGETHER),
+        "limits": section("guardrails").record(GuardrailLimits, GUARDRAILS),
+        "joint": targets.record(JointTargets, TOGETHER),
         "exchange_rates": {
             name: rate.number() for name, rate in section("exchange_rates").fields().items()
         },
@@ -171,14 +171,14 @@ def rules_of(document: object) -> PricingRules:
         "max_changes": None if counted is None else counted.whole(),
     }
     tests = sections.get("price_tests")
-    search = section("search").fields(_SEARCH)
+    search = section("search").fields(SEARCH)
     cross = search.pop("cross_effects", None)
     given = Entry({name: entry.value for name, entry in search.items()}, ("search",))
     return PricingRules(
         cross_effects=cross is None or cross.flag(),
-        policy=_policy({**policy, **given.record(dict, _SEARCH)}),
+        policy=_policy({**policy, **given.record(dict, SEARCH)}),
         endings=_endings(section("endings")),
-        tests=None if tests is None else tests.record(ExplorationLimits, _TESTS),
+        tests=None if tests is None else tests.record(ExplorationLimits, TESTS),
         tiers=_tiers(section("member_tiers")),
         pareto=_weights(section("pareto")),
     )
@@ -194,7 +194,7 @@ def _policy(given: Mapping[str, Any]) -> PricingPolicy:
 
 
 def _tiers(entries: Entry) -> tuple[MemberTier, ...]:
-    tiers = [entry.record(MemberTier, _TIER, ("tier", "discount")) for entry in entries.items()]
+    tiers = [entry.record(MemberTier, TIER, ("tier", "discount")) for entry in entries.items()]
     return tuple(tiers)
 
 
@@ -210,7 +210,7 @@ def _endings(entry: Entry) -> dict[str, tuple[Mapping[str, Any], ...]]:
     found: dict[str, tuple[Mapping[str, Any], ...]] = {}
     for market, tiers in entry.fields().items():
         read: list[Mapping[str, Any]] = [
-            item.record(dict, _ENDING, ("step", "endings")) for item in tiers.items()
+            item.record(dict, ENDING, ("step", "endings")) for item in tiers.items()
         ]
         if not read:
             raise tiers.refused("must be a list of one or more of {up_to, step, endings}")

@@ -11,7 +11,7 @@ from pricing.solving.relations import Relation, RelationKind
 
 _Read = Callable[[Entry], Any]
 
-_STRATEGY: Final[Mapping[str, _Read]] = {
+STRATEGY: Final[Mapping[str, _Read]] = {
     "name": Entry.text,
     "use": lambda entry: entry.one_of(StrategyKind),
     "priority": Entry.whole,
@@ -28,7 +28,7 @@ _STRATEGY: Final[Mapping[str, _Read]] = {
     "price": Entry.number,
     "until": Entry.moment,
 }
-_RELATION: Final[Mapping[str, _Read]] = {
+RELATION: Final[Mapping[str, _Read]] = {
     "name": Entry.text,
     "hold": lambda entry: entry.one_of(RelationKind),
     "skus": Entry.texts,
@@ -46,7 +46,7 @@ def strategies_of(entries: Entry) -> tuple[Strategy, ...]:
         InvalidStrategy: an entry that cannot be meant, by place and field.
     """
     found = [
-        entry.record(Strategy, _STRATEGY, ("name", "use"), {"use": "kind"})
+        entry.record(Strategy, STRATEGY, ("name", "use"), {"use": "kind"})
         for entry in entries.items()
     ]
     _each_once(entries, [rule.name for rule in found])
@@ -60,7 +60,7 @@ def relations_of(entries: Entry) -> tuple[Relation, ...]:
         InvalidStrategy: an entry that cannot be meant, by place and field.
     """
     found = [
-        entry.record(Relation, _RELATION, ("name", "hold", "skus"), {"hold": "kind"})
+        entry.record(Relation, RELATION, ("name", "hold", "skus"), {"hold": "kind"})
         for entry in entries.items()
     ]
     _each_once(entries, [relation.name for relation in found])
