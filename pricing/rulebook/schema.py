@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from enum import StrEnum
 from typing import Any, Final
 
 from pricing.deciding.objective import Objective
@@ -90,5 +91,5 @@ def _list(item: Schema, least: int = 0) -> Schema:
     return {"type": ["array", "null"] if least == 0 else "array", "items": item, "minItems": least}
 
 
-def _one_of(kinds: Collection[Any]) -> Schema:
+def _one_of(kinds: type[StrEnum]) -> Schema:
     return {"enum": [kind.value for kind in kinds]}
