@@ -309,7 +309,11 @@ def load_sites(path: Path) -> dict[str, Site]:
 
 def _entries(content: object) -> list[object]:
     """The entries of a file of sites."""
-    if not isinstance(content, dict) or "sites" not in content:
+    if content is None:
+        raise DocumentInvalid("is empty; write 'sites:' with a list of sites below it")
+    if not isinstance(content, dict):
+        raise DocumentInvalid("must be a mapping of fields: 'sites:' with a list of sites below it")
+    if "sites" not in content:
         raise DocumentInvalid("must hold 'sites:' with a list of sites below it")
     for name in content:
         if name != "sites":
