@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -16,7 +17,7 @@ from api.plans.errors import PlanInputInvalid
 from pricing.currencies import decimals
 from pricing.decimal_text import HOW
 from pricing.documents import Document, Form, fields_at, not_known, read_document, read_table
-from pricing.errors import DocumentInvalid, Place, UnknownCurrency
+from pricing.errors import DocumentInvalid, MoneyError, Place, UnknownCurrency
 from pricing.money import Money
 
 MOST_BYTES: Final = 512 * 1024 * 1024
@@ -102,6 +103,42 @@ def parsed(document: Mapping[str, Any], model: type[_Model]) -> _Model:
     for place, why in numbers_misread(given, document):
         raise PlanInputInvalid(str(why), place)
     return given
+
+
+@contextmanager
+def amounts_placed(given: Strict) -> Iterator[None]:
+    """While the block runs, an amount that is none in the document's currency is placed.
+
+    Raises:
+        PlanInputInvalid: names the field and the fix.
+    """
+    try:
+        yield
+    except MoneyError as error:
+        currency = str(getattr(given, "currency", ""))
+        for place, amount in _amounts(given):
+            try:
+                Money.parse(amount, currency)
+            except MoneyError as why:
+                raise PlanInputInvalid(str(why), place) from error
+        raise
+
+
+def _amounts(value: object) -> Iterator[tuple[Place, Decimal]]:
+    """The amounts of a document with their places."""
+    if isinstance(value, Decimal):
+        yield (), value
+        return
+    steps: Iterable[tuple[Any, object]] = ()
+    if isinstance(value, BaseModel):
+        steps = value
+    elif isinstance(value, dict):
+        steps = value.items()
+    elif isinstance(value, list):
+        steps = enumerate(value)
+    for step, part in steps:
+        for place, amount in _amounts(part):
+            yield (step, *place), amount
 
 
 def write_json(document: Mapping[str, Any], path: Path) -> None:

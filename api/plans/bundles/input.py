@@ -14,7 +14,7 @@ import pandas as pd
 
 from api.plans.bundles.schema import BundlesIn, EndingIn
 from api.plans.errors import PlanInputInvalid
-from api.plans.files import parsed, read_plan_file
+from api.plans.files import amounts_placed, parsed, read_plan_file
 from models.arrays import FloatArray, IntArray
 from models.customers.baskets import Baskets
 from pricing.bundles.candidates import bundle_evidence, candidate_sets
@@ -64,7 +64,9 @@ def read_bundle_question(document: Mapping[str, Any]) -> BundleQuestion:
     Raises:
         PlanInputInvalid, InvalidBundles, InvalidSpec, InvalidScenario: names the field and the fix.
     """
-    return _Reader(parsed(document, BundlesIn)).question()
+    given = parsed(document, BundlesIn)
+    with amounts_placed(given):
+        return _Reader(given).question()
 
 
 def segments_of_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

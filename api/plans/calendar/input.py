@@ -12,7 +12,7 @@ from scipy import sparse
 
 from api.plans.calendar.schema import EventIn, MechanicIn, ProductIn, PromotionsIn, WeekIn
 from api.plans.errors import PlanInputInvalid
-from api.plans.files import parsed
+from api.plans.files import amounts_placed, parsed
 from models.arrays import BoolArray, FloatArray, IntArray
 from pricing.calendar.demand import PromotionProblem
 from pricing.calendar.limits import CalendarLimits
@@ -53,7 +53,9 @@ def read_question(document: Mapping[str, Any]) -> CalendarQuestion:
     Raises:
         PlanInputInvalid, InvalidLimits, InvalidScenario: names the field and the fix.
     """
-    return _Reader(parsed(document, PromotionsIn)).question()
+    given = parsed(document, PromotionsIn)
+    with amounts_placed(given):
+        return _Reader(given).question()
 
 
 class _Reader:

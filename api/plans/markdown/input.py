@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from api.plans.errors import PlanInputInvalid
-from api.plans.files import parsed, read_plan_file, set_options
+from api.plans.files import amounts_placed, parsed, read_plan_file, set_options
 from api.plans.markdown.job import MarkdownQuestion
 from api.plans.markdown.schema import LimitsIn, MarkdownIn
 from models.arrays import IntArray
@@ -67,7 +67,8 @@ def read_markdown_question(document: Mapping[str, Any]) -> MarkdownQuestion:
         PlanInputInvalid, InvalidClearance, InvalidLimits: names the field and the fix.
     """
     given = parsed(document, MarkdownIn)
-    return _Reader(given).question()
+    with amounts_placed(given):
+        return _Reader(given).question()
 
 
 class _Reader:

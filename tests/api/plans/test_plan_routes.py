@@ -244,6 +244,7 @@ def test_a_stopped_service_hands_a_plan_back_and_the_next_one_goes_on(shop: Engi
         (one_item(demand=[5, 5]), "body.document.items[0].demand"),
         (one_item(demand=[5, 5, 5, 5, "many"]), "body.document.items[0].demand[4]"),
         (one_item(demnad=5), "body.document.items[0].demnad"),
+        (one_item(ladder=["2", "1.001"]), "body.document.items[0].ladder[1]"),
         ({"kind": "markdown"}, "body.document"),
         ({"kind": "markdown", "document": clearance(), "note": "\0"}, "body"),
         (
