@@ -120,12 +120,6 @@ class DocumentInvalid(PricingError, ValueError):
         """The same refusal with file and line."""
         return type(self).at(self.problem, self.place, source=source, line=line)
 
-    def inside(self, *place: str | int) -> Self:
-        """The same refusal of a record that stands at a place."""
-        return type(self).at(
-            self.problem, (*place, *self.place), source=self.source, line=self.line
-        )
-
 
 _Invalid = TypeVar("_Invalid", bound=DocumentInvalid)
 

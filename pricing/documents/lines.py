@@ -10,8 +10,9 @@ from typing import Final
 
 import yaml
 
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],\n]', re.DOTALL)
-_COLON: Final = re.compile(r"[ \t\r\n]*:")
+TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],\n]', re.DOTALL)
+"""What of JSON says where one is: texts, brackets, commas, ends of lines."""
+COLON: Final = re.compile(r"[ \t\r\n]*:")
 _END: Final = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 
@@ -54,7 +55,7 @@ def line_in_json(text: str, place: Sequence[str | int]) -> int:
         """Whether the item that begins now is the next step."""
         return met == len(inside) - 1 and met < len(place) and inside[-1] == place[met]
 
-    for token in _TOKEN.finditer(text):
+    for token in TOKEN.finditer(text):
         sign = token[0]
         if sign == "\n":
             line += 1
@@ -74,7 +75,7 @@ def line_in_json(text: str, place: Sequence[str | int]) -> int:
             and inside[-1] is None
             and met == len(inside) - 1
             and met < len(place)
-            and _COLON.match(text, token.end())
+            and COLON.match(text, token.end())
             and json.loads(sign) == str(place[met])
         ):
             met, best = met + 1, line

@@ -2,23 +2,21 @@
 
 YAML and JSON readers take the last of two equal keys without a word, and the first is lost: of
 `percent: 10` and `percent: 90` nobody can know which was meant. Syntax errors are raised as the
-readers raise them, so that each caller says them in its own words.
+readers raise them; `pricing.documents.reader` says them in words.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Hashable
 from typing import Any, Final
 
 import yaml
 
+from pricing.documents.lines import COLON, TOKEN
 from pricing.errors import RepeatedKey
 
 _MERGE: Final = "tag:yaml.org,2002:merge"
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],\n]', re.DOTALL)
-_COLON: Final = re.compile(r"[ \t\r\n]*:")
 
 
 class UniqueKeys(yaml.SafeLoader):
@@ -125,7 +123,7 @@ def _repeated(text: str) -> RepeatedKey:
     line = 1
     place: list[str | int] = []  # of the value that is being read
     inside: list[dict[str, int] | None] = []  # lines of an object's keys; None for a list
-    for token in _TOKEN.finditer(text):
+    for token in TOKEN.finditer(text):
         sign = token[0]
         if sign == "\n":
             line += 1
@@ -138,7 +136,7 @@ def _repeated(text: str) -> RepeatedKey:
         elif sign == ",":
             if isinstance(place[-1], int):
                 place[-1] += 1
-        elif (keys := inside[-1] if inside else None) is not None and _COLON.match(
+        elif (keys := inside[-1] if inside else None) is not None and COLON.match(
             text, token.end()
         ):
             key = json.loads(sign)
