@@ -75,6 +75,8 @@ def whole_bound(told: float) -> int:
 def limit_steps(usage: FloatArray, room: float, slack: float, terms: int) -> tuple[IntArray, int]:
     """A limit in whole steps that cuts off nothing which keeps it; judge what passes once more.
 
+    Whole numbers in a whole room keep it to the last unit: there, slack is no room.
+
     Args:
         usage: (c,) of each candidate, in any unit.
         room: what the candidates taken may use together.
