@@ -105,6 +105,8 @@ class Certificate:
         Raises:
             SolverFault: the answer refutes the bound, or that there is no answer.
         """
+        if self.status is Status.INFEASIBLE:
+            raise _fault(f"an answer of {value:.12g} refutes that there is none")
         if self.bound == self.sense.sign * math.inf:
             return unproven(value, self.sense)
         return proven(value, self.bound, sense=self.sense)

@@ -97,11 +97,11 @@ def choose_coupled(
     left = time_limit - watch.seconds
     if short and left > 0 and valid.sum() <= EXACT_CELLS:
         answer = solve_exactly(problem, best, bound.value, left, gap)
-        if answer.status is Status.INFEASIBLE:
+        if answer.certificate.status is Status.INFEASIBLE:
             raise no_answer(limits, proven=True)
         if answer.column is not None and (value := problem.value(answer.column)) > worth:
             best, worth = answer.column, value
-        bound = Bound(min(bound.value, answer.bound), bound.charges)
+        bound = Bound(min(bound.value, answer.certificate.bound), bound.charges)
     if best is None:
         raise no_answer(limits, proven=False, seconds=watch.seconds, time_limit=time_limit)
     slack = float(bound.charges @ np.array([limit.tolerance for limit in limits]))

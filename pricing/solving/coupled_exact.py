@@ -15,7 +15,14 @@ from typing import Final
 import numpy as np
 
 from models.arrays import FloatArray, IntArray
-from pricing.solving.certificate import Status
+from pricing.solving.certificate import (
+    Certificate,
+    Status,
+    infeasible,
+    proven,
+    unknown,
+    unproven,
+)
 from pricing.solving.coupled_problem import CoupledProblem
 from pricing.solving.cp_sat import CpModel, CpSolver, IntVar, LinearExpr, Solved, new_solver, solve
 from pricing.solving.joint_limits import JointLimit
@@ -36,14 +43,11 @@ class Exact:
 
     Attributes:
         column: (n,) the best answer that keeps every limit on the real numbers; None for none.
-        bound: no answer is worth more; the answer's own worth where no better one exists.
-        status: `INFEASIBLE` where no answer exists at all, `UNKNOWN` where time ran out before
-            one was found.
+        certificate: of its worth.
     """
 
     column: IntArray | None
-    bound: float
-    status: Status
+    certificate: Certificate
 
 
 def solve_exactly(
@@ -57,10 +61,13 @@ def solve_exactly(
         known: a proven bound.
         time_limit: seconds.
         gap: share of the bound that is not worth further search.
+
+    Raises:
+        SolverFault: the solver says that there is no answer where one is known.
     """
     programme = _Programme(problem)
     best: IntArray | None = None
-    worth, bound = -np.inf, known
+    worth, bound, narrowed = -np.inf, known, False
     if hint is not None:
         programme.hint(hint)
         if problem.within(hint):
@@ -73,10 +80,12 @@ def solve_exactly(
         found = programme.solve(left, allowed, gap if best is None else 0.0)
         left -= found.seconds
         if found.status is Status.INFEASIBLE:
-            # What is left out was judged, or is worth less than the answer and what is allowed.
             if best is None:
-                return Exact(None, -np.inf, Status.INFEASIBLE)
-            return Exact(best, min(bound, worth + allowed), Status.OPTIMAL)
+                return Exact(None, infeasible())
+            if not narrowed:
+                return Exact(best, infeasible().beside(worth))
+            # What is left out was judged, or is worth less than the answer and what is allowed.
+            return Exact(best, proven(worth, min(bound, worth + allowed), allowed=gap))
         if not found.answered:
             break
         column = programme.column(found.solver)
@@ -85,10 +94,15 @@ def solve_exactly(
         bound = max(worth, min(bound, programme.bound(found.solver)))
         allowed = _allowed(worth, bound, gap)
         if bound - worth <= allowed:
-            return Exact(best, bound, Status.OPTIMAL)
+            break
         programme.exclude(column)
         programme.ask_more_than(worth + allowed)
-    return Exact(best, bound, Status.UNKNOWN if best is None else Status.FEASIBLE)
+        narrowed = True
+    if best is None:
+        return Exact(None, unknown())
+    # Where this search did not tighten the bound, it has proven nothing.
+    tighter = bound < known
+    return Exact(best, proven(worth, bound, allowed=gap) if tighter else unproven(worth))
 
 
 def _allowed(worth: float, bound: float, gap: float) -> float:
