@@ -150,6 +150,26 @@ def test_a_file_is_refused_by_file_line_and_field(
     assert says in told
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("file,url,URL\na,b,c\n", "line 1: column 'url' is there twice"),
+        ("file,link\na,b\n", "line 1: column 'url' is missing"),
+        ("file,url,currency\na,https://a.example/,euro\n", "line 2: currency 'EURO' is no ISO"),
+        ("", "line 1: column 'file' is missing"),
+    ],
+)
+def test_a_manifest_is_refused_by_file_line_and_column(
+    text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "pages.csv"
+    path.write_text(text, "utf-8")
+    with pytest.raises(SystemExit) as left:
+        main(["extract", "--manifest", str(path)])
+    assert left.value.code == 1
+    assert f"pages.csv, {says}" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_kind_that_is_sent_is_refused_by_the_field_of_the_body(client: httpx.Client) -> None:
     for kind in KINDS:
         if kind.sent is None:
