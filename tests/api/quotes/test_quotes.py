@@ -308,7 +308,11 @@ BAD: list[tuple[dict[str, Any], int, str]] = [
     (cart("TEA-1", codes=["A"] * 21), 422, "body.codes"),
     (cart("TEA-1", customer={"birthday": "May"}), 422, "body.customer.birthday"),
     (cart("TEA-1", customer={"lifecycle": "old"}), 422, "body.customer.lifecycle"),
-    ({"market": "online", "lines": [{"sku": "TEA-1", "price": "0.01"}]}, 422, "body.lines[0]"),
+    (
+        {"market": "online", "lines": [{"sku": "TEA-1", "price": "0.01"}]},
+        422,
+        "body.lines[0].price",
+    ),
 ]
 
 
