@@ -128,6 +128,7 @@ READ_A_BODY = {
     for route in WITH_BODY
     if route
     not in {
+        ("POST", "/v1/jobs/{job}/cancel"),
         ("POST", "/v1/plans/{plan}/cancel"),
         ("POST", "/v1/promotions/{name}/schedule"),
         ("POST", "/v1/promotions/{name}/withdraw"),
