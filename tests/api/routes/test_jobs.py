@@ -126,7 +126,7 @@ def test_one_that_wants_to_be_alone_is_refused_while_another_one_waits(idle: htt
         ({"kind": "forecast", "request": {"out": "x.csv"}}, "body.request.out"),
         ({"kind": "plan", "request": {"kind": "markdown", "document": {}}}, "body.request"),
         ({"kind": "crawl", "request": {"site": "nowhere"}}, "body.request"),
-        ({"kind": "decide", "colour": "red"}, "body"),
+        ({"kind": "decide", "colour": "red"}, "body.colour"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_at_once_naming_the_field(
