@@ -132,11 +132,11 @@ class RowOptions:
         broken = question.broken(catalogue.price)
         wrong = broken & _STANDS_WRONG != 0
         curveless = wrong & ~plan.aims & (hold & _OF_DEMAND != 0)
+        hold = np.where(broken & int(Limit.LAW) != 0, hold & ~int(Limit.CADENCE), hold)
         # A target needs no demand curve, the way back to a level neither, and the law no rest. What
         # else holds the price does not make its curve any better.
         freed = plan.aims | (wrong & (hold & ~_OF_DEMAND == 0))
         hold = np.where(freed, hold & ~_OF_DEMAND, hold)
-        hold = np.where(broken & int(Limit.LAW) != 0, hold & ~int(Limit.CADENCE), hold)
         bounds.hold[:] |= hold
         prices, valid = row_candidates(
             catalogue, bounds, question.policy.candidates, question.ladders, plan

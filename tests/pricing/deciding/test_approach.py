@@ -113,6 +113,8 @@ def test_the_law_waits_for_no_cadence_budget_curve_or_rival() -> None:
     assert run(known, law=(0, 1174), joint=joint, relations=ties).price.tolist() == [1169, 1169]
     nobody = ConstantElasticityDemand.unknown(2)
     assert run(known, law=(0, 1174), demand=nobody).price.tolist() == [1169, 1169]
+    both = run(known, law=(0, 1174), demand=nobody, limits=limits)
+    assert both.price.tolist() == [1169, 1169]
     dear = CompetitorPrices(np.array([2000, 2000]), np.ones(2, np.int64))
     assert run(known, law=(0, 1174), rivals=dear).price.tolist() == [1169, 1169]
 
