@@ -28,6 +28,16 @@ def random_panel(
     return x, y, used, rng.integers(0, 8, (series, periods)), rng.uniform(0.5, 2, (series, periods))
 
 
+def assert_equal_coefficients(mine: FloatArray, theirs: Any) -> None:  # noqa: ANN401
+    """To eight digits of the coefficient, or of its standard error where that is larger.
+
+    A coefficient that happens to lie near nothing has fewer digits of its own: both solvers lose
+    them to the larger ones beside it.
+    """
+    digits = 1e-8 * np.maximum(np.abs(theirs.params), theirs.bse)
+    np.testing.assert_array_less(np.abs(mine - theirs.params), digits)
+
+
 @settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_coefficients_and_all_errors_equal_statsmodels(seed: int) -> None:
@@ -46,7 +56,7 @@ def test_coefficients_and_all_errors_equal_statsmodels(seed: int) -> None:
         )
         for row in range(len(y)):
             theirs = OLS(y[row][used[row]], x[row][used[row]]).fit(**keywords(row))
-            np.testing.assert_allclose(mine.coefficients[row], theirs.params, rtol=1e-8)
+            assert_equal_coefficients(mine.coefficients[row], theirs)
             np.testing.assert_allclose(mine.std_errors[row], theirs.bse, rtol=1e-8)
 
 
@@ -58,7 +68,7 @@ def test_weighted_least_squares_equals_statsmodels(seed: int) -> None:
     for row in range(len(y)):
         there = used[row]
         theirs = WLS(y[row][there], x[row][there], weights=weights[row][there]).fit(cov_type="HC1")
-        np.testing.assert_allclose(mine.coefficients[row], theirs.params, rtol=1e-8)
+        assert_equal_coefficients(mine.coefficients[row], theirs)
         np.testing.assert_allclose(mine.std_errors[row], theirs.bse, rtol=1e-8)
         np.testing.assert_allclose(mine.residuals[row][there], theirs.resid, rtol=1e-6, atol=1e-9)
 
