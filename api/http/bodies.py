@@ -48,8 +48,7 @@ def decoded(raw: bytes, record: type[_T]) -> _T:
         # A reader of its own, for msgspec takes the last of two equal keys: some microseconds.
         refuse_repeated_keys(raw.decode())
     except msgspec.ValidationError as error:
-        told = refusal(error, msgspec.json.decode(raw), record)
-        raise invalid_field(field_of(("body", *told.place)), told.problem) from None
+        raise _misread(error, raw, record) from None
     except RepeatedKey as error:
         raise repeated_in_body(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -58,6 +57,17 @@ def decoded(raw: bytes, record: type[_T]) -> _T:
         for place, why in numbers_misread(made, msgspec.json.decode(raw)):
             raise invalid_field(field_of(("body", *place)), str(why))
     return made
+
+
+def _misread(error: msgspec.ValidationError, raw: bytes, record: type[Any]) -> InvalidRequest:
+    """What a body is refused for; it need not be JSON behind the place at which reading ended."""
+    try:
+        told = refusal(error, msgspec.json.decode(raw), record)
+    except msgspec.ValidationError as other:  # a number beyond what a machine can hold
+        return invalid_field("body", f"cannot be read: {other}")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as other:
+        return invalid_field("body", f"is not JSON: {other}")
+    return invalid_field(field_of(("body", *told.place)), told.problem)
 
 
 def repeated_in_body(error: RepeatedKey) -> InvalidRequest:

@@ -19,6 +19,7 @@ from pricing.deciding.candidates import Ladders, row_candidates
 from pricing.deciding.guardrails import (
     LEVEL_CAPS,
     LEVEL_FLOORS,
+    NO_CHANGE_NOW,
     Limit,
     PriceBounds,
     price_bounds,
@@ -134,8 +135,8 @@ class RowOptions:
         curveless = wrong & ~plan.aims & (hold & _OF_DEMAND != 0)
         hold = np.where(broken & int(Limit.LAW) != 0, hold & ~int(Limit.CADENCE), hold)
         # A target needs no demand curve, the way back to a level neither, and the law no rest. What
-        # else holds the price does not make its curve any better.
-        freed = plan.aims | (wrong & (hold & ~_OF_DEMAND == 0))
+        # holds the price otherwise, and not for a time only, does not make its curve any better.
+        freed = plan.aims | (wrong & (hold & ~_OF_DEMAND & ~int(NO_CHANGE_NOW) == 0))
         hold = np.where(freed, hold & ~_OF_DEMAND, hold)
         bounds.hold[:] |= hold
         prices, valid = row_candidates(

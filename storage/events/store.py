@@ -103,7 +103,9 @@ def newest_events(
     query = sa.select(*table.c).where(table.c.type.in_([kind.type_name for kind in kinds]))
     if key is not None:
         query = query.where(table.c.key == key)
-    rows = conn.execute(query.order_by(table.c.event_id.desc()).limit(limit))
+    # By time first: messages that were under way before there were events have a number as id.
+    newest = query.order_by(table.c.at.desc(), table.c.event_id.desc())
+    rows = conn.execute(newest.limit(limit))
     return tuple(StoredEvent(*row) for row in rows)
 
 

@@ -277,3 +277,14 @@ def test_a_row_under_a_broken_level_gets_there_steadily_and_in_the_fewest_steps(
         steps += 1
         known = replace(known, price=found.price)
     assert steps == fewest
+
+
+def test_a_price_that_only_waits_for_its_cadence_is_not_stuck_for_want_of_a_curve() -> None:
+    recent = np.array([np.datetime64(NOW.replace(tzinfo=None), "s") - np.timedelta64(1, "h")])
+    known = replace(shop([1000], [1200]), changed_at=recent)
+    waits = run(
+        known,
+        demand=ConstantElasticityDemand.unknown(1),
+        limits=GuardrailLimits(hours_between_changes=24),
+    )
+    assert (waits.held_by.tolist(), waits.stuck.tolist()) == ([Limit.CADENCE], [False])
