@@ -38,6 +38,9 @@ _WRITES: Final = "pricewright_writes"
 _DURABLE: Final = "pricewright_durable"
 _FILE: Final = "pricewright_file"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_LAST_UNRELEASED: Final = "0101"
+"""The step before the squash into 0001, and its equal in every table."""
+_TAKE_OVER: Final = "UPDATE alembic_version SET version_num = '0001'"
 
 
 def engine_url(url: str) -> URL:
@@ -232,7 +235,7 @@ def migrate(engine: Engine) -> None:
 
     Raises:
         DatabaseUnavailable: the database cannot be reached.
-        NotMigrated: the tables come from a newer program.
+        NotMigrated: the tables come from a newer program, or from before the first release.
     """
     # Imported by who migrates or checks: a crawl's process starts without.
     from alembic import command
@@ -241,10 +244,12 @@ def migrate(engine: Engine) -> None:
     scripts = ScriptDirectory.from_config(migration_config())
     # Asked as a reader first: nobody who needs no migration waits for a writer.
     with reading(engine) as conn:
+        require_released(conn)
         if _revision(conn) == scripts.get_current_head():
             return
     with writing(engine) as conn:
         take_turns(conn, "migrate")
+        require_released(conn)
         current = _revision(conn)
         if current is not None and current not in {s.revision for s in scripts.walk_revisions()}:
             raise NotMigrated(_newer(current))
@@ -258,12 +263,13 @@ def require_migrated(engine: Engine) -> None:
 
     Raises:
         DatabaseUnavailable: the database cannot be reached.
-        NotMigrated: they are missing, older or newer; the message says which command helps.
+        NotMigrated: they are missing, older or newer; the message says what helps.
     """
     from alembic.script import ScriptDirectory
 
     scripts = ScriptDirectory.from_config(migration_config())
     with reading(engine) as conn:
+        require_released(conn)
         current = _revision(conn)
     if current == scripts.get_current_head():
         return
@@ -284,6 +290,31 @@ def migration_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     return config
+
+
+def require_released(conn: Connection) -> None:
+    """Check that no program from before the first release made the tables.
+
+    Its steps had the numbers that later ones have again, so the number alone does not tell: only
+    the last of those steps made the table of events.
+
+    Raises:
+        NotMigrated: one did; the message says how the data come over.
+    """
+    revision = _revision(conn)
+    if revision is None:
+        return
+    if revision == _LAST_UNRELEASED:
+        raise NotMigrated(
+            f"the database is at version {revision} of before the first release; its tables are "
+            f"those of version 0001: execute `{_TAKE_OVER}` in it, then run `pricewright migrate`"
+        )
+    if not sa.inspect(conn).has_table("events"):
+        raise NotMigrated(
+            f"the database is at version {revision} of before the first release, which nothing "
+            f"leads on from; bring it to version {_LAST_UNRELEASED} with a program of that time, "
+            "or name a new one in DATABASE_URL, run `pricewright migrate` and import anew"
+        )
 
 
 def _revision(conn: Connection) -> str | None:

@@ -15,13 +15,14 @@ import storage.jobs.plan_tables
 import storage.law.tables
 import storage.promotions.tables
 import storage.releases.tables  # noqa: F401
-from storage.database import open_engine, writing
+from storage.database import open_engine, require_released, writing
 from storage.settings import load_storage_settings
 from storage.tables import metadata
 
 
 def run(connection: Connection) -> None:
     """All steps in the one transaction that the connection is in."""
+    require_released(connection)
     context.configure(
         connection=connection,
         target_metadata=metadata,

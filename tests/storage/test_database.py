@@ -22,6 +22,7 @@ from storage.database import (
     writing,
 )
 from storage.errors import DatabaseUnavailable, NotMigrated, NotWriting, SettingsInvalid
+from storage.events.tables import events, outbox
 from storage.products.markets import add_markets, list_markets
 from storage.tables import metadata
 from tests.databases import empty_postgres_url, sqlite_engine, url_of
@@ -118,15 +119,16 @@ def test_migrations_make_the_same_checks_and_options_as_the_tables(tmp_path: Pat
 
 
 def test_migrations_go_down_to_nothing_and_up_again(engine: Engine) -> None:
-    with writing(engine) as conn:
-        config = migration_config()
-        config.attributes["connection"] = conn
-        command.downgrade(config, "base")
+    _step_to(engine, "base")
+    with reading(engine) as conn:
         assert set(sa.inspect(conn).get_table_names()) == {"alembic_version"}
     with pytest.raises(NotMigrated, match="pricewright migrate"):
         require_migrated(engine)
     migrate(engine)
     require_migrated(engine)
+    with reading(engine) as conn:
+        context = MigrationContext.configure(conn, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
 
 
 def test_a_migrated_database_is_not_kept_waiting_by_a_writer(tmp_path: Path) -> None:
@@ -156,6 +158,47 @@ def test_a_database_of_a_newer_program_is_not_touched(engine: Engine) -> None:
     for check in (migrate, require_migrated):
         with pytest.raises(NotMigrated, match="newer"):
             check(engine)
+
+
+@pytest.mark.parametrize("revision", ["0001", "0016", "0100"])
+def test_a_database_of_before_the_first_release_is_refused_with_the_way_over(
+    engine: Engine, revision: str
+) -> None:
+    """Also where its number is one that a released step has again."""
+    with writing(engine) as conn:
+        outbox.drop(conn)
+        events.drop(conn)
+        conn.execute(sa.text(f"UPDATE alembic_version SET version_num = '{revision}'"))  # noqa: S608
+    for check in (migrate, require_migrated):
+        with pytest.raises(NotMigrated, match=f"version {revision} of before.*import anew"):
+            check(engine)
+    with pytest.raises(NotMigrated, match="import anew"):
+        _step_to(engine, "base")  # Alembic itself says it, too
+
+
+def test_the_last_tables_of_before_the_first_release_are_taken_over_as_the_refusal_says(
+    engine: Engine,
+) -> None:
+    _step_to(engine, "0001")
+    with writing(engine) as conn:
+        add_markets(conn, [ONLINE])
+        conn.execute(sa.text("UPDATE alembic_version SET version_num = '0101'"))
+    with pytest.raises(NotMigrated) as caught:
+        migrate(engine)
+    (cure,) = re.findall(r"`(UPDATE .*?)`", str(caught.value))
+    with writing(engine) as conn:
+        conn.execute(sa.text(cure))
+    migrate(engine)
+    require_migrated(engine)
+    with reading(engine) as conn:
+        assert list_markets(conn) == (ONLINE,)
+
+
+def _step_to(engine: Engine, revision: str) -> None:
+    with writing(engine) as conn:
+        config = migration_config()
+        config.attributes["connection"] = conn
+        command.downgrade(config, revision)
 
 
 def test_an_empty_database_is_told_from_a_migrated_one(tmp_path: Path) -> None:

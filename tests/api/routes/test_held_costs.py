@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from sqlalchemy.engine import Engine
 
 from api.jobs.explain import explain_at
@@ -21,7 +20,7 @@ from pricing.catalogue import UNKNOWN
 from pricing.deciding.decisions import Decisions
 from pricing.deciding.member_tiers import MemberTier, member_decisions
 from storage.access.log import read_log
-from storage.database import migration_config, open_engine, reading, writing
+from storage.database import open_engine, reading, writing
 from storage.decision_inputs.catalogue import read_catalogue
 from storage.decision_inputs.trusted_costs import confirm_costs, held_costs
 from storage.errors import CostNotHeld
@@ -275,20 +274,3 @@ def test_on_the_command_line_what_waits_is_listed_and_confirmed(
     assert held(decided(shop, LATER)) == 0
     told = line("costs", "confirm", "--all", "--at", "2026-03-09")
     assert (told.status != 0, "no cost waits" in told.out + told.err) == (True, True)
-
-
-def test_an_upgrade_trusts_the_costs_that_the_newest_decisions_used(shop: Engine) -> None:
-    add_costs(shop, date(2026, 3, 8), 1.2)
-    assert held(decided(shop, LATER)) == 0
-    add_costs(shop, date(2026, 3, 10), 100.0)
-    assert decided(shop, LATER + DAY).held_by_limit() == {"implausible_cost": 4}
-    with writing(shop) as conn:
-        config = migration_config()
-        config.attributes["connection"] = conn
-        command.downgrade(config, "0012")
-        command.upgrade(config, "head")
-    with reading(shop) as conn:
-        known = read_catalogue(conn, at=LATER + DAY)
-    assert known.trusted_cost.tolist() == [
-        round(PRICES[sku] * COST_SHARE * 1.2) for sku in sorted(PRICES)
-    ]

@@ -5,18 +5,16 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from pricing.events.price_books import DraftApproved, FigureBroke, PriceBookRolledBack
+from pricing.events.price_books import DraftApproved
 from pricing.events.prices import FreezeLifted, FreezeStarted
-from storage.access.log import LogLine, read_log
-from storage.database import migrate, migration_config, reading, writing
+from storage.database import reading, writing
 from storage.errors import DatabaseUnavailable, NotWriting
 from storage.events.store import SYSTEM, WEBHOOK, first_at, newest_events, record
 from storage.events.tables import events, outbox
-from storage.jobs.outbox import OutboxMessage, OutboxState, claim_due, mark_failed, messages
+from storage.jobs.outbox import messages
 from storage.releases.freezes import freeze, freezes_in_force
 from tests.pricing.events.recorded import recorded_events
 from tests.pricing.events.samples import price_changed
@@ -113,55 +111,3 @@ def test_when_something_first_happened_to_a_key(engine: Engine) -> None:
         assert first_at(conn, DraftApproved, "1") == NOW + DAY
         assert first_at(conn, DraftApproved, "3") is None
         assert first_at(conn, FreezeLifted, "1") is None
-
-
-def test_what_was_in_the_outbox_and_the_log_survives_the_step_to_events(engine: Engine) -> None:
-    rollback = PriceBookRolledBack(live=2, to=1, version=3, by="anna", reason="wrong costs")
-    with writing(engine) as conn:
-        record(conn, price_changed(), at=NOW)
-        (claimed,) = claim_due(conn, now=NOW, limit=1, lease=DAY)
-        mark_failed(conn, claimed.message_id, error="HTTP 500", next_attempt_at=NOW + DAY)
-        record(conn, FreezeStarted(market="online", reason="a rumour"), at=NOW, actor="ben")
-        record(conn, price_changed("TEA-2"), at=NOW)
-        _add_price_book(conn, 3)
-        record(conn, rollback, at=NOW, actor="anna")
-
-    def seen() -> tuple[tuple[OutboxState, ...], tuple[LogLine, ...], tuple[OutboxMessage, ...]]:
-        with writing(engine) as conn:
-            before = messages(conn), read_log(conn)
-            claimed = claim_due(conn, now=NOW + 2 * DAY, limit=9, lease=DAY)
-            conn.execute(outbox.update().values(lease_until=None, attempts=1))
-        return *before, tuple(claimed)
-
-    seen()  # from now on every attempt counts the same
-    before = seen()
-    assert [state.topic for state in before[0]] == [
-        "price_book.rolled_back", *["competitor.price_changed"] * 2
-    ]  # fmt: skip
-    assert [(line.action, line.actor) for line in before[1]] == [
-        ("rolled_back", "anna"), ("frozen", "ben")
-    ]  # fmt: skip
-    with writing(engine) as conn:
-        config = migration_config()
-        config.attributes["connection"] = conn
-        command.downgrade(config, "0016")
-        log = conn.execute(sa.text("SELECT action, version FROM governance_log ORDER BY log_id"))
-        assert log.all() == [("frozen", None), ("rolled_back", 3)]
-        waiting = conn.execute(sa.text("SELECT webhook_id, topic FROM outbox ORDER BY message_id"))
-        assert [row[0] for row in waiting] == [state.event_id for state in reversed(before[0])]
-    migrate(engine)
-    assert seen() == before
-    with reading(engine) as conn:
-        (back,) = newest_events(conn, [PriceBookRolledBack])
-        assert newest_events(conn, [FigureBroke]) == ()
-    assert (back.event, back.actor) == (rollback, "anna")
-
-
-def _add_price_book(conn: sa.Connection, version: int) -> None:
-    conn.execute(
-        sa.text(
-            "INSERT INTO price_books (version, published_at, status, note)"
-            " VALUES (:version, '2026-03-02 12:00:00', 'live', '')"
-        ),
-        {"version": version},
-    )

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
-from alembic import command
 from sqlalchemy.engine import Connection, Engine
 
-from storage.database import migrate, migration_config, reading, writing
+from storage.database import reading, writing
 from storage.events.store import record
 from storage.events.tables import events, outbox
 from storage.jobs.outbox import claim_due, mark_delivered, mark_failed, messages
@@ -138,28 +137,3 @@ def test_a_message_is_known_by_an_identifier_that_outlives_retries_and_restores(
     with reading(engine) as conn:
         (state,) = messages(conn)
     assert (state.message_id, state.event_id) == (1, after)
-
-
-def test_messages_of_before_get_identifiers_and_those_under_way_keep_their_number(
-    engine: Engine,
-) -> None:
-    with writing(engine) as conn:
-        for n in range(4):
-            put(conn, str(n), at=NOW + n * MINUTE)
-        numbers = list(conn.scalars(sa.select(outbox.c.message_id).order_by(outbox.c.message_id)))
-        number = outbox.c.message_id
-        conn.execute(outbox.update().where(number == numbers[0]).values(status="delivered"))
-        tried = number.in_((numbers[0], numbers[2]))
-        conn.execute(outbox.update().where(tried).values(attempts=3))
-        config = migration_config()
-        config.attributes["connection"] = conn
-        command.downgrade(config, "0014")
-    migrate(engine)
-    with reading(engine) as conn:
-        found = [state.event_id for state in reversed(messages(conn))]
-    assert found[2] == str(numbers[2])
-    for n in (0, 1, 3):
-        made = UUID(found[n])
-        assert made.version == 7
-        moment = datetime.fromtimestamp((made.int >> 80) / 1_000, UTC)
-        assert moment == NOW + n * MINUTE

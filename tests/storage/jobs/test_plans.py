@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import pytest
-import sqlalchemy as sa
-from alembic import command
 from sqlalchemy.engine import Connection, Engine
 
-from storage.database import migration_config, reading, writing
+from storage.database import reading, writing
 from storage.errors import PlanNotFound, PlanNotReady
 from storage.jobs.plans import (
     accept_plan,
@@ -85,42 +83,3 @@ def test_what_is_not_there_is_said_to_be(engine: Engine) -> None:
             add_plan(conn, job, "markdown", parent=7)
         with pytest.raises(PlanNotFound, match="makes no plan"):
             plan_of_job(conn, job)
-
-
-def test_plans_that_were_stored_before_there_were_jobs_keep_their_numbers(engine: Engine) -> None:
-    config = migration_config()
-    with writing(engine) as conn:
-        config.attributes["connection"] = conn
-        command.downgrade(config, "0016")
-        before = sa.text(
-            "INSERT INTO plans (plan_id, kind, status, document, parent_id, created_at, "
-            "created_by, result) VALUES (:id, 'markdown', :status, :document, :parent, "
-            "'2026-01-01 00:00:00.000000', 'ada', :result)"
-        )
-        for number, status, parent, result in (
-            (5, "finished", None, '{"value": 2}'),
-            (6, "queued", 5, None),
-        ):
-            document = f'{{"number": {number}}}'
-            conn.execute(before, {"id": number, "status": status, "parent": parent,
-                                  "document": document, "result": result})  # fmt: skip
-    for _ in range(2):  # there, back, and there again
-        with writing(engine) as conn:
-            config.attributes["connection"] = conn
-            command.upgrade(config, "head")
-            stored = list_plans(conn)
-            assert [(p.plan_id, p.status, p.parent_id) for p in stored] == [
-                (6, "queued", 5), (5, "finished", None),
-            ]  # fmt: skip
-            assert plan_document(conn, 6) == {"number": 6}
-            assert (plan_result(conn, 5), plan_result(conn, 6)) == ({"value": 2}, None)
-        with writing(engine) as conn:
-            config.attributes["connection"] = conn
-            command.downgrade(config, "0016")
-    with writing(engine) as conn:
-        config.attributes["connection"] = conn
-        command.upgrade(config, "head")
-        assert _ask(conn, "markdown", {}) == 7
-        job = claim_job(conn, WORKER, at=NOW, lanes=["compute"])
-        assert job is not None
-        assert plan_of_job(conn, job.job_id) == 6, "what waited is made still"
