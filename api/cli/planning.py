@@ -17,6 +17,7 @@ from api.jobs.result_files import refuse_unwritable, write_table
 from api.plans.bundles.input import receipts_of_file, segments_of_rows
 from api.plans.bundles.output import offer_table
 from api.plans.calendar.output import calendar_table
+from api.plans.calendar.schema import ProductIn
 from api.plans.errors import PlanInputInvalid
 from api.plans.files import read_plan_file, set_options, write_json
 from api.plans.kinds import plan_kind, unseen
@@ -105,7 +106,7 @@ def promotions(
 ) -> None:
     """Plan a calendar: which product under which mechanic in which week, with a proof."""
     refuse_unwritable(output_file, PLAN_ENDINGS)
-    sources = [read_plan_file(input_file, "products")]
+    sources = [read_plan_file(input_file, "products", ProductIn)]
     if terms is not None:
         sources.append(read_plan_file(terms, "products"))
     document = {name: part for source in reversed(sources) for name, part in source.value.items()}

@@ -13,7 +13,7 @@ from api.cli.terminal import out
 from api.plans.bundles.schema import BundlesIn
 from api.plans.calendar.schema import PromotionsIn
 from api.plans.markdown.schema import MarkdownIn
-from pricing.documents.schemas import schema_of, titled
+from pricing.documents.schemas import schema_of
 from pricing.law.packs import RulePack
 from pricing.promotions.file_format import schema as promotion_schema
 from pricing.rulebook.schema import rules_schema
@@ -50,11 +50,9 @@ _SCHEMAS: Final[dict[FileKind, Callable[[], dict[str, Any]]]] = {
     FileKind.PRICING_RULES: rules_schema,
     FileKind.SITES: sites_schema,
     FileKind.RULE_PACK: _rule_pack,
-    FileKind.PLAN_MARKDOWN: lambda: titled(MarkdownIn.model_json_schema(), "Pricewright clearance"),
-    FileKind.PLAN_PROMOTIONS: lambda: titled(
-        PromotionsIn.model_json_schema(), "Pricewright promotion calendar"
-    ),
-    FileKind.PLAN_BUNDLES: lambda: titled(BundlesIn.model_json_schema(), "Pricewright bundle plan"),
+    FileKind.PLAN_MARKDOWN: lambda: schema_of(MarkdownIn, "Pricewright clearance"),
+    FileKind.PLAN_PROMOTIONS: lambda: schema_of(PromotionsIn, "Pricewright promotion calendar"),
+    FileKind.PLAN_BUNDLES: lambda: schema_of(BundlesIn, "Pricewright bundle plan"),
 }
 
 

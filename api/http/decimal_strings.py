@@ -1,7 +1,6 @@
 """Numbers that a document gives as text: read again, strictly, beside what was made of them.
 
-Both msgspec and pydantic take whatever Python takes for a number: `1_250`, `" 12.50"`, digits of
-any script.
+msgspec takes whatever Python takes for a `Decimal`: `1_250`, `" 12.50"`, digits of any script.
 """
 
 from __future__ import annotations
@@ -12,9 +11,8 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel
 
-from pricing.decimal_text import parse_decimal, parse_number
+from pricing.decimal_text import parse_decimal
 from pricing.errors import NoDecimal
 
 Place = tuple[str | int, ...]
@@ -30,17 +28,16 @@ def numbers_misread(record: object, data: object) -> Iterator[tuple[Place, NoDec
     """The places where a number was made of a text that is no decimal string, and why it is none.
 
     Args:
-        record: what was made of the data: records of msgspec or pydantic, lists, mappings, values.
+        record: what was made of the data: records, lists, mappings, values.
         data: plain JSON data, of the same form; fields may be missing.
     """
     if isinstance(data, str):
-        if isinstance(record, Decimal | float | int) and not isinstance(record, bool):
+        if isinstance(record, Decimal):
             try:
-                parse_decimal(data) if isinstance(record, Decimal) else parse_number(data)
+                parse_decimal(data)
             except NoDecimal as error:
                 yield (), error
-            return
-        data = _cells(record, data)
+        return
     for name, value in _parts(record):
         for place, why in numbers_misread(value, _part(data, name)):
             yield (name, *place), why
@@ -53,17 +50,6 @@ def _part(data: object, name: Any) -> object:  # noqa: ANN401  (a key, or a plac
     return data[name] if isinstance(data, list) and name < len(data) else None
 
 
-def _cells(record: object, text: str) -> object:
-    """The parts of a cell of a table: `60;54;48`, or `north=0.4;south=0.6`."""
-    parts = [part.strip() for part in text.split(";") if part.strip()]
-    if isinstance(record, list):
-        return parts
-    if isinstance(record, Mapping):
-        pairs = [part.partition("=") for part in parts]
-        return {name.strip(): value.strip() for name, _, value in pairs}
-    return None
-
-
 def _parts(record: object) -> Iterator[tuple[Any, object]]:
     """What a record, a mapping or a list holds, by the names that it has on the wire."""
     if isinstance(record, msgspec.Struct):
@@ -72,8 +58,6 @@ def _parts(record: object) -> Iterator[tuple[Any, object]]:
         attributes = record.__struct_fields__
         for name, attribute in zip(record.__struct_encode_fields__, attributes, strict=True):
             yield name, getattr(record, attribute)
-    elif isinstance(record, BaseModel):
-        yield from record
     elif isinstance(record, Mapping):
         yield from record.items()
     elif isinstance(record, list | tuple):

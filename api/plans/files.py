@@ -7,57 +7,31 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+import msgspec
 
 from api.errors import CannotWrite
 from api.http.decimal_strings import numbers_misread
 from api.plans.errors import PlanInputInvalid
-from pricing.currencies import decimals
-from pricing.decimal_text import HOW
-from pricing.documents import Document, Form, fields_at, not_known, read_document, read_table
-from pricing.errors import DocumentInvalid, MoneyError, Place, UnknownCurrency
+from api.plans.fields import Strict
+from pricing.documents import Document, Form, read_document, read_table, record_of
+from pricing.errors import MoneyError, Place
 from pricing.money import Money
 
 MOST_BYTES: Final = 512 * 1024 * 1024
 """A larger input is refused before it fills the memory."""
 
-MOST_NUMBER: Final = 10**15
-"""Largest amount in major units, or whole number, of a document."""
+_Model = TypeVar("_Model", bound=Strict)
 
 
-class Strict(BaseModel):
-    """A part of a plan document; refuses fields that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    @model_validator(mode="after")
-    def _numbers_fit(self) -> Self:
-        """Whole numbers of 64 bits are what planners reckon with."""
-        for name, value in self:
-            for number in _exact_numbers(value):
-                if not -MOST_NUMBER <= number <= MOST_NUMBER:
-                    raise PlanInputInvalid(f"{number} is beyond {MOST_NUMBER:,}", (name,))
-        return self
-
-
-class SearchIn(Strict):
-    """How closely to search, and how much to simulate."""
-
-    gap: float | None = Field(default=None, ge=0, le=1, description="gap to stop at")
-    time_limit: float = Field(default=20.0, gt=0, le=86_400, description="seconds of the solver")
-    threads: int = Field(default=1, ge=1, le=256)
-    draws: int = Field(default=500, ge=10, le=100_000, description="futures to simulate")
-    seed: int = Field(default=1, ge=0, description="of the simulated chance")
-
-
-_NO_NUMBERS: Final = ("decimal_parsing", "decimal_type", "float_parsing", "int_parsing")
-_Model = TypeVar("_Model", bound=BaseModel)
-
-
-def read_plan_file(path: Path, rows: str) -> Document:
+def read_plan_file(path: Path, rows: str, row: type[Strict] | None = None) -> Document:
     """A JSON or YAML document, or a CSV of which each row is an entry of the list `rows`.
+
+    Args:
+        path: .json, .yaml, .yml or .csv.
+        rows: name of the list.
+        row: what an entry is to become, where cells may hold lists and mappings.
 
     Raises:
         PlanInputInvalid: no such file, too long, not UTF-8, not JSON, no object, or a repeated key
@@ -74,7 +48,7 @@ def read_plan_file(path: Path, rows: str) -> Document:
         raise PlanInputInvalid(f"not UTF-8 text (byte {error.start})", source=source) from error
     ending = path.suffix.lower()
     if ending == ".csv":
-        return read_table(text, source, rows, error=PlanInputInvalid)
+        return read_table(text, source, rows, row, error=PlanInputInvalid)
     form = Form.YAML if ending in (".yaml", ".yml") else Form.JSON
     return read_document(text, source, form=form, error=PlanInputInvalid)
 
@@ -87,19 +61,12 @@ def set_options(document: dict[str, Any], part: str, options: Mapping[str, Any])
 
 
 def parsed(document: Mapping[str, Any], model: type[_Model]) -> _Model:
-    """A document as a record; a `currency` in it must exist.
+    """A document as a record; numbers may be decimal strings.
 
     Raises:
         PlanInputInvalid: names the field and the fix.
     """
-    try:
-        given = model.model_validate(document)
-        if hasattr(given, "currency"):
-            decimals(given.currency)
-    except ValidationError as error:
-        raise _explained(error, document, model) from error
-    except UnknownCurrency as error:
-        raise PlanInputInvalid(str(error), ("currency",)) from error
+    given = record_of(document, model, error=PlanInputInvalid, lax=True)
     for place, why in numbers_misread(given, document):
         raise PlanInputInvalid(str(why), place)
     return given
@@ -130,8 +97,8 @@ def _amounts(value: object) -> Iterator[tuple[Place, Decimal]]:
         yield (), value
         return
     steps: Iterable[tuple[Any, object]] = ()
-    if isinstance(value, BaseModel):
-        steps = value
+    if isinstance(value, Strict):
+        steps = msgspec.structs.asdict(value).items()
     elif isinstance(value, dict):
         steps = value.items()
     elif isinstance(value, list):
@@ -159,54 +126,3 @@ def write_json(document: Mapping[str, Any], path: Path) -> None:
 def money(minor: float, currency: str) -> dict[str, str]:
     """An amount as it goes on the wire."""
     return Money(round(minor), currency).wire()
-
-
-def _exact_numbers(value: object) -> Iterator[int | Decimal]:
-    if isinstance(value, int | Decimal):
-        yield value
-    elif isinstance(value, list | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            if isinstance(item, int | Decimal):
-                yield item
-
-
-def _explained(
-    error: ValidationError, document: Mapping[str, Any], model: type[BaseModel]
-) -> PlanInputInvalid:
-    """The first problem, at its place in the document."""
-    faults = error.errors(include_url=False)
-    places = [_place(fault, document) for fault in faults]
-    # Of the members of a union, the one that came nearest: it speaks of an item, not of the list.
-    inner = [i for i, place in enumerate(places) if place[:-1] == places[0]]
-    at = inner[0] if inner else 0
-    first, place = faults[at], places[at]
-    more = f" ({error.error_count()} problems)" if error.error_count() > 1 else ""
-    own = first.get("ctx", {}).get("error")
-    if isinstance(own, DocumentInvalid):
-        return PlanInputInvalid(own.problem + more, (*place, *own.place))
-    reason = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "missing":
-        reason = "is missing"
-    elif first["type"] == "extra_forbidden":
-        reason = not_known(place[-1], fields_at(model, place[:-1]))
-    elif first["type"] in _NO_NUMBERS:
-        reason = f"{reason}; {HOW}"
-    return PlanInputInvalid(reason + more, place)
-
-
-def _place(fault: Any, document: object) -> Place:  # noqa: ANN401 - a fault of pydantic
-    """The place of a fault, without what pydantic adds: the members of unions, keys, cells."""
-    place: list[str | int] = []
-    for step in fault["loc"]:
-        if isinstance(document, Mapping):
-            if step not in document and fault["type"] != "missing":
-                break
-            document = document.get(step)
-        elif isinstance(document, list) and isinstance(step, int) and step < len(document):
-            document = document[step]
-        else:
-            if isinstance(document, list):
-                continue  # `list[float]`
-            break
-        place.append(step)
-    return tuple(place)

@@ -7,14 +7,13 @@ the same records as a JSON Schema. Nothing here reads a file: text in, values ou
 
 from pricing.documents.loading import UniqueKeys, read_json, read_yaml, refuse_repeated_keys
 from pricing.documents.reader import Document, Form, read_document, read_table
-from pricing.documents.records import fields_at, not_known, record_of, refusal, unknown_field
+from pricing.documents.records import not_known, record_of, refusal, unknown_field
 from pricing.documents.schemas import schema_of
 
 __all__ = [
     "Document",
     "Form",
     "UniqueKeys",
-    "fields_at",
     "not_known",
     "read_document",
     "read_json",

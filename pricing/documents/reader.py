@@ -19,6 +19,7 @@ from pricing.documents.lines import (
     lines_of_table,
 )
 from pricing.documents.loading import UniqueKeys, read_json, read_yaml
+from pricing.documents.records import cells_of
 from pricing.errors import DocumentInvalid, RepeatedKey
 
 
@@ -122,9 +123,22 @@ def read_document(
 
 
 def read_table(
-    text: str, source: str, rows: str, *, error: type[DocumentInvalid] = DocumentInvalid
+    text: str,
+    source: str,
+    rows: str,
+    row: type[Any] | None = None,
+    *,
+    error: type[DocumentInvalid] = DocumentInvalid,
 ) -> Document:
     """A CSV of which each row is an entry of the list `rows`; empty cells are left out.
+
+    Args:
+        text: the table.
+        source: what to call it in refusals.
+        rows: name of the list.
+        row: the record of an entry; where it holds a list, a cell reads `60;54;48`, where it holds
+            a mapping, `north=0.4;south=0.6`. None leaves all cells as text.
+        error: the class of refusals.
 
     Raises:
         DocumentInvalid: of the class `error`: a column that stands twice, no CSV, no row.
@@ -136,16 +150,17 @@ def read_table(
             problem = f"column {twice[0]!r} is there twice; keep one"
             raise error.at(problem, source=source, line=1)
         cells = [
-            {k: v.strip() if isinstance(v, str) else v for k, v in row.items()} for row in table
+            {k: v.strip() if isinstance(v, str) else v for k, v in line.items()} for line in table
         ]
     except csv.Error as refused:
         raise error.at(f"is no CSV: {refused}", source=source, line=table.line_num) from None
     if not cells:
         raise error.at("is empty; give the names of the columns and a row", source=source, line=1)
     found = []
-    for number, row in enumerate(cells):
-        if None in row:
+    for number, given in enumerate(cells):
+        if None in given:
             line = line_in_table(text, (rows, number))
             raise error.at("has more cells than there are columns", source=source, line=line)
-        found.append({k: v for k, v in row.items() if v not in ("", None)})
+        said = {name: cell for name, cell in given.items() if cell not in ("", None)}
+        found.append(said if row is None else cells_of(said, row))
     return Document(source, text, Form.CSV, {rows: found}, error)

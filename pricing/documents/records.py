@@ -23,8 +23,8 @@ from typing import (
 
 import msgspec
 
-from pricing.decimal_text import HOW
-from pricing.errors import DocumentInvalid, Place
+from pricing.decimal_text import HOW, parse_number
+from pricing.errors import DocumentInvalid, NoDecimal, Place
 
 _T = TypeVar("_T")
 _AT: Final = re.compile(r" - at (?:`key` in )?`\$(?P<path>.*)`$", re.DOTALL)
@@ -130,9 +130,29 @@ def unknown_field(value: object, record: Any) -> tuple[Place, frozenset[str]] | 
     return None
 
 
-def fields_at(record: Any, place: Place) -> frozenset[str]:  # noqa: ANN401
-    """The names of the fields that may stand at a place of a record."""
-    return frozenset(name for kind in _types_at(record, place, None) for name in _fields(kind))
+def cells_of(row: Mapping[str, str], record: type[Any]) -> dict[str, Any]:
+    """A row of a table with its cells as the fields of a record: lists, mappings, numbers, text."""
+    types = _fields(record)  # type: ignore[arg-type]  # types are hashable
+    return {name: _cell(text, _flat(types.get(name))) for name, text in row.items()}
+
+
+def _cell(text: str, kinds: Sequence[Any]) -> object:
+    """What a cell says; where a single value may stand as well, only semicolons make a list."""
+    inside = {get_origin(kind): _flat(get_args(kind)[-1]) for kind in kinds if get_args(kind)}
+    single = any(kind is not type(None) and not get_args(kind) for kind in kinds)
+    parts = [part.strip() for part in text.split(";") if part.strip()]
+    if list in inside and (not single or ";" in text):
+        return [_cell(part, inside[list]) for part in parts]
+    if dict in inside and not single:
+        pairs = [part.partition("=") for part in parts]
+        return {name.strip(): _cell(value.strip(), inside[dict]) for name, _, value in pairs}
+    if float in kinds or int in kinds:
+        try:
+            number = parse_number(text)
+        except NoDecimal:
+            return text  # refused at its place
+        return int(number) if int in kinds and number.is_integer() else number
+    return text
 
 
 def not_known(name: str | int, known: frozenset[str] | set[str]) -> str:
@@ -281,9 +301,7 @@ def _flat(hint: Any) -> list[Any]:  # noqa: ANN401
 
 
 def _is_record(kind: Any) -> bool:  # noqa: ANN401
-    return isinstance(kind, type) and (
-        issubclass(kind, msgspec.Struct) or is_dataclass(kind) or hasattr(kind, "model_fields")
-    )
+    return isinstance(kind, type) and (issubclass(kind, msgspec.Struct) or is_dataclass(kind))
 
 
 def _tag(kind: type[Any]) -> tuple[str, Any] | None:
@@ -301,8 +319,4 @@ def _fields(kind: Any) -> dict[str, Any]:  # noqa: ANN401
         names = zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True)
         tag = _tag(kind)
         return {**({} if tag is None else {tag[0]: str}), **{n: hints[own] for n, own in names}}
-    # The fields of pydantic, which still reads what FastAPI's routes and plans are given.
-    known = fields(kind) if is_dataclass(kind) else ()
-    return {name: hints[name] for name in (getattr(kind, "model_fields", ()) or ())} | {
-        item.name: hints[item.name] for item in known
-    }
+    return {item.name: hints[item.name] for item in fields(kind)}

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from pricing.documents import Form, read_document, record_of, schema_of, unknown_field
+from pricing.documents import Form, read_document, read_table, record_of, schema_of, unknown_field
 from pricing.documents.lines import line_in_json, line_in_yaml
 from pricing.errors import DocumentInvalid, Place
 
@@ -229,6 +229,37 @@ def test_cells_of_a_table_may_be_numbers_as_text() -> None:
     assert (made.items[0].demand, made.items[0].weeks) == (2.5, 3)
     with pytest.raises(DocumentInvalid, match=r"items\[0\].weeks: must be a whole number, not 'm"):
         record_of({"items": [{"sku": "a", "weeks": "many"}]}, Order, lax=True)
+
+
+NUMBERS = st.floats(-1e6, 1e6).map(lambda number: round(number, 4))
+NAMES = st.text("abcdefgh ", min_size=1, max_size=4).map(lambda text: f"k{text}k")
+
+
+@given(
+    demand=NUMBERS | st.lists(NUMBERS, min_size=2, max_size=5),
+    pays=st.dictionaries(NAMES, st.decimals(-1000, 1000, places=2), min_size=1, max_size=4),
+    weeks=st.integers(1, 6),
+)
+def test_a_row_of_a_table_says_what_the_same_document_says(
+    demand: float | list[float], pays: dict[str, Decimal], weeks: int
+) -> None:
+    cells = {
+        "sku": "1.50",
+        "demand": ";".join(map(repr, demand)) if isinstance(demand, list) else repr(demand),
+        "pays": "; ".join(f"{name}={amount:f}" for name, amount in pays.items()),
+        "weeks": str(weeks),
+    }
+    table = ",".join(cells) + "\n" + ",".join(cells.values()) + "\n"
+    read = read_table(table, "o.csv", "items", Item)
+    made = record_of(read.value, Order).items
+    assert made == [Item("1.50", demand, weeks, pays=pays)]
+
+
+def test_a_cell_that_is_no_number_is_refused_at_its_place() -> None:
+    read = read_table("sku,demand\na,1;2\nb,1;1_0\n", "o.csv", "items", Item)
+    with pytest.raises(DocumentInvalid) as refused, read.naming():
+        record_of(read.value, Order)
+    assert str(refused.value).startswith("o.csv, line 3: items[1].demand[1]: must be a number")
 
 
 def test_a_refusal_is_of_the_class_that_was_asked_for() -> None:

@@ -4,43 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
 import numpy as np
-from pydantic import Field
 
 from api.plans.bundles.input import read_bundle_question
 from api.plans.bundles.job import plan_with_outlook
 from api.plans.bundles.output import bundle_document, seen
 from api.plans.bundles.schema import BundlesIn
 from api.plans.errors import PlanInputInvalid
-from api.plans.files import Strict, parsed
+from api.plans.fields import Price, Strict
+from api.plans.files import parsed
 from api.plans.kinds import Acceptance, Accepted, BestSoFar, Json, PlanKind
 from api.work.progress import Progress
 from pricing.bundles import Effort
 from pricing.bundles.market import Outcome
 
 
-class PricePinIn(Strict):
+class PricePinIn(Strict, frozen=True, kw_only=True):
     """A single price that a person sets."""
 
     sku: str
-    price: Decimal = Field(gt=0)
+    price: Price
 
 
-class PinnedIn(Strict):
+class PinnedIn(Strict, frozen=True, kw_only=True):
     """A product whose single price is free again."""
 
     sku: str
 
 
-class BundleAmendment(Strict):
+class BundleAmendment(Strict, frozen=True, kw_only=True):
     """What a person changes by hand: single prices that are set, or stay as the plan has them."""
 
-    pins: list[PricePinIn] = Field(default_factory=list)
-    unpin: list[PinnedIn] = Field(default_factory=list)
-    keep_skus: list[str] = Field(default_factory=list)
+    pins: list[PricePinIn] = msgspec.field(default_factory=list)
+    unpin: list[PinnedIn] = msgspec.field(default_factory=list)
+    keep_skus: list[str] = msgspec.field(default_factory=list)
 
 
 def _run(document: Mapping[str, Any], progress: Progress, best: BestSoFar) -> Json:

@@ -10,155 +10,161 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+import msgspec
+from msgspec import Meta
 
 from api.plans.errors import PlanInputInvalid
-from api.plans.fields import Share, TimeZone
-from api.plans.files import SearchIn, Strict
+from api.plans.fields import (
+    Amount,
+    Name,
+    NotNegative,
+    PlanIn,
+    Price,
+    SearchIn,
+    Share,
+    Strict,
+)
 from pricing.errors import Place
 
-Amount = Annotated[Decimal, Field(ge=0)]
 
-
-class BundleProductIn(Strict):
+class BundleProductIn(Strict, frozen=True, kw_only=True):
     """A product."""
 
-    sku: str = Field(min_length=1)
-    price: Decimal = Field(gt=0, description="single price in force")
+    sku: Name
+    price: Annotated[Price, Meta(description="single price in force")]
     cost: Amount = Decimal(0)
-    least_price: Amount | None = Field(default=None, description="cost, if missing")
-    most_price: Amount | None = Field(default=None, description="the price in force, if missing")
-    stock: int | None = Field(default=None, ge=0, description="most units to sell")
-    sell_at_least: int = Field(default=0, ge=0)
-    clearing: Amount = Field(default=Decimal(0), description="worth of being rid of a unit")
+    least_price: Annotated[Amount | None, Meta(description="cost, if missing")] = None
+    most_price: Annotated[Amount | None, Meta(description="the price in force, if missing")] = None
+    stock: Annotated[int, Meta(ge=0, description="most units to sell")] | None = None
+    sell_at_least: Annotated[int, Meta(ge=0)] = 0
+    clearing: Annotated[Amount, Meta(description="worth of being rid of a unit")] = Decimal(0)
     brand: str | None = None
-    need: str | None = Field(default=None, description="products of one need replace each other")
+    need: Annotated[str | None, Meta(description="products of one need replace each other")] = None
 
 
-class WorthIn(Strict):
+class WorthIn(Strict, frozen=True, kw_only=True):
     """What a set is worth to a segment."""
 
-    skus: list[str] = Field(min_length=2)
+    skus: Annotated[list[str], Meta(min_length=2)]
     value: Amount
 
 
-class SegmentIn(Strict):
+class SegmentIn(Strict, frozen=True, kw_only=True):
     """Customers who value products alike; what is not named is worth nothing."""
 
-    name: str = Field(min_length=1)
-    size: int = Field(ge=1, description="customers")
-    pays: dict[str, Amount] = Field(description="at most, for each product alone")
-    sets: list[WorthIn] = Field(default_factory=list)
+    name: Name
+    size: Annotated[int, Meta(ge=1, description="customers")]
+    pays: Annotated[dict[str, Amount], Meta(description="at most, for each product alone")]
+    sets: list[WorthIn] = msgspec.field(default_factory=list)
 
 
-class RespondentsIn(Strict):
+class RespondentsIn(Strict, frozen=True, kw_only=True):
     """What single customers said, or were estimated, to pay; grouped into segments."""
 
-    customers: int = Field(ge=1, description="customers that they stand for")
-    segments: int = Field(default=30, ge=1)
-    pays: list[dict[str, Amount]] = Field(min_length=1)
+    customers: Annotated[int, Meta(ge=1, description="customers that they stand for")]
+    segments: Annotated[int, Meta(ge=1)] = 30
+    pays: Annotated[list[dict[str, Amount]], Meta(min_length=1)]
 
 
-class LogitIn(Strict):
+class LogitIn(Strict, frozen=True, kw_only=True):
     """A logit on choices: utility = `utility` + `price_coefficient` * price + chance."""
 
-    customers: int = Field(ge=1)
-    segments: int = Field(default=30, ge=1)
-    draws: int = Field(default=2_000, ge=1, le=200_000)
-    price_coefficient: float = Field(lt=0)
+    customers: Annotated[int, Meta(ge=1)]
+    segments: Annotated[int, Meta(ge=1)] = 30
+    draws: Annotated[int, Meta(ge=1, le=200_000)] = 2_000
+    price_coefficient: Annotated[float, Meta(lt=0)]
     log_price: bool = False
     utility: dict[str, float]
-    nest: dict[str, str] = Field(default_factory=dict)
-    sigma: float = Field(default=0.0, ge=0, lt=1)
+    nest: dict[str, str] = msgspec.field(default_factory=dict)
+    sigma: Annotated[float, Meta(ge=0, lt=1)] = 0.0
 
 
-class FactorIn(Strict):
+class FactorIn(Strict, frozen=True, kw_only=True):
     """Complements (above 1) or substitutes (below 1)."""
 
-    skus: list[str] = Field(min_length=2)
-    factor: float = Field(ge=0, le=10)
+    skus: Annotated[list[str], Meta(min_length=2)]
+    factor: Annotated[float, Meta(ge=0, le=10)]
 
 
-class BundleIn(Strict):
+class BundleIn(Strict, frozen=True, kw_only=True):
     """A set that may be offered."""
 
-    skus: list[str] = Field(min_length=2)
+    skus: Annotated[list[str], Meta(min_length=2)]
     least_price: Amount = Decimal(0)
-    funding: dict[str, Share] = Field(
-        default_factory=dict, description="share of the discount by who pays it"
-    )
+    funding: Annotated[
+        dict[str, Share], Meta(description="share of the discount by who pays it")
+    ] = msgspec.field(default_factory=dict)
 
 
-class BundleLimitsIn(Strict):
+class BundleLimitsIn(Strict, frozen=True, kw_only=True):
     """Rules on all bundles; what is missing is not limited."""
 
-    bundles: int | None = Field(default=None, ge=0)
-    largest: int | None = Field(default=None, ge=2, description="products in a bundle")
-    least_saving: float = Field(default=0.0, ge=0, lt=1)
+    bundles: Annotated[int, Meta(ge=0)] | None = None
+    largest: Annotated[int, Meta(ge=2, description="products in a bundle")] | None = None
+    least_saving: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     most_saving: Share = 1.0
 
 
-class EndingIn(Strict):
+class EndingIn(Strict, frozen=True, kw_only=True):
     """Which prices may be asked below an amount."""
 
     up_to: Decimal | None = None
-    step: Decimal = Field(gt=0)
-    endings: list[Amount] = Field(min_length=1)
+    step: Price
+    endings: Annotated[list[Amount], Meta(min_length=1)]
 
 
-class BasketsIn(Strict):
+class BasketsIn(Strict, frozen=True, kw_only=True):
     """Receipts, from which candidates are drawn where none are named."""
 
-    receipts: list[list[str]] = Field(min_length=1)
-    least_support: float = Field(default=0.005, gt=0, le=1)
-    least_lift: float = Field(default=1.2, ge=0)
-    largest: int = Field(default=3, ge=2, le=5)
-    false_discovery_rate: float = Field(default=0.05, gt=0, lt=1)
+    receipts: Annotated[list[list[str]], Meta(min_length=1)]
+    least_support: Annotated[float, Meta(gt=0, le=1)] = 0.005
+    least_lift: NotNegative = 1.2
+    largest: Annotated[int, Meta(ge=2, le=5)] = 3
+    false_discovery_rate: Annotated[float, Meta(gt=0, lt=1)] = 0.05
 
 
-class BundleDoubtIn(Strict):
+class BundleDoubtIn(Strict, frozen=True, kw_only=True):
     """Standard deviations of what is not known; see `simulations.scenarios.bundle_outlook`."""
 
     size: float = 0.1
     segment: float = 0.05
     customer: float = 0.1
-    planned: int = Field(default=8, ge=1, le=100, description="customers planned for by segment")
+    planned: Annotated[int, Meta(ge=1, le=100, description="customers planned for by segment")] = 8
 
 
-class BundleSearchIn(SearchIn):
+class BundleSearchIn(SearchIn, frozen=True, kw_only=True):
     """How closely to search; the time limit counts for the plan itself."""
 
-    gap: float | None = Field(default=None, ge=0, lt=1, description="gap to stop at")
-    time_limit: float = Field(default=50.0, gt=0, le=86_400)
+    gap: Annotated[float, Meta(ge=0, lt=1, description="gap to stop at")] | None = None
+    time_limit: Annotated[float, Meta(gt=0, le=86_400)] = 50.0
 
 
-class BundlesIn(Strict):
+class BundlesIn(PlanIn, frozen=True, kw_only=True):
     """A bundle plan."""
 
-    currency: str
-    tax_rate: float = Field(default=0.0, ge=0, lt=5)
-    products: list[BundleProductIn] = Field(min_length=1)
+    tax_rate: Annotated[float, Meta(ge=0, lt=5)] = 0.0
+    products: Annotated[list[BundleProductIn], Meta(min_length=1)]
     segments: list[SegmentIn] | None = None
     respondents: RespondentsIn | None = None
     logit: LogitIn | None = None
-    factors: list[FactorIn] = Field(default_factory=list)
-    overlap: Share = Field(default=0.0, description="what more products of one need count")
+    factors: list[FactorIn] = msgspec.field(default_factory=list)
+    overlap: Annotated[Share, Meta(description="what more products of one need count")] = 0.0
     bundles: list[BundleIn] | None = None
     baskets: BasketsIn | None = None
-    funding: dict[str, Share] = Field(
-        default_factory=dict, description="by brand: share of the discount on its own products"
-    )
+    funding: Annotated[
+        dict[str, Share], Meta(description="by brand: share of the discount on its own products")
+    ] = msgspec.field(default_factory=dict)
     limits: BundleLimitsIn = BundleLimitsIn()
     endings: Literal["any", "usual"] | list[EndingIn] = "any"
     market: str | None = None
-    time_zone: TimeZone = "UTC"
     starts_on: date | None = None
-    ends_on: date | None = Field(default=None, description="first day without the bundles")
+    ends_on: Annotated[date | None, Meta(description="first day without the bundles")] = None
     doubt: BundleDoubtIn = BundleDoubtIn()
     search: BundleSearchIn = BundleSearchIn()
 
-    @model_validator(mode="after")
-    def _fits(self) -> BundlesIn:
+    def __post_init__(self) -> None:
+        """Check what belongs together; see `Strict`."""
+        super().__post_init__()
         given = [name for name in ("segments", "respondents", "logit") if getattr(self, name)]
         if len(given) != 1:
             raise PlanInputInvalid(
@@ -187,7 +193,6 @@ class BundlesIn(Strict):
                 )
         if self.starts_on and self.ends_on and self.ends_on <= self.starts_on:
             raise PlanInputInvalid("must lie after starts_on", ("ends_on",))
-        return self
 
     def _named(self) -> list[tuple[Place, list[str]]]:
         """Where products are named, and which."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from msgspec.structs import asdict
 from scipy import sparse
 
 from api.plans.calendar.schema import EventIn, MechanicIn, ProductIn, PromotionsIn, WeekIn
@@ -127,7 +128,7 @@ class _Reader:
             last_year=self._calendar(given.last_year, 0) if given.last_year else None,
             price=np.column_stack([self._price, self._price[:, None] * asked]),
             paid=np.column_stack([net, paid]),
-            doubt=CalendarDoubt(**given.doubt.model_dump()),
+            doubt=CalendarDoubt(**asdict(given.doubt)),
         )
 
     @property

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from api.plans.calendar.input import CalendarQuestion, read_question
 from api.plans.calendar.job import plan_promotions
@@ -18,7 +18,8 @@ from api.plans.calendar.output import (
 )
 from api.plans.calendar.schema import PromotionsIn, WeekIn
 from api.plans.errors import PlanInputInvalid
-from api.plans.files import Strict, money, parsed
+from api.plans.fields import Strict
+from api.plans.files import money, parsed
 from api.plans.kinds import Acceptance, Accepted, BestSoFar, Json, PlanKind
 from api.work.progress import Progress
 from models.arrays import IntArray
@@ -26,13 +27,13 @@ from models.arrays import IntArray
 _GAP: Final = 1e-3
 
 
-class CalendarAmendment(Strict):
+class CalendarAmendment(Strict, frozen=True, kw_only=True):
     """What a person changes by hand: pins, and weeks that stay as the plan has them."""
 
-    pins: list[WeekIn] = Field(default_factory=list)
-    unpin: list[WeekIn] = Field(default_factory=list)
-    keep_weeks: list[int] = Field(default_factory=list)
-    keep_skus: list[str] = Field(default_factory=list)
+    pins: list[WeekIn] = msgspec.field(default_factory=list)
+    unpin: list[WeekIn] = msgspec.field(default_factory=list)
+    keep_weeks: list[int] = msgspec.field(default_factory=list)
+    keep_skus: list[str] = msgspec.field(default_factory=list)
 
 
 def _run(document: Mapping[str, Any], progress: Progress, best: BestSoFar) -> Json:

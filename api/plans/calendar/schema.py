@@ -10,72 +10,84 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from pydantic import Field, field_validator, model_validator
+import msgspec
+from msgspec import Meta
 
 from api.plans.errors import PlanInputInvalid
-from api.plans.fields import LIST_CELL, LIST_CELL_IF_MANY, TABLE_CELL, PriorPriceIn, Share, TimeZone
-from api.plans.files import SearchIn, Strict
+from api.plans.fields import (
+    Amount,
+    Name,
+    NotNegative,
+    PlanIn,
+    Price,
+    PriorPriceIn,
+    SearchIn,
+    Share,
+    Strict,
+)
 from pricing.errors import Place
 
-Amount = Decimal
 _SET_BY_PLAN: Final = ("id", "when", "products")
 
 
-class MechanicIn(Strict):
+class MechanicIn(Strict, frozen=True, kw_only=True):
     """A way to promote: what the customer gets, where, and what it takes."""
 
-    name: str = Field(min_length=1, max_length=40)
-    promotion: dict[str, Any] = Field(
-        description="as in a promotion file, without id, products and when"
-    )
-    discount: Share | None = Field(
-        default=None, description="share of the price given away a unit; from `promotion` if it "
-        "is a percentage, an amount or a price"
-    )  # fmt: skip
-    lift: float | None = Field(default=None, ge=1, description="for products that name none")
+    name: Annotated[str, Meta(min_length=1, max_length=40)]
+    promotion: Annotated[
+        dict[str, Any], Meta(description="as in a promotion file, without id, products and when")
+    ]
+    discount: Annotated[
+        Share | None,
+        Meta(
+            description="share of the price given away a unit; from `promotion` if it "
+            "is a percentage, an amount or a price"
+        ),
+    ] = None
+    lift: Annotated[float, Meta(ge=1, description="for products that name none")] | None = None
     channel: str | None = None
-    features: list[str] = Field(default_factory=list)
-    cost: Amount = Field(default=Decimal(0), ge=0, description="of a week for one product")
-    funding: Share = Field(default=0.0, description="share of the discount that the brand pays")
-    weeks: list[int] | None = Field(default=None, description="weeks in which it may run; all")
-    announced: bool = Field(default=True, description="it shows a reduction from the usual price")
-    lowers: bool | None = Field(
-        default=None, description="everybody pays less; not where a code or an audience is needed"
-    )
+    features: list[str] = msgspec.field(default_factory=list)
+    cost: Annotated[Amount, Meta(description="of a week for one product")] = Decimal(0)
+    funding: Annotated[Share, Meta(description="share of the discount that the brand pays")] = 0.0
+    weeks: Annotated[list[int] | None, Meta(description="weeks in which it may run; all")] = None
+    announced: Annotated[bool, Meta(description="it shows a reduction from the usual price")] = True
+    lowers: Annotated[
+        bool | None,
+        Meta(description="everybody pays less; not where a code or an audience is needed"),
+    ] = None
 
-    @field_validator("promotion")
-    @classmethod
-    def _left_to_the_plan(cls, promotion: dict[str, Any]) -> dict[str, Any]:
+    def __post_init__(self) -> None:
+        """Check what the plan sets by itself; see `Strict`."""
+        super().__post_init__()
         for name in _SET_BY_PLAN:
-            if name in promotion:
-                raise PlanInputInvalid("is set by the plan; leave it out", (name,))
-        return promotion
+            if name in self.promotion:
+                raise PlanInputInvalid("is set by the plan; leave it out", ("promotion", name))
 
 
-class ProductIn(Strict):
+class ProductIn(Strict, frozen=True, kw_only=True):
     """One product."""
 
-    sku: str = Field(min_length=1)
+    sku: Name
     category: str = ""
-    price: Amount = Field(gt=0)
-    cost: Amount = Field(ge=0)
-    tax_rate: float = Field(default=0.0, ge=0, lt=1)
-    base: Annotated[float | list[float], LIST_CELL_IF_MANY]
-    lift: Annotated[dict[str, float], TABLE_CELL] = Field(default_factory=dict)
-    elasticity: float | None = Field(default=None, le=0)
-    pull: Annotated[list[float], LIST_CELL] = Field(default_factory=list, max_length=53)
-    funding: Annotated[dict[str, Share], TABLE_CELL] = Field(default_factory=dict)
-    mechanics: Annotated[list[str] | None, LIST_CELL] = None
-    blocked_weeks: Annotated[list[int], LIST_CELL] = Field(default_factory=list)
-    most: int | None = Field(default=None, ge=0)
-    gap: int | None = Field(default=None, ge=1)
-    min_margin: float | None = Field(default=None, ge=-1, le=1)
-    stock: float | None = Field(default=None, ge=0)
-    inbound: Annotated[list[float], LIST_CELL] = Field(default_factory=list)
-    weeks_since_promotion: int | None = Field(default=None, ge=0)
+    price: Price
+    cost: Amount
+    tax_rate: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    base: float | list[float]
+    lift: dict[str, float] = msgspec.field(default_factory=dict)
+    elasticity: Annotated[float, Meta(le=0)] | None = None
+    pull: Annotated[list[float], Meta(max_length=53)] = msgspec.field(default_factory=list)
+    funding: dict[str, Share] = msgspec.field(default_factory=dict)
+    mechanics: list[str] | None = None
+    blocked_weeks: list[int] = msgspec.field(default_factory=list)
+    most: Annotated[int, Meta(ge=0)] | None = None
+    gap: Annotated[int, Meta(ge=1)] | None = None
+    min_margin: Annotated[float, Meta(ge=-1, le=1)] | None = None
+    stock: NotNegative | None = None
+    inbound: list[float] = msgspec.field(default_factory=list)
+    weeks_since_promotion: Annotated[int, Meta(ge=0)] | None = None
 
 
-class CrossIn(Strict):
+class CrossIn(Strict, frozen=True, kw_only=True):
     """What a promotion of one product does to another: the share of the extra units."""
 
     promoted: str
@@ -83,33 +95,33 @@ class CrossIn(Strict):
     share: float
 
 
-class EventIn(Strict):
+class EventIn(Strict, frozen=True, kw_only=True):
     """A festival or a competitor's event."""
 
-    weeks: list[int] = Field(min_length=1)
+    weeks: Annotated[list[int], Meta(min_length=1)]
     name: str = ""
-    factor: float = Field(default=1.0, ge=0, description="on demand")
-    categories: list[str] = Field(default_factory=list)
-    skus: list[str] = Field(default_factory=list)
-    forbids: list[str] = Field(
-        default_factory=list, description="mechanics that may not run; `*` for all"
+    factor: Annotated[NotNegative, Meta(description="on demand")] = 1.0
+    categories: list[str] = msgspec.field(default_factory=list)
+    skus: list[str] = msgspec.field(default_factory=list)
+    forbids: Annotated[list[str], Meta(description="mechanics that may not run; `*` for all")] = (
+        msgspec.field(default_factory=list)
     )
 
 
-class CalendarLimitsIn(Strict):
+class CalendarLimitsIn(Strict, frozen=True, kw_only=True):
     """What holds for all products, or for each that says nothing else."""
 
-    slots: dict[str, int] = Field(
-        default_factory=dict, description="by mechanic or feature, in a week"
+    slots: Annotated[dict[str, int], Meta(description="by mechanic or feature, in a week")] = (
+        msgspec.field(default_factory=dict)
     )
-    budget: Amount | None = Field(default=None, ge=0)
-    category_share: float | None = Field(default=None, gt=0, le=1)
-    most_per_product: int = Field(default=3, ge=0)
-    gap: int = Field(default=2, ge=1)
-    min_margin: float | None = Field(default=None, ge=-1, le=1)
+    budget: Amount | None = None
+    category_share: Annotated[float, Meta(gt=0, le=1)] | None = None
+    most_per_product: Annotated[int, Meta(ge=0)] = 3
+    gap: Annotated[int, Meta(ge=1)] = 2
+    min_margin: Annotated[float, Meta(ge=-1, le=1)] | None = None
 
 
-class WeekIn(Strict):
+class WeekIn(Strict, frozen=True, kw_only=True):
     """One promotion of a calendar; no mechanic means none."""
 
     sku: str
@@ -117,7 +129,7 @@ class WeekIn(Strict):
     mechanic: str | None = None
 
 
-class CalendarDoubtIn(Strict):
+class CalendarDoubtIn(Strict, frozen=True, kw_only=True):
     """Standard deviations of what is not known; see `simulations.scenarios.calendar_outlook`."""
 
     common_scale: float = 0.1
@@ -128,33 +140,32 @@ class CalendarDoubtIn(Strict):
     noise: float = 0.15
 
 
-class PromotionsIn(Strict):
+class PromotionsIn(PlanIn, frozen=True, kw_only=True):
     """A quarter, or any number of weeks."""
 
-    currency: str
     starts_on: date
-    weeks: int = Field(ge=1, le=53)
-    time_zone: TimeZone = "UTC"
+    weeks: Annotated[int, Meta(ge=1, le=53)]
     market: str | None = None
-    mechanics: list[MechanicIn] = Field(min_length=1)
-    products: list[ProductIn] = Field(min_length=1)
-    channels: dict[str, Share] = Field(
-        default_factory=dict, description="share of demand by channel"
+    mechanics: Annotated[list[MechanicIn], Meta(min_length=1)]
+    products: Annotated[list[ProductIn], Meta(min_length=1)]
+    channels: Annotated[dict[str, Share], Meta(description="share of demand by channel")] = (
+        msgspec.field(default_factory=dict)
     )
-    cross: list[CrossIn] = Field(default_factory=list)
-    events: list[EventIn] = Field(default_factory=list)
+    cross: list[CrossIn] = msgspec.field(default_factory=list)
+    events: list[EventIn] = msgspec.field(default_factory=list)
     limits: CalendarLimitsIn = CalendarLimitsIn()
     prior_price: PriorPriceIn | None = None
-    last_year: list[WeekIn] = Field(default_factory=list)
-    pins: list[WeekIn] = Field(default_factory=list)
-    learned_weeks: int = Field(
-        default=0, ge=0, le=53, description="weeks whose sales `base` has taken in already"
-    )
+    last_year: list[WeekIn] = msgspec.field(default_factory=list)
+    pins: list[WeekIn] = msgspec.field(default_factory=list)
+    learned_weeks: Annotated[
+        int, Meta(ge=0, le=53, description="weeks whose sales `base` has taken in already")
+    ] = 0
     doubt: CalendarDoubtIn = CalendarDoubtIn()
     search: SearchIn = SearchIn()
 
-    @model_validator(mode="after")
-    def _names_fit(self) -> PromotionsIn:
+    def __post_init__(self) -> None:
+        """Check what belongs together; see `Strict`."""
+        super().__post_init__()
         mechanics = [mechanic.name for mechanic in self.mechanics]
         skus = [product.sku for product in self.products]
         _twice(mechanics, "mechanics")
@@ -187,7 +198,6 @@ class PromotionsIn(Strict):
                 _known([entry.sku], known, (name, i, "sku"))
                 _weeks([entry.week], weeks, (name, i, "week"))
                 _known([entry.mechanic] if entry.mechanic else [], mechanics, (name, i, "mechanic"))
-        return self
 
     def _effects_fit(self, known: set[str]) -> None:
         for i, effect in enumerate(self.cross):

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from msgspec.structs import asdict
 from scipy import sparse
 
 from api.plans.errors import PlanInputInvalid
 from api.plans.files import amounts_placed, parsed, read_plan_file, set_options
 from api.plans.markdown.job import MarkdownQuestion
-from api.plans.markdown.schema import LimitsIn, MarkdownIn
+from api.plans.markdown.schema import ItemIn, LimitsIn, MarkdownIn
 from models.arrays import IntArray
 from pricing.catalogue import UNKNOWN
 from pricing.currencies import decimals
@@ -47,10 +48,10 @@ def read_markdown_document(path: Path, options: Mapping[str, Any]) -> Document:
     Raises:
         PlanInputInvalid: no such file, not JSON or CSV.
     """
-    read = read_plan_file(path, "items")
+    read = read_plan_file(path, "items", ItemIn)
     document = dict(read.value)
     given = {name: value for name, value in options.items() if value is not None}
-    limits = {name: given.pop(name) for name in LimitsIn.model_fields if name in given}
+    limits = {name: given.pop(name) for name in LimitsIn.__struct_fields__ if name in given}
     search: dict[str, Any] = {
         name: given.pop(name) for name in ("draws", "seed", "gap", "threads") if name in given
     }
@@ -92,7 +93,7 @@ class _Reader:
             items=items,
             cost=np.array(costs),
             limits=self._limits(),
-            prior=Prior(**given.doubt.model_dump()),
+            prior=Prior(**asdict(given.doubt)),
             current_policy={week - 1: share for week, share in given.current_policy.items()},
             risk=None if given.risk is None else Risk(given.risk.weight, given.risk.level),
             risk_draws=20 if given.risk is None else given.risk.draws,

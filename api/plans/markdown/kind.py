@@ -8,12 +8,13 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from api.plans.errors import PlanInputInvalid
-from api.plans.files import Strict, parsed
+from api.plans.fields import Strict
+from api.plans.files import parsed
 from api.plans.kinds import Acceptance, Accepted, BestSoFar, Json, PlanKind
 from api.plans.markdown.input import read_markdown_question
 from api.plans.markdown.job import plan_markdown
@@ -27,7 +28,7 @@ _GAP: Final = 1e-5
 _MOST_DRAFTS: Final = 1_000
 
 
-class WeekOfItem(Strict):
+class WeekOfItem(Strict, frozen=True, kw_only=True):
     """An item in a week."""
 
     sku: str
@@ -35,13 +36,13 @@ class WeekOfItem(Strict):
     week: int
 
 
-class MarkdownAmendment(Strict):
+class MarkdownAmendment(Strict, frozen=True, kw_only=True):
     """What a person changes by hand: pins, and weeks or items that stay as the plan has them."""
 
-    pins: list[PriceIn] = Field(default_factory=list)
-    unpin: list[WeekOfItem] = Field(default_factory=list)
-    keep_weeks: list[int] = Field(default_factory=list)
-    keep_skus: list[str] = Field(default_factory=list)
+    pins: list[PriceIn] = msgspec.field(default_factory=list)
+    unpin: list[WeekOfItem] = msgspec.field(default_factory=list)
+    keep_weeks: list[int] = msgspec.field(default_factory=list)
+    keep_skus: list[str] = msgspec.field(default_factory=list)
 
 
 def _run(document: Mapping[str, Any], progress: Progress, best: BestSoFar) -> Json:
@@ -185,7 +186,7 @@ def _continued(
     A week without a row sold nothing at the price that was planned.
     """
     given = parsed(document, MarkdownIn)
-    told = {(row.sku, row.market, row.week): row.model_dump(mode="json") for row in given.history}
+    told = {(row.sku, row.market, row.week): msgspec.to_builtins(row) for row in given.history}
     in_force = {(r.sku, r.market, r.week): str(r.price) for r in given.in_force}
     for item in result["items"]:
         for week in item["weeks"]:

@@ -157,7 +157,7 @@ def _set(document: dict[str, Any], place: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        ("weeks", 0, "weeks: Input should be greater"),
+        ("weeks", 0, "weeks: must be a whole number >= 1, not 0"),
         ("currency", "XXZ", "currency: "),
         ("starts_on", "soon", "starts_on: "),
         ("time_zone", "Mars/Base", "time_zone: "),
