@@ -12,7 +12,8 @@
     ├── DocumentInvalid         a part of a document that cannot be read or meant, at its place
     │   ├── InvalidRulePack     a rule of law that is incomplete, or names no article
     │   └── InvalidStrategy     a strategy or a rules file that cannot be meant
-    └── RepeatedKey             a key that stands twice in one mapping of a document
+    └── UnreadablePart          a part of a document that no reader can make a value of
+        └── RepeatedKey         a key that stands twice in one mapping
 
 Each message names the field and what to do about it.
 """
@@ -132,28 +133,48 @@ class InvalidRulePack(DocumentInvalid):
     """A rule pack that cannot be applied; the message names the field and the fix."""
 
 
-class RepeatedKey(PricingError, ValueError):
-    """A key stands twice in one mapping of a document: which of the two counts, nobody can know.
+class UnreadablePart(PricingError, ValueError):
+    """A part of a document that is well written, and of which no value can be made.
 
     Attributes:
         place: keys and indices that lead to it.
-        line: of the second one, from 1.
-        first_line: of the first one.
+        line: on which it stands, from 1.
         problem: what is wrong and what to do, without the line.
     """
 
-    def __init__(self, place: tuple[str | int, ...], line: int, first_line: int) -> None:
+    def __init__(self, place: tuple[str | int, ...], line: int, problem: str) -> None:
+        super().__init__(
+            ": ".join(part for part in (f"line {line}", field_of(place), problem) if part)
+        )
         self.place = place
         self.line = line
-        self.first_line = first_line
-        inside = f" in {field_of(place[:-1])}" if place[1:] else ""
-        self.problem = (
-            f"{place[-1]!r} is there twice{inside}, first in line {first_line}; keep one of them"
-        )
-        super().__init__(f"line {line}: {self.problem}")
+        self.problem = problem
 
     def of(self, kind: type[_Invalid], source: str) -> _Invalid:
         """The same as a refusal of a document."""
+        return kind.at(self.problem, self.place, source=source, line=self.line)
+
+
+class RepeatedKey(UnreadablePart):
+    """A key stands twice in one mapping of a document: which of the two counts, nobody can know.
+
+    Attributes:
+        first_line: of the first one; `line` is that of the second one.
+    """
+
+    def __init__(self, place: tuple[str | int, ...], line: int, first_line: int) -> None:
+        self.first_line = first_line
+        inside = f" in {field_of(place[:-1])}" if place[1:] else ""
+        problem = (
+            f"{place[-1]!r} is there twice{inside}, first in line {first_line}; keep one of them"
+        )
+        super().__init__(place, line, problem)
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.problem}"
+
+    def of(self, kind: type[_Invalid], source: str) -> _Invalid:
+        """The same as a refusal of a document, which names the key already."""
         return kind.at(self.problem, source=source, line=self.line)
 
 

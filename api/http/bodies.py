@@ -14,8 +14,8 @@ from fastapi.routing import APIRoute
 
 from api.errors import InvalidRequest, invalid_field
 from api.http.decimal_strings import may_hold_decimals, numbers_misread
-from pricing.documents import refusal, refuse_repeated_keys
-from pricing.errors import RepeatedKey, field_of
+from pricing.documents import refusal, refuse_repeated_keys, refuse_values
+from pricing.errors import RepeatedKey, UnreadablePart, field_of
 
 _MOST_KEY: Final = 200
 TWICE: Final = "is there twice; give it once"
@@ -44,14 +44,14 @@ def decoded(raw: bytes, record: type[_T]) -> _T:
     if b"\\u0000" in raw and _NUL.search(raw):
         raise invalid_field("body", "holds the character U+0000, which no database keeps")
     try:
-        made = msgspec.json.decode(raw, type=record)
         # A reader of its own, for msgspec takes the last of two equal keys: some microseconds.
         refuse_repeated_keys(raw.decode())
+        made = msgspec.json.decode(raw, type=record)
     except msgspec.ValidationError as error:
         raise _misread(error, raw, record) from None
-    except RepeatedKey as error:
-        raise repeated_in_body(error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UnreadablePart as error:
+        raise unreadable_in_body(error) from None
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise invalid_field("body", f"is not JSON: {error}") from None
     if may_hold_decimals(record):  # type: ignore[arg-type]  # types are hashable
         for place, why in numbers_misread(made, msgspec.json.decode(raw)):
@@ -70,13 +70,17 @@ def _misread(error: msgspec.ValidationError, raw: bytes, record: type[Any]) -> I
     return invalid_field(field_of(("body", *told.place)), told.problem)
 
 
-def repeated_in_body(error: RepeatedKey) -> InvalidRequest:
-    """The refusal of a body in which a key stands twice."""
-    return invalid_field(field_of(("body", *error.place)), TWICE)
+def unreadable_in_body(error: UnreadablePart) -> InvalidRequest:
+    """The refusal of a body in which a key stands twice, or of a part that is no value."""
+    return invalid_field(field_of(("body", *error.place)), _problem_of(error))
+
+
+def _problem_of(error: UnreadablePart) -> str:
+    return TWICE if isinstance(error, RepeatedKey) else error.problem
 
 
 async def unique_keys(request: Request) -> None:
-    """A dependency of every route: a body that FastAPI reads repeats no key.
+    """A dependency of every route: a body that FastAPI reads repeats no key and holds only values.
 
     Raises:
         RequestValidationError: naming the field.
@@ -85,9 +89,11 @@ async def unique_keys(request: Request) -> None:
     if not isinstance(route, APIRoute) or route.body_field is None:
         return  # a route that reads none, or reads it with `decoded`
     try:
-        refuse_repeated_keys((await request.body()).decode())
-    except RepeatedKey as error:
-        fault = {"type": "repeated_key", "loc": ("body", *error.place), "msg": TWICE}
+        text = (await request.body()).decode()
+        refuse_values(text)
+        refuse_repeated_keys(text)
+    except UnreadablePart as error:
+        fault = {"type": "unreadable", "loc": ("body", *error.place), "msg": _problem_of(error)}
         raise RequestValidationError([fault]) from None
     except (ValueError, RecursionError):
         return  # no JSON: FastAPI says so

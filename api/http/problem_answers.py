@@ -19,6 +19,7 @@ from api.errors import (
     MethodNotAllowed,
     Problem,
     UnknownResource,
+    invalid_field,
 )
 from api.http.request_log import request_id_of
 from storage.errors import DatabaseUnavailable
@@ -69,6 +70,9 @@ async def _answer_http(request: Request, error: Exception) -> Response:
                 f"{request.method} is not possible here; use {headers.get('allow', 'another')}",
                 headers=headers,
             )
+        case HTTPStatus.BAD_REQUEST:  # FastAPI's, of a body that its JSON reader gives up on
+            message = "cannot be read: it is nested too deep, or holds a number that is too long"
+            problem = invalid_field("body", message)
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             problem = BodyTooLarge("the body is longer than this path reads", headers=headers)
         case _:

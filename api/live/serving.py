@@ -23,12 +23,12 @@ from api.errors import (
     UnknownResource,
     UnknownSku,
 )
-from api.http.bodies import repeated_in_body
+from api.http.bodies import unreadable_in_body
 from api.http.request_log import request_id_of
 from api.http.wire import MoneyDocument
 from api.personal_prices import notice_of, tiers_forbidden
 from pricing.documents import refuse_repeated_keys
-from pricing.errors import RepeatedKey
+from pricing.errors import UnreadablePart
 from pricing.price_book import PUBLIC
 
 if TYPE_CHECKING:
@@ -252,8 +252,8 @@ def _decoded(raw: bytes) -> BatchRequest:
         # A request has no other keys: one that is repeated is written out twice, or escaped.
         if b"\\" in raw or any(raw.count(key) > 1 for key in _KEYS):
             refuse_repeated_keys(raw.decode())
-    except RepeatedKey as error:
-        raise repeated_in_body(error) from None
+    except UnreadablePart as error:
+        raise unreadable_in_body(error) from None
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
         raise _invalid(f"body{place.rstrip('`')}", reason) from None

@@ -9,6 +9,7 @@ from pricing.documents.loading import UniqueKeys, read_json, read_yaml, refuse_r
 from pricing.documents.reader import Document, Form, read_document, read_table
 from pricing.documents.records import not_known, record_of, refusal, unknown_field
 from pricing.documents.schemas import schema_of
+from pricing.documents.unreadable import refuse_values
 
 __all__ = [
     "Document",
@@ -22,6 +23,7 @@ __all__ = [
     "record_of",
     "refusal",
     "refuse_repeated_keys",
+    "refuse_values",
     "schema_of",
     "unknown_field",
 ]

@@ -20,7 +20,8 @@ from pricing.documents.lines import (
 )
 from pricing.documents.loading import UniqueKeys, read_json, read_yaml
 from pricing.documents.records import cells_of
-from pricing.errors import DocumentInvalid, RepeatedKey
+from pricing.documents.unreadable import printable, text_fault
+from pricing.errors import DocumentInvalid, UnreadablePart
 
 
 class Form(StrEnum):
@@ -102,7 +103,7 @@ def read_document(
             value = read_json(text, parse_float=parse_float)
         else:
             value = read_yaml(text, loader)
-    except RepeatedKey as refused:
+    except UnreadablePart as refused:
         raise refused.of(error, source) from None
     except json.JSONDecodeError as refused:
         problem = f"is not JSON: {refused.msg}, column {refused.colno}"
@@ -110,7 +111,9 @@ def read_document(
     except yaml.YAMLError as refused:
         mark = getattr(refused, "problem_mark", None)
         problem = " ".join(str(getattr(refused, "problem", None) or refused).split())
-        line = None if mark is None else mark.line + 1
+        # A character that YAML does not print is refused before there are marks.
+        before = text.count("\n", 0, getattr(refused, "position", None) or 0)
+        line = before + 1 if mark is None else mark.line + 1
         raise error.at(f"is not YAML: {problem}", source=source, line=line) from None
     except (RecursionError, ValueError) as refused:
         raise error.at(f"is not {form}: {refused}", source=source) from None
@@ -161,6 +164,10 @@ def read_table(
         if None in given:
             line = line_in_table(text, (rows, number))
             raise error.at("has more cells than there are columns", source=source, line=line)
+        for name, cell in given.items():
+            if fault := text_fault(f"{name}{cell}"):
+                line = line_in_table(text, (rows, number))
+                raise error.at(fault, (printable(name),), source=source, line=line)
         said = {name: cell for name, cell in given.items() if cell not in ("", None)}
         found.append(said if row is None else cells_of(said, row))
     return Document(source, text, Form.CSV, {rows: found}, error)

@@ -112,16 +112,27 @@ def faults(kind: Kind) -> dict[str, tuple[str, int, str]]:
     unknown = [*lines[:-1], ',"colour": "red"', "}"]
     wrong = json.dumps({**kind.document, kind.field: 7}, indent=1).splitlines()
     at = next(i for i, line in enumerate(wrong, 1) if line.startswith(f' "{kind.field}":'))
+
+    def at_the_end(value: str, says: str) -> tuple[str, int, str]:
+        return "\n".join([*lines[:-1], f',"colour": {value}', "}"]), len(lines), says
+
     return {
         "a repeated key": ("\n".join(repeated), len(repeated) - 1, f"'{first}' is there twice"),
         "an unknown field": ("\n".join(unknown), len(unknown) - 1, "colour: is not known"),
         "a wrong type": ("\n".join(wrong), at, f"{kind.field}: "),
         "an empty file": ("", 1, "is empty"),
         "a list": ("[1]", 1, "a mapping of fields"),
+        "half a character": at_the_end('"\\ud800"', "colour: holds U+D800, half of a character"),
+        "half a character in a key": at_the_end('{"\\udfff": 1}', "colour.\\udfff: holds U+DFFF"),
+        "a huge number": at_the_end("9" * 5000, "colour: "),
+        "no end of brackets": at_the_end("[" * 5000, "is nested deeper than 100 levels"),
     }
 
 
-FAULTS: Final = ("a repeated key", "an unknown field", "a wrong type", "an empty file", "a list")
+FAULTS: Final = (
+    "a repeated key", "an unknown field", "a wrong type", "an empty file", "a list",
+    "half a character", "half a character in a key", "a huge number", "no end of brackets",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -191,6 +202,10 @@ def test_a_kind_that_is_sent_is_refused_by_the_field_of_the_body(client: httpx.C
         answer = client.post(path, content=twice)
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["field"] == f"{kind.at}.{first}"
+        for value in ('"\\ud800"', '{"\\udfff": 1}', "[" * 5000, "[" * 200 + "]" * 200, "9" * 5000):
+            answer = client.post(path, content=text.replace(inner, f'{inner[:-1]}, "x": {value}}}'))
+            assert answer.status_code == 422, (kind, value[:9], answer.text)
+            assert answer.json()["errors"][0]["field"].startswith("body")
         path, body = kind.sent({})
         for given in ([1], ""):
             sent = given if kind.at == "body" else {**body, kind.at.partition(".")[2]: given}

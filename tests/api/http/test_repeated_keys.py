@@ -56,3 +56,34 @@ def test_a_sku_that_is_named_like_a_field_is_no_repeated_key(client: httpx.Clien
     answer = client.post("/v1/prices:batch", content=body)
     assert answer.status_code == 200
     assert answer.json()["missing"] == ["skus", "market", "tier", 'a"b']
+
+
+UNREADABLE = [
+    # what is sent, the end of the field that is named, and what is said
+    ('{"x": "\\ud800"}', "x", "holds U+D800, half of a character; write the whole character"),
+    ('{"\\ud800": 1, "\\ud800": 2}', "\\ud800", "holds U+D800, half of a character; write the wh"),
+    ('{"a": {"\\udfff": 1}}', "a.\\udfff", "holds U+DFFF, half of a character"),
+    ("[" * 200 + "]" * 200, "body", "is nested deeper than 100 levels; write it flatter"),
+    ('{"a": ' * 200 + "1" + "}" * 200, "body", "is nested deeper than 100 levels"),
+]
+
+
+@pytest.mark.parametrize(("body", "field", "says"), UNREADABLE)
+def test_a_body_with_what_is_no_value_is_refused_whoever_reads_it(
+    client: httpx.Client, body: str, field: str, says: str
+) -> None:
+    for path in sorted({path for path, _, _ in BODIES} - {"/v1/prices:batch"}):
+        answer = client.post(path, content=body, headers=BEARER)
+        assert answer.status_code == 422, (path, answer.text)
+        (error,) = answer.json()["errors"]
+        assert error["field"].endswith(field), path
+        assert error["message"].startswith(says), path
+    answer = client.post("/v1/prices:batch", content=body)
+    assert answer.status_code == 422, answer.text
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "9" * 5000])
+def test_a_body_with_what_is_no_number_is_refused(client: httpx.Client, number: str) -> None:
+    for path, _, _ in BODIES:
+        answer = client.post(path, content=f'{{"x": {number}}}', headers=BEARER)
+        assert answer.status_code == 422, (path, answer.text)
