@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -30,7 +29,7 @@ from storage.competitors.sites import (
 from storage.database import open_engine, require_migrated, writing
 from storage.errors import LeaseHeld, UnknownSite
 from storage.events.store import record
-from storage.jobs.leases import Lease, find_lease, give_back, renew_lease, take_lease
+from storage.jobs.leases import Lease, find_lease, give_back, hand_on, take_lease
 
 RESUMED: Final = timedelta(hours=24)
 """An older crawl is begun anew: what it stored is no longer today's price."""
@@ -184,6 +183,9 @@ class CrawlRun:
     ) -> Self | None:
         """Go on with what another process has begun, by its `ticket`; None if that was taken over.
 
+        The lease gets a new token: a worker that still runs under an older one, because it outlives
+        the process that was killed above it, stores nothing more and stops.
+
         Args:
             conn: a transaction that writes.
             name: of the site.
@@ -193,11 +195,8 @@ class CrawlRun:
         Raises:
             UnknownSite: it was forgotten meanwhile.
         """
-        held = renew_lease(
-            conn, lease_name(name), ticket["token"], until=at + LEASE, worker_pid=os.getpid()
-        )
-        lease = find_lease(conn, lease_name(name))
-        if not held or lease is None:
+        lease = hand_on(conn, lease_name(name), ticket["token"], until=at + LEASE)
+        if lease is None:
             return None
         started_at = datetime.fromisoformat(ticket["started_at"])
         site = _as_stored(conn, name)

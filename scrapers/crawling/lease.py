@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Self
 
+from scrapers.errors import CrawlRunning
 from scrapers.outcomes import Ledger
 from storage.competitors.sites import note_progress
 from storage.database import writing
 from storage.errors import StorageError
-from storage.jobs.leases import renew_lease
+from storage.jobs.leases import renew_lease, still_held
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Engine
+    from sqlalchemy.engine import Connection, Engine
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +68,16 @@ class LeaseKeeper:
         self._done.set()
         self._thread.join()
 
+    def require_held(self, conn: Connection) -> None:
+        """Refuse to store anything more in a transaction once somebody has taken the crawl over.
+
+        Raises:
+            CrawlRunning: somebody has.
+        """
+        if not still_held(conn, self._name, self._token):
+            self._give_up()
+            raise CrawlRunning(TAKEN_OVER)
+
     def _run(self) -> None:
         while not self._done.wait(_EVERY):
             try:
@@ -88,5 +99,8 @@ class LeaseKeeper:
                 note_progress(conn, self._crawl_id, pages=now.pages, offers=now.offers,
                               failures=now.failures)  # fmt: skip
         if not held:
-            self._ledger.fail(TAKEN_OVER)
-            self._stop()
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._ledger.fail(TAKEN_OVER)
+        self._stop()

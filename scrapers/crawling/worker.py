@@ -131,7 +131,7 @@ def main() -> int:
     keeper = LeaseKeeper(engine, request["lease"], request["crawl_id"], ledger, end_early)
     try:
         with keeper:
-            store = OfferStore(engine, site, request["crawl_id"], ledger)
+            store = OfferStore(engine, site, request["crawl_id"], ledger, fence=keeper.require_held)
             crawl_here(
                 site,
                 store,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -64,11 +65,19 @@ class OfferStore:
         site: the shop.
         crawl_id: number of the crawl.
         ledger: is told what was stored.
+        fence: called in each transaction that stores, before it does; raises if we may not.
     """
 
     def __init__(
-        self, opened: Engine | Connection, site: Site, crawl_id: int, ledger: Ledger
+        self,
+        opened: Engine | Connection,
+        site: Site,
+        crawl_id: int,
+        ledger: Ledger,
+        *,
+        fence: Callable[[Connection], None] = lambda _conn: None,
     ) -> None:
+        self._fence = fence
         self._opened = opened
         self._site = site
         self._crawl_id = crawl_id
@@ -261,6 +270,7 @@ class OfferStore:
         proposals, self._proposals = self._proposals, []
         urls = [offer.url for offer in batch]
         with self._writing() as conn:
+            self._fence(conn)
             before = latest_offers(conn, self._site.name, urls=urls)
             judged = self._doubts.judge(conn, batch, before)
             believed = judged.believed

@@ -99,6 +99,40 @@ def renew_lease(
     return done.rowcount == 1
 
 
+def hand_on(conn: Connection, name: str, token: str, *, until: datetime) -> Lease | None:
+    """The lease for this process, which goes on with what another one began; with a new token.
+
+    Whoever worked under it before finds out when it renews, or asks for `still_held`.
+
+    Args:
+        conn: a transaction that writes.
+        name: of the lease.
+        token: the first one that it had, or one that it was handed on with.
+        until: its new end, UTC.
+
+    Returns:
+        None if it was taken anew meanwhile: what was begun is no longer ours to go on with.
+    """
+    require_writer(conn)
+    family = token.partition(".")[0]
+    values = {
+        "token": f"{family}.{secrets.token_hex(8)}",
+        "machine": this_machine(),
+        "pid": os.getpid(),
+        "worker_pid": None,
+        "until": until,
+    }
+    same = (table.c.token == family) | table.c.token.startswith(f"{family}.", autoescape=True)
+    done = conn.execute(table.update().where(table.c.name == name, same).values(**values))
+    return find_lease(conn, name) if family and done.rowcount == 1 else None
+
+
+def still_held(conn: Connection, name: str, token: str) -> bool:
+    """Whether a lease is held under this token; nobody can take it before the transaction ends."""
+    query = sa.select(table.c.name).where(_is(name, token)).with_for_update(read=True)
+    return conn.execute(query).one_or_none() is not None
+
+
 def give_back(conn: Connection, lease: Lease) -> bool:
     """End a lease; False if somebody else has it by now."""
     require_writer(conn)

@@ -189,3 +189,35 @@ def test_a_listing_that_can_be_turned_for_ever_without_anything_new_is_left(
         report = run_crawl(site_at(f"{shop.url}/day/0"), database_url=url_of(database))
     assert report.complete
     assert report.pages < 10
+
+
+def test_a_worker_whose_crawl_was_taken_up_stores_nothing_more_and_stops(
+    each_database: Engine,
+) -> None:
+    """As after a kill of the process above it, which the worker outlives."""
+    database = each_database
+    script = {f"/p{k}": product_page(f"1{k}.00", f"Product {k}") for k in range(3)}
+    later: list[CrawlRun] = []
+    with ScriptedServer(script) as shop:
+        urls = tuple(f"{shop.url}{path}" for path in script)
+        site = site_at(f"{shop.url}/", kind=SiteKind.WATCH, urls=urls)
+        first = CrawlRun.begin(database, site, at=datetime.now(UTC))
+
+        def take_up(_: CrawlProgress) -> None:
+            if not later:
+                with writing(database) as conn:
+                    run = CrawlRun.taken_up(conn, site.name, first.ticket, datetime.now(UTC))
+                assert run is not None
+                later.append(run)
+
+        with pytest.raises(CrawlFailed, match="another process has taken this crawl over"):
+            first.finish(url_of(database), progress=take_up)
+        assert offers_in(database) == {}
+        with reading(database) as conn:
+            assert [crawl.status for crawl in crawls_of(conn)] == ["running"]
+        report = later[0].finish(url_of(database))
+    assert (report.crawl_id, report.offers) == (first.crawl_id, 3)
+    assert set(offers_in(database)) == set(script)
+    with reading(database) as conn:
+        assert [crawl.status for crawl in crawls_of(conn)] == ["finished"]
+        assert held_leases(conn, at=datetime.now(UTC)) == {}

@@ -12,7 +12,15 @@ from sqlalchemy.engine import Engine
 from storage.database import reading, writing
 from storage.errors import LeaseHeld
 from storage.jobs.lease_tables import leases
-from storage.jobs.leases import find_lease, give_back, held_leases, renew_lease, take_lease
+from storage.jobs.leases import (
+    find_lease,
+    give_back,
+    hand_on,
+    held_leases,
+    renew_lease,
+    still_held,
+    take_lease,
+)
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -47,6 +55,30 @@ def test_a_lease_that_is_not_renewed_ends_and_its_holder_finds_out(engine: Engin
         assert not renew_lease(conn, first.name, first.token, until=NOW + 9 * MINUTE)
         assert not give_back(conn, first)
         assert find_lease(conn, "site rival") == second
+
+
+def test_a_lease_that_is_handed_on_has_a_new_token_and_the_last_holder_finds_out(
+    engine: Engine,
+) -> None:
+    with writing(engine) as conn:
+        first = take_lease(conn, "site rival", at=NOW, lasts=MINUTE)
+        second = hand_on(conn, first.name, first.token, until=NOW + 2 * MINUTE)
+        assert second is not None
+        assert second.until == NOW + 2 * MINUTE
+        assert not renew_lease(conn, first.name, first.token, until=NOW + 9 * MINUTE)
+        assert not still_held(conn, first.name, first.token)
+        assert not give_back(conn, first)
+        assert still_held(conn, second.name, second.token)
+        # Whoever knows how it began may go on with it, however often it was handed on.
+        third = hand_on(conn, first.name, first.token, until=NOW + 3 * MINUTE)
+        assert third is not None
+        assert not still_held(conn, second.name, second.token)
+        assert hand_on(conn, first.name, second.token, until=NOW + 3 * MINUTE) is not None
+        for other in ("", "%", first.token[:-1], "x" * 32):
+            assert hand_on(conn, first.name, other, until=NOW + 9 * MINUTE) is None
+        anew = take_lease(conn, "site rival", at=NOW + 3 * MINUTE, lasts=MINUTE)
+        assert hand_on(conn, first.name, third.token, until=NOW + 9 * MINUTE) is None
+        assert find_lease(conn, "site rival") == anew
 
 
 def test_the_lease_of_a_dead_process_of_this_machine_ends_at_once(engine: Engine) -> None:
