@@ -8,7 +8,7 @@ have been declared, a reduction may have been announced.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from models.arrays import IntArray, StrArray
-from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels, Market
+from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
 from pricing.deciding.decisions import Action
 from pricing.deciding.guardrails import LEVEL_CAPS, LEVEL_FLOORS, GuardrailLimits, Limit, violations
 from pricing.errors import InvalidRulePack
@@ -27,14 +27,11 @@ from pricing.law.legal_bounds import LegalBounds
 from pricing.money import Money
 from pricing.price_book import PUBLIC
 from storage.bulk import read_columns
-from storage.decision_inputs.limit_inputs import Keys, costs_in_force, limits_in_force
 from storage.errors import PricesNotAllowed
 from storage.law.legal_bounds import law_may_bind, stored_legal_bounds
 from storage.law.rule_packs import RulePacks, load_rule_packs
 from storage.prices.price_books import KEY
-from storage.products.keys import skus_of
-from storage.products.markets import list_markets, market_ids
-from storage.products.products import chosen_products, product_frame
+from storage.releases.known_now import known_now, numbered_markets
 from storage.tables import costs, decision_runs, decisions, markets, price_limits
 from storage.tables import price_book_entries as entries
 
@@ -51,7 +48,6 @@ moves is the business of the change budget, which measures against the live book
 run sent only as far toward such a limit as pace allows may go live, while it still comes nearer."""
 
 _OF_COST: Final = Limit.COST_FLOOR | Limit.MINIMUM_MARGIN
-_BY_NAME: Final = 20_000
 _NAMED: Final = 20
 _SLACK: Final = 1e-6
 """Relative room for the database's fractions; what it lets through is judged exactly."""
@@ -76,12 +72,14 @@ def require_allowed(
         PricesNotAllowed: with the rows, the limits and the articles.
     """
     limits = _limits_of(conn, run_id)
-    changes = _changes_of(version).where(sa.not_(_was_in_force(version, run_id)))
+    changes = _changes_of(version).where(
+        sa.not_(_was_in_force(version, run_id)), sa.not_(_stands_with_public(run_id))
+    )
     if not _law_may_bind(conn, at, packs):
         if limits is None:
             return
         changes = _suspects(conn, changes, limits, at)
-    found = _judged(conn, changes, limits, at=at, packs=packs)
+    found = _judged(conn, changes, limits, at=at, packs=packs, run_id=run_id)
     if found is not None and len(found.changes):
         found.tolerate(_steps_of(conn, version, run_id))
     if found is not None and len(found.changes):
@@ -122,6 +120,22 @@ def _was_in_force(version: int, run_id: int) -> sa.ColumnElement[bool]:
     return sa.and_(sa.not_(named), held)
 
 
+def _stands_with_public(run_id: int) -> sa.ColumnElement[bool]:
+    """True of a member price not below the public one, which the run left as it stood.
+
+    Nobody pays less by it than is paid already, however wrong the public price stands.
+    """
+    public = sa.exists().where(
+        decisions.c.run_id == run_id,
+        decisions.c.product_id == entries.c.product_id,
+        decisions.c.market_id == entries.c.market_id,
+        decisions.c.tier == PUBLIC,
+        decisions.c.action != int(Action.CHANGE),
+        decisions.c.price_minor <= entries.c.price_minor,
+    )
+    return sa.and_(entries.c.tier != PUBLIC, public)
+
+
 def _suspects(
     conn: Connection, changes: sa.Select[Any], limits: GuardrailLimits, at: datetime
 ) -> sa.Select[Any]:
@@ -131,7 +145,7 @@ def _suspects(
     """
     days = {
         number: at.astimezone(ZoneInfo(market.time_zone)).date()
-        for number, market in _numbered_markets(conn).items()
+        for number, market in numbered_markets(conn).items()
     }
     day = sa.case(days, value=entries.c.market_id)
     price = entries.c.price_minor
@@ -312,12 +326,17 @@ def _judged(
     *,
     at: datetime,
     packs: RulePacks | None,
+    run_id: int | None = None,
 ) -> _Refused | None:
-    """The changes with what they break; None where there is none."""
+    """The changes with what they break; None where there is none.
+
+    Member prices over a public price that the run held for an unconfirmed cost are judged as the
+    run made them: by the cost that is trusted.
+    """
     product, place, tier, price = read_columns(conn, changes, ("int", "int", "str", "int"))
     if not len(price):
         return None
-    known, row = _current(conn, product, place, at)
+    known, row = known_now(conn, product, place, at, run_id if (tier != PUBLIC).any() else None)
     broken = np.zeros(len(price), dtype=np.int64)
     legal = LegalBounds.none(len(known))
     if _law_may_bind(conn, at, packs):
@@ -326,6 +345,9 @@ def _judged(
     for name in np.unique(tier).tolist():
         mine = np.flatnonzero(tier == name)
         here, asked = known.take(row[mine]), price[mine]
+        if name != PUBLIC:
+            trusted = here.trusted_cost != UNKNOWN
+            here = replace(here, cost=np.where(trusted, here.trusted_cost, here.cost))
         if limits is not None:
             found = violations(asked, here, CompetitorPrices.none(len(mine)), limits)
             # Nothing can be said of a cost that is not known; the decision knew one.
@@ -351,45 +373,6 @@ def _limits_of(conn: Connection, run_id: int) -> GuardrailLimits | None:
         return GuardrailLimits()  # recorded by another version of this program
 
 
-def _current(
-    conn: Connection, product: IntArray, place: IntArray, at: datetime
-) -> tuple[Catalogue, IntArray]:
-    """Costs and set limits of now of the pairs of product and market, and the row of each change.
-
-    Less than `read_catalogue` reads: what a price was does not matter here.
-    """
-    pairs, rows = np.unique(np.stack([place, product]), axis=1, return_inverse=True)
-    place, product = pairs
-    sku = skus_of(conn, product)
-    names = np.unique(sku)
-    chosen = chosen_products(conn, skus=names.tolist()) if len(names) <= _BY_NAME else None
-    frame = product_frame(conn, chosen).loc[product]
-    numbered = _numbered_markets(conn)
-    numbers, of = np.unique(place, return_inverse=True)
-    there = [numbered[number] for number in numbers.tolist()]
-    days = [np.datetime64(at.astimezone(ZoneInfo(m.time_zone)).date(), "D") for m in there]
-    day = np.array(days, dtype="datetime64[D]")[of]
-    keys = Keys(product, place, of, there, day, chosen)
-    n = len(product)
-    cost, allowed = costs_in_force(conn, keys), limits_in_force(conn, keys)
-    known = Catalogue(
-        sku=sku,
-        market=Labels(of, tuple(market.code for market in there)),
-        markets=tuple(there),
-        category=Labels.of(frame["category"].to_numpy(dtype=np.str_)),
-        brand=Labels(np.zeros(n, dtype=np.int64), ("",)),
-        price=np.full(n, UNKNOWN),
-        cost=cost.cost,
-        stock=np.full(n, np.nan),
-        money_currency=cost.currency,
-        minimum_price=allowed["minimum_price"],
-        maximum_price=allowed["maximum_price"],
-        rrp=allowed["rrp"],
-        map_floor=allowed["map_floor"],
-    )
-    return known, rows.reshape(-1)
-
-
 def _law_may_bind(conn: Connection, at: datetime, packs: RulePacks | None) -> bool:
     try:
         return law_may_bind(conn, at, packs)
@@ -404,11 +387,6 @@ def _bounds(
         return stored_legal_bounds(conn, packs or load_rule_packs(), known, at=at)
     except InvalidRulePack as error:
         raise PricesNotAllowed(str(error)) from error
-
-
-def _numbered_markets(conn: Connection) -> dict[int, Market]:
-    places = {market.code: market for market in list_markets(conn)}
-    return {number: places[code] for code, number in market_ids(conn).items()}
 
 
 def _told(refused: list[Mapping[str, Any]], count: int) -> str:

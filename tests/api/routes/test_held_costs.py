@@ -14,11 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from api.jobs.explain import explain_at
+from api.jobs.release import release
 from api.jobs.reprice import RepriceRequest, reprice
 from api.server import serving
 from pricing.catalogue import UNKNOWN
 from pricing.deciding.decisions import Decisions
 from pricing.deciding.member_tiers import MemberTier, member_decisions
+from pricing.price_book import PUBLIC
 from storage.access.log import read_log
 from storage.database import open_engine, reading, writing
 from storage.decision_inputs.catalogue import read_catalogue
@@ -26,6 +28,9 @@ from storage.decision_inputs.trusted_costs import confirm_costs, held_costs
 from storage.errors import CostNotHeld
 from storage.imports import import_file
 from storage.prices.decisions import decision_of
+from storage.prices.price_books import load_price_book
+from storage.products.markets import market_ids
+from storage.products.products import product_ids
 from storage.tables import costs, trusted_costs
 from tests.api.conftest import quick_settings
 from tests.api.test_disaster_drills import (
@@ -34,6 +39,7 @@ from tests.api.test_disaster_drills import (
     POLICY,
     PRICES,
     RULES,
+    TERMS,
     WEEK,
     add_costs,
     alerts,
@@ -228,6 +234,58 @@ def test_members_pay_by_the_cost_that_is_trusted(shop: Engine) -> None:
     assert held(run) == 4
     ((_, members),) = member_decisions(run, tier, POLICY)
     assert members.price.tolist() == fair.price.tolist()
+
+
+@pytest.mark.parametrize("factor", [0.1, 3.0])
+@pytest.mark.parametrize("held_for", ["unconfirmed_cost", "implausible_cost", "cadence"])
+def test_a_new_tier_over_a_price_that_is_held_lets_the_whole_book_go(
+    shop: Engine, factor: float, held_for: str
+) -> None:
+    """Members are judged like the public price that they follow: held, not by the doubtful cost."""
+    policy = POLICY
+    if held_for == "implausible_cost":
+        factor *= 100.0 if factor > 1 else 0.01
+    if held_for == "cadence":
+        policy = replace(POLICY, limits=replace(POLICY.limits, hours_between_changes=24 * 30))
+    before = served(shop)
+    with writing(shop) as conn:
+        cup = {"product_id": product_ids(conn)["cup"], "market_id": market_ids(conn)["online"]}
+        cost = max(round(450 * factor), 1)
+        conn.execute(costs.insert().values(**cup, valid_from=LATER.date(), cost_minor=cost))
+    if held_for == "cadence":
+        confirm(shop, LATER)
+    else:
+        others = [sku for sku in PRICES if sku != "cup"]
+        with writing(shop) as conn:
+            dearer = sa.update(costs).where(costs.c.product_id != cup["product_id"])
+            conn.execute(dearer.values(cost_minor=sa.cast(costs.c.cost_minor * 1.2, sa.BigInteger)))
+    rules = replace(RULES, policy=policy, tiers=(MemberTier("gold", 0.1),))
+    run = reprice(shop, rules, RepriceRequest(now=LATER, offer_max_age=DAY))
+    assert held_for in run.decisions.held_by_limit()
+    version = release(shop, run.run_id, TERMS, now=LATER, by="cron").version
+    assert version is not None
+    with reading(shop) as conn:
+        book = load_price_book(conn)
+    public = {entry.sku: entry.price.minor for entry in book if entry.tier == PUBLIC}
+    gold = {entry.sku: entry.price.minor for entry in book if entry.tier == "gold"}
+    assert public["cup"] == before["cup"]
+    assert set(gold) == set(PRICES)
+    assert all(gold[sku] <= public[sku] for sku in gold)
+    if held_for != "cadence":
+        assert all(public[sku] > before[sku] for sku in others), "the rest moves"
+
+
+def test_a_member_price_below_a_cost_that_was_confirmed_since_is_refused(shop: Engine) -> None:
+    add_costs(shop, LATER.date(), 2.1)
+    rules = replace(RULES, tiers=(MemberTier("gold", 0.1),))
+    run = reprice(shop, rules, RepriceRequest(now=LATER, offer_max_age=DAY))
+    confirm(shop, LATER + DAY)
+    with reading(shop) as conn:
+        public = {entry.sku: entry.price.minor for entry in load_price_book(conn)}
+    below = [sku for sku in PRICES if public[sku] * 0.9 < PRICES[sku] * COST_SHARE * 2.1 / 0.95]
+    assert below
+    told = release(shop, run.run_id, TERMS, now=LATER + DAY, by="cron")
+    assert told.version is None
 
 
 def replace_held(run: Decisions) -> Decisions:
