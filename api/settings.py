@@ -96,6 +96,7 @@ class Settings(BaseSettings):
         work_jobs_per_process: a process ends after so many jobs.
         work_idle_seconds: it ends when there was no job for so long.
         work_memory_mib: it ends after a job that left it with more memory than this.
+        backup_folder: where backups go that name no file; beside an embedded database if unset.
     """
 
     model_config = SettingsConfigDict(
@@ -153,6 +154,7 @@ class Settings(BaseSettings):
     work_jobs_per_process: int = Field(default=100, ge=1)
     work_idle_seconds: Seconds = 300.0
     work_memory_mib: int = Field(default=1024, ge=64)
+    backup_folder: Path | None = None
 
     @field_validator("promotion_modes", "return_policies", mode="before")
     @classmethod

@@ -6,6 +6,7 @@
     ├── NotMigrated             the tables are missing, old, or newer than this program
     ├── NotWriting              a function that writes was given a transaction that only reads
     ├── InvalidRecord           a value that its table cannot hold
+    ├── BackupRefused           a backup that is not made, or a file that is not restored
     ├── NotStored               something asked for by name that is not there
     │   ├── UnknownMarket
     │   ├── UnknownProduct
@@ -83,6 +84,10 @@ class NotWriting(StorageError, RuntimeError):
 
 class InvalidRecord(StorageError, ValueError):
     """A value that its table cannot hold."""
+
+
+class BackupRefused(StorageError, ValueError):
+    """A backup is not made, or a file not restored; nothing was written, nothing was changed."""
 
 
 class NotStored(StorageError, LookupError):

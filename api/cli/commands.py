@@ -58,6 +58,8 @@ _COMMANDS: Final = {
     "schema": ("api.cli.schemas", "Print the JSON Schema of a kind of file."),
     "serve": ("api.cli.serve", "Serve live prices over HTTP and deliver alerts."),
     "alerts": ("api.cli.alerts", "See and send what waits in the outbox."),
+    "backup": ("api.cli.backup", "Write the whole database to one file."),
+    "restore": ("api.cli.restore", "Bring a backup into a database, of either kind."),
     "migrate": ("api.cli.migrate", "Bring the database up to date."),
 }
 """Name: the module that has the command's `app`, and its line in the overview."""

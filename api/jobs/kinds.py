@@ -8,6 +8,7 @@ from api.work.kinds import Kinds
 
 KINDS: Final = Kinds(
     {
+        "backup": "api.jobs.backing_up:BACKUP",
         "crawl": "api.jobs.crawls:CRAWL",
         "decide": "api.jobs.deciding:DECIDE",
         "fit": "api.jobs.estimating:FIT",

@@ -8,6 +8,7 @@ from typing import Any
 
 from api.settings import Settings
 from api.work.context import Context
+from storage.database import engine_url
 from storage.law.rule_packs import RulePacks, load_rule_packs
 
 
@@ -24,7 +25,17 @@ def surroundings(settings: Settings) -> dict[str, Any]:
         "time_zone": settings.time_zone,
         "log_format": settings.log_format.value,
         "log_level": settings.log_level.value,
+        "backup_folder": str(backup_folder(settings)),
     }
+
+
+def backup_folder(settings: Settings) -> Path:
+    """Where backups go: as it is set, else beside an embedded database, else in `var/`."""
+    if settings.backup_folder is not None:
+        return settings.backup_folder
+    url = engine_url(settings.database_url)
+    embedded = url.get_backend_name() == "sqlite" and url.database
+    return (Path(embedded).parent if embedded else Path("var")) / "backups"
 
 
 def offer_max_age(context: Context) -> timedelta:
