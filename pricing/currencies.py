@@ -39,3 +39,12 @@ def decimals(code: str) -> int:
         raise UnknownCurrency(
             f"currency {code!r} is not an ISO 4217 code in use; write it like 'EUR' or 'CNY'"
         ) from None
+
+
+def estimate_text(major: float, currency: str, *, grouped: bool = False) -> str:
+    """An expected amount as a decimal text with the currency's decimals: 12 yens, 12.30 euros.
+
+    `grouped` sets thousands apart with commas, for people.
+    """
+    comma = "," if grouped else ""
+    return f"{major:{comma}.{decimals(currency)}f}"

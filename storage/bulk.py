@@ -1,14 +1,13 @@
-"""Many rows at once: the fastest way into and out of a table that each engine has.
+"""Many rows at once out of a table, the fastest way that each engine has: numpy columns.
 
-The border is columns: Arrow going in, numpy coming out. Dates go in as ISO text, which both
-engines take. In the database a missing number is NULL; in arrays it is NaN, or UNKNOWN for money.
+In the database a missing number is NULL; in arrays it is NaN, or UNKNOWN for money. The way in is
+`storage.arrow_rows`, apart from here so that who only reads starts without Arrow.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import sqlalchemy as sa
@@ -16,16 +15,11 @@ from numpy.typing import NDArray
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
-from models.arrays import FloatArray, IntArray
 from pricing.catalogue import UNKNOWN
 from storage.columns import json_text
 
 BATCH: Final = 50_000
 """Rows that are held as Python objects at one time."""
-
-if TYPE_CHECKING:
-    import psycopg
-    import pyarrow as pa
 
 Kind: TypeAlias = Literal["int", "float", "money", "bool", "str", "day"]
 
@@ -39,35 +33,6 @@ _DTYPES: Final[dict[Kind, Any]] = {
 }
 
 
-def append(conn: Connection, table: sa.Table, rows: pa.Table) -> None:
-    """Insert all rows: executemany on SQLite, COPY on PostgreSQL.
-
-    Args:
-        conn: an open transaction.
-        table: where to.
-        rows: columns named as those of `table`; columns that are left out get their default.
-    """
-    names = ", ".join(rows.column_names)
-    if conn.dialect.name == "postgresql":
-        import pyarrow.csv as pa_csv  # here, so that a crawl's process starts without
-
-        raw = cast("psycopg.Connection[Any]", conn.connection.dbapi_connection)
-        with (
-            raw.cursor() as cursor,
-            cursor.copy(f"COPY {table.name} ({names}) FROM STDIN (FORMAT csv)".encode()) as copy,
-        ):
-            for batch in rows.to_batches(max_chunksize=BATCH):
-                text = io.BytesIO()
-                pa_csv.write_csv(batch, text, pa_csv.WriteOptions(include_header=False))
-                copy.write(text.getvalue())
-        return
-    marks = ", ".join("?" * rows.num_columns)
-    statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608
-    for batch in rows.to_batches(max_chunksize=BATCH):
-        columns = [column.to_pylist() for column in batch.columns]
-        conn.exec_driver_sql(statement, list(zip(*columns, strict=True)))
-
-
 def refresh_statistics(conn: Connection, table: sa.Table) -> None:
     """Tell PostgreSQL's planner at once how many rows a table has now.
 
@@ -76,27 +41,6 @@ def refresh_statistics(conn: Connection, table: sa.Table) -> None:
     """
     if conn.dialect.name == "postgresql":
         conn.execute(sa.text(f"ANALYZE {table.name}"))
-
-
-def floats_in(values: FloatArray) -> pa.Array:
-    """A column of numbers, NaN as missing."""
-    import pyarrow as pa
-
-    return pa.array(values, type=pa.float64(), from_pandas=True)
-
-
-def money_in(minor: IntArray) -> pa.Array:
-    """A column of minor units, UNKNOWN as missing."""
-    import pyarrow as pa
-
-    return pa.array(minor, type=pa.int64(), mask=minor == UNKNOWN)
-
-
-def constant_in(value: int | str | None, n: int) -> pa.Array:
-    """A column of one value."""
-    import pyarrow as pa
-
-    return pa.repeat(pa.scalar(value), n) if value is not None else pa.nulls(n)
 
 
 def read_columns(

@@ -15,7 +15,8 @@ from api.cli.moments import local_time
 from api.cli.terminal import out
 from api.jobs.explain import Explanation, explain_at
 from api.settings import load_settings
-from pricing.deciding.decisions import Action, PriceDecision, estimate_text
+from pricing.currencies import estimate_text
+from pricing.deciding.decisions import Action, PriceDecision
 from pricing.deciding.exploration import is_price_test
 from storage.database import reading
 from storage.prices.decisions import decision_of

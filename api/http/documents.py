@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
-from pricing.deciding.decisions import estimate_text
+from pricing.currencies import estimate_text
 from pricing.money import Money
 
 

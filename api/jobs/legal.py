@@ -35,7 +35,8 @@ from storage.law.rule_packs import RulePacks
 from storage.prices.asked_prices import asked_prices
 from storage.prices.charged_prices import transactions
 from storage.products.markets import list_markets
-from storage.products.products import chosen_products, product_frame, product_id
+from storage.products.product_frame import product_frame
+from storage.products.products import chosen_products, product_id
 
 
 @dataclass(frozen=True, slots=True)

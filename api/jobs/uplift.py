@@ -20,7 +20,7 @@ from pricing.promotions.promotion import Products
 from storage.database import reading
 from storage.errors import PromotionNotFound
 from storage.products.markets import list_markets
-from storage.products.products import product_frame
+from storage.products.product_frame import product_frame
 from storage.products.sales import read_sales, sales_window
 from storage.promotions.monitor import PromotionFigures, figures_of
 from storage.promotions.versions import read_promotion

@@ -23,7 +23,7 @@ from pricing.promotions.evaluate import evaluate
 from pricing.promotions.evaluation import Evaluation, Mode
 from pricing.promotions.explain import Explanation, evaluate_and_explain
 from pricing.promotions.promotion import Used
-from storage.promotions.codes import find_codes
+from storage.promotions.found_codes import find_codes
 from storage.promotions.usage import UsedUp, code_uses, used_up
 
 if TYPE_CHECKING:

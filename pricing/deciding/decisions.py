@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.arrays import BoolArray, FloatArray, IntArray, frozen
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels
-from pricing.currencies import decimals
+from pricing.currencies import estimate_text
 from pricing.deciding.guardrails import MISSING_INPUT, NO_CHANGE_NOW, Limit
 from pricing.deciding.level_doubts import LevelDoubts
 from pricing.deciding.strategies import OPTIMISED
@@ -358,12 +358,3 @@ class Decisions:
 
 def _money(minor: np.int64, currency: str) -> Money | None:
     return None if minor == UNKNOWN else Money(int(minor), currency)
-
-
-def estimate_text(major: float, currency: str, *, grouped: bool = False) -> str:
-    """An expected amount as a decimal text with the currency's decimals: 12 yens, 12.30 euros.
-
-    `grouped` sets thousands apart with commas, for people.
-    """
-    comma = "," if grouped else ""
-    return f"{major:{comma}.{decimals(currency)}f}"

@@ -29,7 +29,8 @@ from storage.prices.price_ages import price_ages
 from storage.prices.price_books import prices_at, version_at
 from storage.products.keys import key_ids
 from storage.products.markets import list_markets, market_id, market_ids
-from storage.products.products import chosen_products, product_frame
+from storage.products.product_frame import product_frame
+from storage.products.products import chosen_products
 from storage.tables import products, sales
 
 

@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection
 
 from pricing.catalogue import Catalogue
 from pricing.cross_effects import CrossEffects
-from storage.bulk import append, constant_in, read_columns, refresh_statistics
+from storage.arrow_rows import append, constant_in
+from storage.bulk import read_columns, refresh_statistics
 from storage.database import require_writer
 from storage.products.products import product_ids
 from storage.tables import fit_cross_effects as table

@@ -16,7 +16,8 @@ from sqlalchemy.engine import Connection
 from models.arrays import StrArray
 from models.demand import ConstantElasticityDemand, FittedCurves, Provenance
 from pricing.deciding.level_doubts import LevelDoubts
-from storage.bulk import Kind, append, constant_in, floats_in, read_columns, refresh_statistics
+from storage.arrow_rows import append, constant_in, floats_in
+from storage.bulk import Kind, read_columns, refresh_statistics
 from storage.database import require_writer
 from storage.errors import FitNotFound
 from storage.products.keys import key_ids, market_codes_of, skus_of

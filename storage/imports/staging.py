@@ -17,7 +17,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from storage.bulk import append, refresh_statistics
+from storage.arrow_rows import append
+from storage.bulk import refresh_statistics
 from storage.imports.rows import Target
 
 ROW: Final = "file_row"

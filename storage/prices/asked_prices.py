@@ -27,7 +27,8 @@ from storage.prices.charged_prices import OF_BOOK, aligned, applied_prices
 from storage.products.cart_facts import market_by_code
 from storage.products.costs import COST_MINOR
 from storage.products.markets import market_id
-from storage.products.products import chosen_products, product_frame
+from storage.products.product_frame import product_frame
+from storage.products.products import chosen_products
 from storage.promotions.public import Stretch, public_stretches
 from storage.tables import costs, price_limits, products
 

@@ -20,15 +20,8 @@ from pricing.law.emergency_cap import NO_CAP
 from pricing.law.legal_bounds import NO_FLOOR, LegalBounds
 from pricing.price_book import PUBLIC
 from pricing.solving.certificate import SolveReport, recorded
-from storage.bulk import (
-    Kind,
-    append,
-    constant_in,
-    floats_in,
-    money_in,
-    read_columns,
-    refresh_statistics,
-)
+from storage.arrow_rows import append, constant_in, floats_in, money_in
+from storage.bulk import Kind, read_columns, refresh_statistics
 from storage.database import require_writer
 from storage.demand.fits import doubts_of_fit
 from storage.errors import DecisionNotFound, RunNotFound

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pricing.catalogue import Product
-from storage.bulk import Kind, listed, read_columns
+from storage.bulk import listed
 from storage.errors import UnknownProduct
 from storage.tables import products as table
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def all_products(conn: Connection) -> tuple[Product, ...]:
@@ -49,37 +44,6 @@ def product_id(conn: Connection, sku: str) -> int:
     if number is None:
         raise UnknownProduct(f"product {sku!r} is unknown; import it with `pricewright import`")
     return number
-
-
-def product_frame(conn: Connection, chosen: sa.Select[int] | None = None) -> pd.DataFrame:
-    """Columns `sku`, `category`, `brand` (`""` for none), `pack_size`, `kvi`, by product number.
-
-    Of the products that `chosen_products` gives, or of all, sorted by SKU.
-    """
-    # A crawl reads products without ever asking this, and need not wait for pandas.
-    import pandas as pd
-
-    query = sa.select(
-        table.c.product_id,
-        table.c.sku,
-        table.c.category,
-        sa.func.coalesce(table.c.brand, ""),
-        table.c.pack_size,
-        table.c.kvi,
-    )
-    if chosen is not None:
-        query = query.where(table.c.product_id.in_(chosen))
-    kinds: tuple[Kind, ...] = ("int", "str", "str", "str", "float", "bool")
-    number, sku, category, brand, pack_size, kvi = read_columns(conn, query, kinds)
-    order = np.argsort(sku, kind="stable")
-    frame = pd.DataFrame(
-        {
-            name: pd.array(values[order].tolist(), dtype="str")
-            for name, values in (("sku", sku), ("category", category), ("brand", brand))
-        },
-        index=pd.Index(number[order]),
-    )
-    return frame.assign(pack_size=np.where(pack_size > 0, pack_size, np.nan)[order], kvi=kvi[order])
 
 
 def chosen_products(

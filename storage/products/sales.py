@@ -15,7 +15,8 @@ from storage.bulk import read_columns
 from storage.products.costs import COST_MINOR
 from storage.products.dated import values_on
 from storage.products.markets import list_markets, market_id, market_ids
-from storage.products.products import chosen_products, product_frame
+from storage.products.product_frame import product_frame
+from storage.products.products import chosen_products
 from storage.tables import costs
 from storage.tables import sales as table
 

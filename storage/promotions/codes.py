@@ -1,4 +1,7 @@
-"""Unique codes of a promotion: generated or brought in by the million, looked up one by one."""
+"""Unique codes of a promotion, generated or brought in by the million.
+
+Carts look them up one by one with `storage.promotions.found_codes`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pricing.promotions.codes import MAX_CODE, fold_code
-from storage.bulk import append, listed, refresh_statistics
+from storage.arrow_rows import append
+from storage.bulk import listed, refresh_statistics
 from storage.code_patterns import MAX_CODES, code_pattern, draw_codes
 from storage.database import take_turns
 from storage.errors import BatchNotFound, CodesRefused, StepNotAllowed
@@ -47,15 +51,6 @@ class CodeBatch:
     author: str
     source: str
     codes: int
-
-
-@dataclass(frozen=True, slots=True)
-class FoundCode:
-    """A unique code: what it opens, and for whom if not for everybody."""
-
-    promotion_id: int
-    printed: str
-    customer: str | None
 
 
 def generate_codes(
@@ -187,14 +182,6 @@ def batches_of(conn: Connection, name: str) -> tuple[CodeBatch, ...]:
     query = sa.select(*columns).where(code_batches.c.promotion_id == number)
     rows = conn.execute(query.order_by(code_batches.c.batch_id))
     return tuple(CodeBatch(*row) for row in rows)
-
-
-def find_codes(conn: Connection, folded: Iterable[str]) -> dict[str, FoundCode]:
-    """Those of these folded codes that are unique codes of a promotion."""
-    t = promotion_codes
-    query = sa.select(t.c.code, t.c.promotion_id, t.c.printed, t.c.customer)
-    rows = conn.execute(query.where(t.c.code.in_(listed(conn, folded))))
-    return {row.code: FoundCode(row.promotion_id, row.printed, row.customer) for row in rows}
 
 
 def _open_to_codes(conn: Connection, name: str) -> StoredPromotion:

@@ -32,7 +32,7 @@ from pricing.events.price_books import (
     ForbiddenPrice,
     StageWentLive,
 )
-from storage.bulk import append, constant_in
+from storage.arrow_rows import append, constant_in
 from storage.database import take_turns
 from storage.errors import DraftNotFound, DraftNotReady, PricesNotAllowed, RunNotFound
 from storage.events.store import record

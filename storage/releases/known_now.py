@@ -20,7 +20,8 @@ from storage.decision_inputs.limit_inputs import Keys, costs_in_force, limits_in
 from storage.decision_inputs.trusted_costs import costs_trusted
 from storage.products.keys import skus_of
 from storage.products.markets import list_markets, market_ids
-from storage.products.products import chosen_products, product_frame
+from storage.products.product_frame import product_frame
+from storage.products.products import chosen_products
 from storage.tables import decisions
 
 _BY_NAME: Final = 20_000

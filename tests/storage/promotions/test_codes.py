@@ -11,13 +11,12 @@ from pricing.promotions.errors import InvalidPromotion
 from storage.database import reading, writing
 from storage.errors import BatchNotFound, CodesRefused, PromotionNotFound, StepNotAllowed
 from storage.promotions.codes import (
-    FoundCode,
     batches_of,
     export_codes,
-    find_codes,
     generate_codes,
     import_codes,
 )
+from storage.promotions.found_codes import FoundCode, find_codes
 from storage.promotions.quotes import commit_quote
 from storage.promotions.tables import promotion_codes
 from storage.promotions.versions import create_promotion, end_promotion
