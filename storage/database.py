@@ -27,6 +27,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from storage.columns import json_text
 from storage.errors import DatabaseUnavailable, NotMigrated, NotWriting, SettingsInvalid
+from storage.schema_version import VERSIONS, steps, stored_revision
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -37,7 +38,6 @@ BUSY_TIMEOUT_MS: Final = 30_000
 _WRITES: Final = "pricewright_writes"
 _DURABLE: Final = "pricewright_durable"
 _FILE: Final = "pricewright_file"
-_MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _LAST_UNRELEASED: Final = "0101"
 """The step before the squash into 0001, and its equal in every table."""
 _TAKE_OVER: Final = "UPDATE alembic_version SET version_num = '0001'"
@@ -237,21 +237,18 @@ def migrate(engine: Engine) -> None:
         DatabaseUnavailable: the database cannot be reached.
         NotMigrated: the tables come from a newer program, or from before the first release.
     """
-    # Imported by who migrates or checks: a crawl's process starts without.
-    from alembic import command
-    from alembic.script import ScriptDirectory
-
-    scripts = ScriptDirectory.from_config(migration_config())
     # Asked as a reader first: nobody who needs no migration waits for a writer.
     with reading(engine) as conn:
         require_released(conn)
-        if _revision(conn) == scripts.get_current_head():
+        if stored_revision(conn) == steps()[-1]:
             return
+    from alembic import command  # by who migrates: others start without
+
     with writing(engine) as conn:
         take_turns(conn, "migrate")
         require_released(conn)
-        current = _revision(conn)
-        if current is not None and current not in {s.revision for s in scripts.walk_revisions()}:
+        current = stored_revision(conn)
+        if current is not None and current not in steps():
             raise NotMigrated(_newer(current))
         config = migration_config()
         config.attributes["connection"] = conn
@@ -265,20 +262,17 @@ def require_migrated(engine: Engine) -> None:
         DatabaseUnavailable: the database cannot be reached.
         NotMigrated: they are missing, older or newer; the message says what helps.
     """
-    from alembic.script import ScriptDirectory
-
-    scripts = ScriptDirectory.from_config(migration_config())
     with reading(engine) as conn:
         require_released(conn)
-        current = _revision(conn)
-    if current == scripts.get_current_head():
+        current = stored_revision(conn)
+    if current == steps()[-1]:
         return
     if current is None:
         raise NotMigrated("the database has no tables yet; run `pricewright migrate`")
-    if current in {script.revision for script in scripts.walk_revisions()}:
+    if current in steps():
         raise NotMigrated(
             f"the database is at version {current}, this program needs "
-            f"{scripts.get_current_head()}; run `pricewright migrate`"
+            f"{steps()[-1]}; run `pricewright migrate`"
         )
     raise NotMigrated(_newer(current))
 
@@ -288,7 +282,7 @@ def migration_config() -> Config:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(VERSIONS.parent).replace("%", "%%"))
     return config
 
 
@@ -301,7 +295,7 @@ def require_released(conn: Connection) -> None:
     Raises:
         NotMigrated: one did; the message says how the data come over.
     """
-    revision = _revision(conn)
+    revision = stored_revision(conn)
     if revision is None:
         return
     if revision == _LAST_UNRELEASED:
@@ -315,12 +309,6 @@ def require_released(conn: Connection) -> None:
             f"leads on from; bring it to version {_LAST_UNRELEASED} with a program of that time, "
             "or name a new one in DATABASE_URL, run `pricewright migrate` and import anew"
         )
-
-
-def _revision(conn: Connection) -> str | None:
-    from alembic.runtime.migration import MigrationContext
-
-    return MigrationContext.configure(conn).get_current_revision()
 
 
 def _newer(revision: str) -> str:
