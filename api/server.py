@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 import threading
 from contextlib import contextmanager, suppress
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
-from api.app import create_app
 from api.errors import ServerNotStarted
 from api.logs import configure_logs
 from api.settings import load_settings
@@ -27,14 +27,24 @@ _STOP_SECONDS: Final = 30.0
 _GRACE_SECONDS: Final = 10
 _WORKER_SECONDS: Final = 60
 _FAILED_START: Final = "the service failed while starting; the log says why"
-_FACTORY: Final = "api.server:worker_app"
+_APPLICATIONS: Final = {
+    None: ("api.app", "create_app"),
+    "prices": ("api.price_server", "create_price_server"),
+}
+"""By what alone is served: the module that makes the application, and the function there.
+
+A module is imported in the process that serves it, so that a price server holds nothing of the
+rest, and what watches over several workers holds no application at all.
+"""
+_FACTORIES: Final = {None: "api.server:whole_worker", "prices": "api.server:price_worker"}
 
 
 def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
     With several workers each one reads its settings from the environment and `.env`, as it is a
-    process of its own; what was given on a command line must be there too.
+    process of its own; what was given on a command line must be there too, but for where to listen
+    and what to serve.
 
     Raises:
         ServerNotStarted: the address is taken, or the service failed while starting.
@@ -49,21 +59,42 @@ def serve(settings: Settings) -> None:
     listening = _listen(settings)
     if settings.workers > 1:
         listening.close()
-        uvicorn.run(_FACTORY, factory=True, workers=settings.workers, **_options(settings))
+        factory = _FACTORIES[settings.serve_only]
+        uvicorn.run(factory, factory=True, workers=settings.workers, **_options(settings))
         return
     with listening:
-        server = uvicorn.Server(uvicorn.Config(create_app(settings), **_options(settings)))
+        server = uvicorn.Server(uvicorn.Config(application(settings), **_options(settings)))
         with suppress(KeyboardInterrupt):  # uvicorn stops in order and raises it again
             _run(server, listening)
     if not server.started:
         raise ServerNotStarted(_FAILED_START)
 
 
-def worker_app() -> FastAPI:
-    """The application of one of several worker processes, with its logs set up."""
-    settings = load_settings()
+def application(settings: Settings) -> FastAPI:
+    """The application that the settings ask for, not yet started.
+
+    Raises:
+        SettingsInvalid: a kept token is none.
+        InvalidRulePack: a rule pack cannot be applied.
+    """
+    module, factory = _APPLICATIONS[settings.serve_only]
+    made: FastAPI = getattr(importlib.import_module(module), factory)(settings)
+    return made
+
+
+def whole_worker() -> FastAPI:
+    """The whole service in one of several worker processes, with its logs set up."""
+    return _worker(load_settings(serve_only=None))
+
+
+def price_worker() -> FastAPI:
+    """The price server in one of several worker processes, with its logs set up."""
+    return _worker(load_settings(serve_only="prices"))
+
+
+def _worker(settings: Settings) -> FastAPI:
     configure_logs(settings.log_format, settings.log_level)
-    return create_app(settings)
+    return application(settings)
 
 
 @contextmanager
@@ -72,13 +103,13 @@ def serving(settings: Settings, app: FastAPI | None = None) -> Iterator[str]:
 
     Args:
         settings: where to listen (port 0 takes a free one) and everything else.
-        app: what to serve; `create_app(settings)` when None.
+        app: what to serve; `application(settings)` when None.
 
     Raises:
         ServerNotStarted: the address is taken, or the service failed while starting.
     """
     with _listen(settings) as listening:
-        chosen = create_app(settings) if app is None else app
+        chosen = application(settings) if app is None else app
         server = uvicorn.Server(uvicorn.Config(chosen, **_options(settings)))
         thread = _ServerThread(server, listening)
         thread.start()
@@ -142,6 +173,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "log_config": None,  # the logs of this process are already set up
         "access_log": False,  # each request has its own line, with its id
         "server_header": False,
+        "ws": "none",  # no path of ours speaks it, and its library would be imported
         "timeout_graceful_shutdown": _GRACE_SECONDS,
         # A worker that is slow to start on a busy machine must not be taken for a dead one.
         "timeout_worker_healthcheck": _WORKER_SECONDS,

@@ -48,6 +48,8 @@ class Settings(BaseSettings):
         host: address to listen on.
         port: TCP port to listen on; 0 takes a free one.
         workers: server processes; each has its own copy of the price book.
+        serve_only: `prices` serves prices and quotes and nothing else, in a third of the memory;
+            everything where it is unset.
         log_format: `human`, `json`, or `auto` (human on a terminal).
         log_level: least severe log lines written.
         snapshot_poll_seconds: how often to ask the database for a newer price book; the most that
@@ -112,6 +114,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65_535)
     workers: int = Field(default=1, ge=1, le=256)
+    serve_only: Literal["prices"] | None = None
     log_format: LogFormat = LogFormat.AUTO
     log_level: LogLevel = LogLevel.INFO
     snapshot_poll_seconds: Seconds = 2.0

@@ -27,6 +27,12 @@ class Service(QuoteDesk):
     work: RunningRoom
 
 
+async def quote_desk(request: Request) -> QuoteDesk:
+    """The parts that price carts, which every application of ours has."""
+    desk: QuoteDesk = request.app.state.service
+    return desk
+
+
 async def running_service(request: Request) -> Service:
     """The parts that `create_app` put together."""
     service: Service = request.app.state.service
@@ -34,14 +40,14 @@ async def running_service(request: Request) -> Service:
 
 
 def reading_connection(
-    service: Annotated[Service, Depends(running_service)],
+    desk: Annotated[QuoteDesk, Depends(quote_desk)],
 ) -> Iterator[Connection]:
     """A connection that sees one state of the database throughout the request.
 
     Raises:
         DatabaseUnavailable: answered as a problem with status 503.
     """
-    with reading(service.engine) as conn:
+    with reading(desk.engine) as conn:
         yield conn
 
 
@@ -62,6 +68,7 @@ def known_operator(caller: Annotated[str | None, Depends(known_caller)]) -> str:
     return caller
 
 
+Desk = Annotated[QuoteDesk, Depends(quote_desk)]
 Running = Annotated[Service, Depends(running_service)]
 Reading = Annotated[Connection, Depends(reading_connection)]
 Caller = Annotated[str | None, Depends(known_caller)]

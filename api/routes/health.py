@@ -8,7 +8,7 @@ from pydantic import Field
 from api.errors import NotReady, problem_responses
 from api.http.documents import Document, UtcTime
 from api.live.snapshot import Serving
-from api.routes.dependencies import Running
+from api.routes.dependencies import Desk
 
 router = APIRouter(tags=["health"])
 
@@ -79,13 +79,13 @@ async def healthz() -> Alive:
     summary="The service should get traffic",
     responses=problem_responses(NotReady),
 )
-async def readyz(service: Running) -> Ready:
+async def readyz(desk: Desk) -> Ready:
     """Ready with a price book in memory and a database that answers.
 
     While the database is away prices are served on, marked stale; whether a worker then gets
     traffic is for the load balancer to decide, which sees 503 here and the reason.
     """
-    checks = Checks.of(service.live.serving)
+    checks = Checks.of(desk.live.serving)
     reasons = [check.why for check in (checks.price_book, checks.database) if check.why]
     if reasons:
         raise NotReady("; ".join(reasons), checks=checks.model_dump(mode="json"))

@@ -14,12 +14,9 @@ from api.promotions.documents import (
     PromotionDocument,
     PromotionsDocument,
 )
-from api.quotes.documents import CartDocument, QuoteDocument
-from api.quotes.groups import GroupDocument, GroupsDocument
-from api.quotes.quoting import QuoteRequest
-from api.quotes.returns import ReturnDocument, ReturnRequest, ReturnsDocument
+from api.quotes.documents import CartDocument
 from api.quotes.trying import TryRequest
-from api.routes.quotes import CommitRequest
+from api.routes.openapi_quotes import QUOTE_RECORDS
 from storage.promotion_terms import Terms
 
 
@@ -27,14 +24,7 @@ def promotion_schemas() -> dict[str, Any]:
     """Schemas by name."""
     return schemas_of(
         [
-            QuoteRequest,
-            QuoteDocument,
-            CommitRequest,
-            ReturnRequest,
-            ReturnDocument,
-            ReturnsDocument,
-            GroupDocument,
-            GroupsDocument,
+            *QUOTE_RECORDS,
             CartDocument,
             Terms,
             TryRequest,

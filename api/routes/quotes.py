@@ -35,6 +35,7 @@ from api.promotions.problems import (
     ReturnNotPossible,
     invalid_body,
 )
+from api.quotes.desk import QuoteDesk
 from api.quotes.documents import QuoteDocument
 from api.quotes.groups import join_groups
 from api.quotes.holds import with_hold
@@ -47,7 +48,7 @@ from api.quotes.returns import (
     returns_document,
     take_back,
 )
-from api.routes.dependencies import Caller, Reading, Running, Service
+from api.routes.dependencies import Caller, Desk, Reading
 from pricing.promotions.errors import InvalidCart, InvalidReturn
 from pricing.promotions.promotion import Record
 from storage.database import writing
@@ -119,7 +120,7 @@ class CommitRequest(Record, frozen=True, kw_only=True):
     },
     openapi_extra=takes(QuoteRequest, _EXAMPLE),
 )
-def post_quote(service: Running, caller: Caller, raw: Raw, idempotency_key: Key = None) -> Response:
+def post_quote(desk: Desk, caller: Caller, raw: Raw, idempotency_key: Key = None) -> Response:
     """The cart at live prices under the live promotions; the answer is good until `expires_at`.
 
     It holds its share of every limit (uses, units, budgets) until then, unless `reserve` is false.
@@ -130,7 +131,7 @@ def post_quote(service: Running, caller: Caller, raw: Raw, idempotency_key: Key 
     key = checked(idempotency_key)
     now, digest = datetime.now(UTC), digest_of(raw)
     try:
-        quote = make_quote(service, request, now=now, key=key, digest=digest, caller=caller)
+        quote = make_quote(desk, request, now=now, key=key, digest=digest, caller=caller)
     except InvalidCart as error:
         raise invalid_body(error) from None
     except KeyReused as error:
@@ -176,9 +177,7 @@ def get_quote(conn: Reading, quote_id: QuoteId) -> Response:
     },
     openapi_extra=takes(CommitRequest, {"order": "2026-000417"}),
 )
-def post_commit(
-    service: Running, quote_id: QuoteId, raw: Raw, idempotency_key: Key = None
-) -> Response:
+def post_commit(desk: Desk, quote_id: QuoteId, raw: Raw, idempotency_key: Key = None) -> Response:
     """All its promotions are redeemed, or none is.
 
     `Idempotency-Key` is needed: after a broken connection, ask again with the same key until there
@@ -191,7 +190,7 @@ def post_commit(
     request = decoded(raw, CommitRequest) if raw.strip() else CommitRequest()
     if len(request.order) > _MAX_ORDER:
         raise invalid_field("body.order", f"has more than {_MAX_ORDER} characters")
-    _check_token(service, quote_id, request.token)
+    _check_token(desk, quote_id, request.token)
 
     def commit(conn: Connection, now: datetime) -> QuoteDocument:
         stored = commit_quote(conn, quote_id, at=now, order_reference=request.order or None)
@@ -199,7 +198,7 @@ def post_commit(
         join_groups(conn, quote_id, document.groups, now)
         return document
 
-    return _settle(service, "commit", key, digest_of(quote_id.encode(), raw), commit)
+    return _settle(desk, "commit", key, digest_of(quote_id.encode(), raw), commit)
 
 
 @router.post(
@@ -220,14 +219,14 @@ def post_commit(
         ),
     },
 )
-def post_cancel(service: Running, quote_id: QuoteId, idempotency_key: Key = None) -> Response:
+def post_cancel(desk: Desk, quote_id: QuoteId, idempotency_key: Key = None) -> Response:
     """Whether it is open, or committed and the order was called off. Twice is as once."""
     key = checked(idempotency_key)
 
     def cancel(conn: Connection, now: datetime) -> QuoteDocument:
         return _document(cancel_quote(conn, quote_id, at=now), now)
 
-    return _settle(service, "cancel", key, digest_of(quote_id.encode()), cancel)
+    return _settle(desk, "cancel", key, digest_of(quote_id.encode()), cancel)
 
 
 @router.post(
@@ -249,9 +248,7 @@ def post_cancel(service: Running, quote_id: QuoteId, idempotency_key: Key = None
     },
     openapi_extra=takes(ReturnRequest, {"lines": {"1": 1}, "reference": "RMA-88"}),
 )
-def post_return(
-    service: Running, quote_id: QuoteId, raw: Raw, idempotency_key: Key = None
-) -> Response:
+def post_return(desk: Desk, quote_id: QuoteId, raw: Raw, idempotency_key: Key = None) -> Response:
     """Worked out on the terms of the order, by the policy of its market; kept for good.
 
     Several returns of one order add up to what one return of all would give: what went back too
@@ -265,13 +262,13 @@ def post_return(
     request = decoded(raw, ReturnRequest)
     if len(request.reference) > MAX_REFERENCE:
         raise invalid_field("body.reference", f"has more than {MAX_REFERENCE} characters")
-    policies = service.settings.return_policies
+    policies = desk.settings.return_policies
 
     def take(conn: Connection, now: datetime) -> ReturnDocument:
         return take_back(conn, quote_id, request, policies=policies, now=now)
 
     digest = digest_of(quote_id.encode(), raw)
-    return _settle(service, "return", key, digest, take, status=201)
+    return _settle(desk, "return", key, digest, take, status=201)
 
 
 @router.get(
@@ -293,7 +290,7 @@ def get_returns(conn: Reading, quote_id: QuoteId) -> Response:
 
 
 def _settle(
-    service: Service,
+    desk: QuoteDesk,
     operation: str,
     key: str | None,
     digest: str,
@@ -303,7 +300,7 @@ def _settle(
     """Do the work once for its key, and answer alike every time."""
     now = datetime.now(UTC)
     try:
-        with service.write_turn, writing(service.engine, durable=True) as conn:
+        with desk.write_turn, writing(desk.engine, durable=True) as conn:
             known = claim_key(conn, operation, key, digest, at=now) if key is not None else None
             if known is None:
                 known = msgspec.to_builtins(work(conn, now))
@@ -317,7 +314,7 @@ def _settle(
         raise invalid_body(error) from None
     except (QuoteSettled, LimitReached, GroupClosed, ReturnRefused) as error:
         # The transaction is undone, the key with it; the refusal is an answer and is kept.
-        known = _kept(service, operation, key, digest, _refusal(error), now)
+        known = _kept(desk, operation, key, digest, _refusal(error), now)
     refused = known.get("refused")
     if refused is not None:
         raise _problem(refused)
@@ -325,7 +322,7 @@ def _settle(
 
 
 def _kept(
-    service: Service,
+    desk: QuoteDesk,
     operation: str,
     key: str | None,
     digest: str,
@@ -334,7 +331,7 @@ def _kept(
 ) -> Any:  # noqa: ANN401  (a JSON document)
     if key is None:
         return refusal
-    with service.write_turn, writing(service.engine, durable=True) as conn:
+    with desk.write_turn, writing(desk.engine, durable=True) as conn:
         known = claim_key(conn, operation, key, digest, at=now)
         if known is not None:  # the same request was quicker elsewhere
             return known
@@ -356,10 +353,10 @@ def _problem(refused: dict[str, Any]) -> Problem:
     return QuoteClosed(refused["detail"], quote_status=refused["quote_status"])
 
 
-def _check_token(service: Service, quote_id: str, token: str) -> None:
+def _check_token(desk: QuoteDesk, quote_id: str, token: str) -> None:
     if not token:
         return
-    claims = verified(token, service.signing_key)
+    claims = verified(token, desk.signing_key)
     if claims is None:
         raise invalid_field(
             "body.token",

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -22,63 +16,8 @@ from api.errors import ServerNotStarted
 from api.server import serve, serving
 from storage.database import open_engine
 from storage.errors import NotMigrated
-from tests.api.conftest import BEARER, TOKEN, eventually, quick_settings
-from tests.databases import url_of
-from tests.run_guard import guarded
-
-PROGRAM = (
-    "from api.server import serve; from api.settings import load_settings; serve(load_settings())"
-)
-
-START_SECONDS = 120.0  # mostly imports; a busy machine takes its time
-
-
-@contextmanager
-def process(
-    engine: Engine, **environment: str
-) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """`serve` in a process of its own, and the lines that it logs."""
-    variables = {
-        **os.environ,
-        "DATABASE_URL": url_of(engine),
-        "PRICEWRIGHT_SNAPSHOT_POLL_SECONDS": "0.1",
-        "PRICEWRIGHT_OPERATORS": f"tess:{TOKEN}",
-        "PYTHONUNBUFFERED": "1",
-        **environment,
-    }
-    lines: list[str] = []
-    with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
-        env=variables,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as running:
-        stream = running.stderr
-        assert stream is not None
-        reader = threading.Thread(target=lambda: lines.extend(iter(stream.readline, "")))
-        reader.start()
-        try:
-            with guarded(running):
-                yield running, lines
-        finally:
-            with suppress(ProcessLookupError):  # the workers too, where the test has failed
-                os.killpg(running.pid, signal.SIGKILL)
-            running.wait()
-            reader.join()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port: int = unused.getsockname()[1]
-        return port
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz", timeout=60).status_code == 200
-    except httpx.TransportError:
-        return False
+from tests.api.conftest import BEARER, eventually, quick_settings
+from tests.api.served import START_SECONDS, answers, free_port, process
 
 
 @pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
