@@ -195,6 +195,7 @@ def make_quote(
     """
     refused: Counter[int] = Counter()
     request, groups = _with_groups(desk, request, now)
+    claimed = claimed_as("quote", caller=caller)
     while True:
         without = frozenset(
             stored.name
@@ -207,13 +208,13 @@ def make_quote(
         try:
             with desk.write_turn, writing(desk.engine, durable=True) as conn:
                 if key is not None:
-                    known = claim_key(conn, "quote", key, digest, at=now)
+                    known = claim_key(conn, claimed, key, digest, at=now)
                     if known is not None:
                         return msgspec.convert(known, QuoteDocument)
                 add_quote(conn, quote)
                 log_personal_prices(conn, quote.market, answer.personal, quote.quote_id, at=now)
                 if key is not None:
-                    keep_answer(conn, "quote", key, quote.document)
+                    keep_answer(conn, claimed, key, quote.document)
         except HoldRefused:
             request = msgspec.structs.replace(request, reserve=False)
             continue
@@ -245,6 +246,21 @@ def _with_groups(
         )
     sizes = {**request.group_sizes, **sizes}
     return msgspec.structs.replace(request, group_sizes=sizes), groups
+
+
+def claimed_as(operation: str, *, caller: str | None, quote_id: str = "") -> str:
+    """What an idempotency key is claimed for: each caller has keys of his own.
+
+    So a stranger who repeats a key of the shop neither gets its answer nor is in its way.
+
+    Args:
+        operation: what is asked for, one word.
+        caller: whose token came with it; None without one.
+        quote_id: the quote that a caller without one holds; blank while there is none.
+    """
+    if caller is not None:
+        return f"{operation} by {caller}"
+    return f"{operation} of {quote_id}" if quote_id else operation
 
 
 def digest_of(*parts: bytes) -> str:

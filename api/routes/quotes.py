@@ -39,7 +39,7 @@ from api.quotes.desk import QuoteDesk
 from api.quotes.documents import QuoteDocument
 from api.quotes.groups import join_groups
 from api.quotes.holds import with_hold
-from api.quotes.quoting import QuoteRequest, digest_of, make_quote
+from api.quotes.quoting import QuoteRequest, claimed_as, digest_of, make_quote
 from api.quotes.returns import (
     MAX_REFERENCE,
     ReturnDocument,
@@ -177,7 +177,9 @@ def get_quote(conn: Reading, quote_id: QuoteId) -> Response:
     },
     openapi_extra=takes(CommitRequest, {"order": "2026-000417"}),
 )
-def post_commit(desk: Desk, quote_id: QuoteId, raw: Raw, idempotency_key: Key = None) -> Response:
+def post_commit(
+    desk: Desk, caller: Caller, quote_id: QuoteId, raw: Raw, idempotency_key: Key = None
+) -> Response:
     """All its promotions are redeemed, or none is.
 
     `Idempotency-Key` is needed: after a broken connection, ask again with the same key until there
@@ -198,7 +200,8 @@ def post_commit(desk: Desk, quote_id: QuoteId, raw: Raw, idempotency_key: Key = 
         join_groups(conn, quote_id, document.groups, now)
         return document
 
-    return _settle(desk, "commit", key, digest_of(quote_id.encode(), raw), commit)
+    claimed = claimed_as("commit", caller=caller, quote_id=quote_id)
+    return _settle(desk, claimed, key, digest_of(quote_id.encode(), raw), commit)
 
 
 @router.post(
@@ -219,14 +222,17 @@ def post_commit(desk: Desk, quote_id: QuoteId, raw: Raw, idempotency_key: Key = 
         ),
     },
 )
-def post_cancel(desk: Desk, quote_id: QuoteId, idempotency_key: Key = None) -> Response:
+def post_cancel(
+    desk: Desk, caller: Caller, quote_id: QuoteId, idempotency_key: Key = None
+) -> Response:
     """Whether it is open, or committed and the order was called off. Twice is as once."""
     key = checked(idempotency_key)
 
     def cancel(conn: Connection, now: datetime) -> QuoteDocument:
         return _document(cancel_quote(conn, quote_id, at=now), now)
 
-    return _settle(desk, "cancel", key, digest_of(quote_id.encode()), cancel)
+    claimed = claimed_as("cancel", caller=caller, quote_id=quote_id)
+    return _settle(desk, claimed, key, digest_of(quote_id.encode()), cancel)
 
 
 @router.post(
@@ -248,7 +254,9 @@ def post_cancel(desk: Desk, quote_id: QuoteId, idempotency_key: Key = None) -> R
     },
     openapi_extra=takes(ReturnRequest, {"lines": {"1": 1}, "reference": "RMA-88"}),
 )
-def post_return(desk: Desk, quote_id: QuoteId, raw: Raw, idempotency_key: Key = None) -> Response:
+def post_return(
+    desk: Desk, caller: Caller, quote_id: QuoteId, raw: Raw, idempotency_key: Key = None
+) -> Response:
     """Worked out on the terms of the order, by the policy of its market; kept for good.
 
     Several returns of one order add up to what one return of all would give: what went back too
@@ -267,8 +275,9 @@ def post_return(desk: Desk, quote_id: QuoteId, raw: Raw, idempotency_key: Key = 
     def take(conn: Connection, now: datetime) -> ReturnDocument:
         return take_back(conn, quote_id, request, policies=policies, now=now)
 
+    claimed = claimed_as("return", caller=caller, quote_id=quote_id)
     digest = digest_of(quote_id.encode(), raw)
-    return _settle(desk, "return", key, digest, take, status=201)
+    return _settle(desk, claimed, key, digest, take, status=201)
 
 
 @router.get(
@@ -291,7 +300,7 @@ def get_returns(conn: Reading, quote_id: QuoteId) -> Response:
 
 def _settle(
     desk: QuoteDesk,
-    operation: str,
+    claimed: str,
     key: str | None,
     digest: str,
     work: Callable[[Connection, datetime], QuoteDocument | ReturnDocument],
@@ -301,11 +310,11 @@ def _settle(
     now = datetime.now(UTC)
     try:
         with desk.write_turn, writing(desk.engine, durable=True) as conn:
-            known = claim_key(conn, operation, key, digest, at=now) if key is not None else None
+            known = claim_key(conn, claimed, key, digest, at=now) if key is not None else None
             if known is None:
                 known = msgspec.to_builtins(work(conn, now))
                 if key is not None:
-                    keep_answer(conn, operation, key, known)
+                    keep_answer(conn, claimed, key, known)
     except KeyReused as error:
         raise IdempotencyKeyReused(str(error)) from None
     except QuoteNotFound as error:
@@ -314,7 +323,7 @@ def _settle(
         raise invalid_body(error) from None
     except (QuoteSettled, LimitReached, GroupClosed, ReturnRefused) as error:
         # The transaction is undone, the key with it; the refusal is an answer and is kept.
-        known = _kept(desk, operation, key, digest, _refusal(error), now)
+        known = _kept(desk, claimed, key, digest, _refusal(error), now)
     refused = known.get("refused")
     if refused is not None:
         raise _problem(refused)
@@ -323,7 +332,7 @@ def _settle(
 
 def _kept(
     desk: QuoteDesk,
-    operation: str,
+    claimed: str,
     key: str | None,
     digest: str,
     refusal: dict[str, Any],
@@ -332,10 +341,10 @@ def _kept(
     if key is None:
         return refusal
     with desk.write_turn, writing(desk.engine, durable=True) as conn:
-        known = claim_key(conn, operation, key, digest, at=now)
+        known = claim_key(conn, claimed, key, digest, at=now)
         if known is not None:  # the same request was quicker elsewhere
             return known
-        keep_answer(conn, operation, key, refusal)
+        keep_answer(conn, claimed, key, refusal)
     return refusal
 
 
