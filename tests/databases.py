@@ -43,7 +43,8 @@ def postgres_engine() -> Iterator[Engine]:
     """A migrated PostgreSQL database of its own, dropped at the end."""
     name = f"pricewright_{os.getpid()}_{next(_numbers)}"
     server = _postgres_server()
-    _run(server, f"CREATE DATABASE {name} TEMPLATE {_postgres_template()}")
+    # Copying files costs the server half of what copying through its log does.
+    _run(server, f"CREATE DATABASE {name} TEMPLATE {_postgres_template()} STRATEGY FILE_COPY")
     engine = open_engine(_text(server.set(database=name)))
     try:
         yield engine
