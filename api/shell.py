@@ -12,13 +12,13 @@ import threading
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import anyio
 import structlog
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.access.door import Door
@@ -40,9 +40,9 @@ from storage.access.service_secrets import QUOTE_SIGNING_KEY, kept_secret
 from storage.database import open_engine, require_migrated
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
-    from fastapi import APIRouter
+    from starlette.routing import BaseRoute
 
     from api.settings import Settings
     from storage.law.rule_packs import RulePacks
@@ -98,7 +98,7 @@ def desk_work(desk: QuoteDesk) -> list[Worker]:
 
 def in_shell(
     service: QuoteDesk,
-    routers: Iterable[APIRouter],
+    routers: tuple[APIRouter, ...],
     *,
     description: str,
     schemas: Callable[[], dict[str, Any]],
@@ -124,14 +124,12 @@ def in_shell(
         description=description,
         version=version("pricewright"),
         lifespan=partial(_lifespan, background=background),
-        dependencies=[Depends(unique_keys)],
+        routes=_routes(routers),
         docs_url=None,
         redoc_url=None,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     app.state.service = service
-    for router in routers:
-        app.include_router(router)
     add_docs_page(app)
     install_problem_answers(app)
     # The last one added is the outermost.
@@ -145,6 +143,19 @@ def in_shell(
     app.add_middleware(RequestLog, quiet_prefix=PREFIX)
     app.openapi = partial(_openapi, app, schemas)  # type: ignore[method-assign]
     return app
+
+
+@cache
+def _routes(routers: tuple[APIRouter, ...]) -> list[BaseRoute]:
+    """What these routers answer.
+
+    They know no application, so all applications of a process share them: FastAPI takes longer to
+    work out what a hundred endpoints ask for than the rest of a start does.
+    """
+    behind = APIRouter(dependencies=[Depends(unique_keys)])
+    for router in routers:
+        behind.include_router(router)
+    return behind.routes
 
 
 @asynccontextmanager
