@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from api.access.first_account import make_first_account
 from api.alerts.delivery import deliver_due
 from api.jobs.crawls import ask_for_due_crawls
 from api.jobs.documents import job_schemas
@@ -37,6 +38,7 @@ from api.routes import (
     promotion_groups,
     promotions,
     quotes,
+    session,
     sites,
 )
 from api.routes.dependencies import Service
@@ -61,8 +63,9 @@ Money is a decimal string with its currency, times are UTC. Every error is a pro
 (RFC 9457, `application/problem+json`) whose `type` links to an explanation and whose `request_id`
 is in the log.
 
-Prices, quotes of carts and health are open; whoever holds a quote's own `token` may ask and settle
-it. Everything else needs `Authorization: Bearer TOKEN` with the token of an operator.
+Prices, quotes that hold nothing, and health are open, unless the service is told otherwise; whoever
+holds a quote's own `token` may ask and cancel it. Everything else needs `Authorization: Bearer KEY`
+with a key of the right role, or the session of a person who logged in.
 """
 
 _ROUTERS: Final = (
@@ -85,6 +88,7 @@ _ROUTERS: Final = (
     promotion_groups.router,
     plans.router,
     jobs.router,
+    session.router,
     health.router,
     problems.router,
 )
@@ -119,6 +123,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _background_work(service: Service) -> list[Worker]:
     engine, settings = service.engine, service.settings
+    make_first_account(engine)
     pause = timedelta(seconds=settings.release_poll_seconds)
     workers: list[Worker] = [
         service.work,

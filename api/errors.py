@@ -15,12 +15,14 @@
         ├── NoRulesForMarket     404  nobody said under which law a market sells
         ├── UnknownResource      404  no such path
         ├── NotAnOperator        401  the request carries no token that would do
+        ├── NotAllowed           403  who asks may not do this, or not there
         ├── MethodNotAllowed     405  the path exists, the method does not
         ├── NotPossibleNow       409  the state of drafts, books or freezes does not allow it
         ├── BodyTooLarge         413  the request is longer than the service reads
         ├── MarketRequired       422  several markets and none was named
         ├── InvalidRequest       422  a parameter or the body is not what it must be
         ├── ShopNotReadable      422  no way of reading a competitor's shop brought an offer
+        ├── TooManyRequests      429  asked too often; Retry-After says how long to wait
         ├── NoPriceBook          503  nothing was published yet
         ├── DatabaseAway         503  the database does not answer
         ├── NotReady             503  the service should get no traffic
@@ -167,15 +169,32 @@ class NoRulesForMarket(Problem):
 
 
 class NotAnOperator(Problem):
-    """Only operators see and change what is behind the prices: `Authorization: Bearer TOKEN`.
+    """The request does not say who asks: `Authorization: Bearer KEY`, or the cookie of a session.
 
-    Who has which token stands in PRICEWRIGHT_OPERATORS. While that is unset, the one token is in
-    the file that the service names in its log when it starts. A quote's own `token` opens it, too.
+    Keys are made by `pricewright keys create`, people log in, and operators' tokens stand in
+    PRICEWRIGHT_OPERATORS; while that is unset, one is in the file that the service names in its log
+    when it starts. A quote's own `token` opens it, too.
     """
 
     status = 401
-    title = "Not an operator"
-    example = "send `Authorization: Bearer TOKEN` with the token of an operator"
+    title = "Nobody asks"
+    example = "send `Authorization: Bearer KEY` with a key, or log in"
+
+
+class NotAllowed(Problem):
+    """Who asks may not do this, or not in this market or category; the detail says who may."""
+
+    status = 403
+    title = "Not allowed"
+    example = "anna may not approve drafts: it takes one of the roles approver, admin"
+
+
+class TooManyRequests(Problem):
+    """Asked too often; the header Retry-After says after how many seconds to ask again."""
+
+    status = 429
+    title = "Too many requests"
+    example = "this key may ask 600 times a minute; wait, or have its limit raised"
 
 
 class NotPossibleNow(Problem):

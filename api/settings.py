@@ -69,6 +69,11 @@ class Settings(BaseSettings):
         operators: who may look behind the prices and change them over HTTP, as `name:token` pairs
             with commas between them. While it is unset there is one, `owner`, whose token the
             service makes and keeps in the file `operator-token` (see `api.access.operator_token`).
+        open_prices: prices, and quotes that hold nothing, need no key.
+        public_url: the address by which browsers reach this service, where it is not the one that
+            they ask: behind a proxy, or for a provider of identities.
+        session_idle_minutes: a person who did nothing for so long logs in again.
+        session_hours: and so long after they logged in, whatever they did.
         four_eyes: a draft must be approved by somebody other than who proposed it.
         budget_share_of_products: most share of prices that may change without an approval.
         budget_average_change: most mean size of the changes, as a share of the old price.
@@ -131,6 +136,10 @@ class Settings(BaseSettings):
     alert_poll_seconds: Seconds = 2.0
     rule_packs: Path | None = None
     operators: SecretStr | None = None
+    open_prices: bool = True
+    public_url: AnyHttpUrl | None = None
+    session_idle_minutes: float = Field(default=60.0, gt=0, le=60 * 24 * 7, allow_inf_nan=False)
+    session_hours: float = Field(default=12.0, gt=0, le=24 * 30, allow_inf_nan=False)
     four_eyes: bool = False
     budget_share_of_products: Share = 0.6
     budget_average_change: Share = 0.08

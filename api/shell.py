@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import secrets
 import threading
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlsplit
 
 import anyio
 import structlog
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.access.admission import Admission
 from api.access.door import Door
+from api.access.keyring import KeyRing
 from api.access.openapi import SECURITY_SCHEMES, describe_door
 from api.access.operator_token import operators_of
+from api.access.sessions import SessionDesk, forget_what_is_over
 from api.errors import ProblemDocument
 from api.http.bodies import unique_keys
 from api.http.docs_page import add_docs_page
@@ -38,10 +42,12 @@ from api.quotes.sweeping import forget_old_keys, settle_due_groups, sweep_quotes
 from api.work.periodic import Periodic
 from storage.access.service_secrets import QUOTE_SIGNING_KEY, kept_secret
 from storage.database import open_engine, require_migrated
+from storage.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
+    from sqlalchemy import Engine
     from starlette.routing import BaseRoute
 
     from api.settings import Settings
@@ -78,7 +84,20 @@ def open_desk(settings: Settings, packs: RulePacks) -> QuoteDesk:
         board=PromotionBoard(engine),
         # Until the start has read what the database keeps, nobody can know it.
         signing_key=settings.signing_key or secrets.token_bytes(32),
+        keys=KeyRing(engine),
+        sessions=_session_desk(engine, settings),
         write_turn=threading.Lock() if engine.dialect.name == "sqlite" else nullcontext(),
+    )
+
+
+def _session_desk(engine: Engine, settings: Settings) -> SessionDesk:
+    public = settings.public_url
+    return SessionDesk(
+        engine,
+        idle=timedelta(minutes=settings.session_idle_minutes),
+        longest=timedelta(hours=settings.session_hours),
+        secure=public is not None and public.scheme == "https",
+        public_host="" if public is None else urlsplit(str(public)).netloc,
     )
 
 
@@ -89,6 +108,8 @@ def desk_work(desk: QuoteDesk) -> list[Worker]:
     promotions = timedelta(seconds=settings.promotion_poll_seconds)
     return [
         Periodic("price book refresh", desk.live.refresh, prices),
+        Periodic("keys refresh", desk.keys.refresh, prices),
+        Periodic("sessions forgotten", lambda: forget_what_is_over(desk.sessions), _FORGET),
         Periodic("promotions refresh", desk.board.refresh, promotions),
         Periodic("quotes expire", lambda: sweep_quotes(engine, datetime.now(UTC)), promotions),
         Periodic("groups settle", lambda: settle_due_groups(engine, datetime.now(UTC)), promotions),
@@ -135,11 +156,14 @@ def in_shell(
     # The last one added is the outermost.
     max_age = service.settings.price_max_age_seconds
     app.add_middleware(PriceServing, live=service.live, max_age=max_age)
-    app.add_middleware(
-        Door,
-        operators=operators_of(service.settings),
-        signing_key=lambda: app.state.service.signing_key,
+    admission = Admission(
+        operators_of(service.settings),
+        service.keys,
+        service.sessions,
+        lambda: app.state.service.signing_key,
+        open_prices=service.settings.open_prices,
     )
+    app.add_middleware(Door, admission=admission)
     app.add_middleware(RequestLog, quiet_prefix=PREFIX)
     app.openapi = partial(_openapi, app, schemas)  # type: ignore[method-assign]
     return app
@@ -167,6 +191,7 @@ async def _lifespan(
     if service.settings.quote_signing_key is None:
         key = await anyio.to_thread.run_sync(_kept_signing_key, service)
         service = app.state.service = replace(service, signing_key=key)
+    await anyio.to_thread.run_sync(service.keys.refresh)
     await anyio.to_thread.run_sync(service.live.refresh)
     await anyio.to_thread.run_sync(service.board.refresh)
     workers = background()
@@ -178,6 +203,8 @@ async def _lifespan(
         for worker in workers:
             if not await anyio.to_thread.run_sync(worker.stop, _STOP_WAIT):
                 _log.warning("background work was left unfinished", wait=str(_STOP_WAIT))
+        with suppress(StorageError):  # what was counted since the last minute is lost with it
+            await anyio.to_thread.run_sync(service.keys.tell)
         service.engine.dispose()
 
 
@@ -205,6 +232,6 @@ def _openapi(app: FastAPI, schemas: Callable[[], dict[str, Any]]) -> dict[str, A
         named.update(price_schemas())
         named.update(schemas())
         schema["components"]["securitySchemes"] = SECURITY_SCHEMES
-        describe_door(schema["paths"])
+        describe_door(schema["paths"], open_prices=app.state.service.settings.open_prices)
         app.openapi_schema = schema
     return app.openapi_schema

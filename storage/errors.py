@@ -25,12 +25,15 @@
     │   ├── PromotionNotFound
     │   ├── BatchNotFound
     │   ├── QuoteNotFound
-    │   └── GroupNotFound
+    │   ├── GroupNotFound
+    │   ├── KeyNotFound
+    │   └── PersonNotFound
     ├── AlreadyDecided          a person has answered this otherwise
     ├── PromotionRefused        a change to a promotion that cannot be made
     │   ├── NameTaken           another promotion has this id
     │   ├── StepNotAllowed      its lifecycle does not go there from here
     │   └── VersionMoved        somebody else revised it meanwhile
+    ├── PersonNameTaken         another account has this name
     ├── CodesRefused            codes that cannot be made or brought in
     ├── RedemptionRefused       a quote that cannot be redeemed; nothing was taken
     │   ├── LimitReached        not so much is left of a limit
@@ -44,6 +47,7 @@
     │   ├── PricesNotAllowed    prices that the law or a limit forbids by now
     │   ├── DraftNotReady       a draft in another state than it must have
     │   ├── PlanNotReady        a plan in another state than it must have
+    │   ├── KeyNotInForce       a key that was revoked or has expired
     │   ├── JobNotOpen          a job that has ended already
     │   ├── ScopeTaken          a job of the same scope waits or runs
     │   └── LeaseHeld           another process is doing what only one may do at a time
@@ -116,6 +120,18 @@ class ReviewNotFound(NotStored):
 
 class HeldOfferNotFound(NotStored):
     """No offer in quarantine has this number."""
+
+
+class KeyNotFound(NotStored):
+    """No key has this id."""
+
+
+class PersonNotFound(NotStored):
+    """No account has this id or name."""
+
+
+class PersonNameTaken(StorageError):
+    """Another account has this name."""
 
 
 class AlreadyDecided(StorageError):
@@ -285,6 +301,10 @@ class PricesNotAllowed(NotPossibleNow):
         super().__init__(message)
         self.rows = tuple(rows)
         self.count = count
+
+
+class KeyNotInForce(NotPossibleNow):
+    """A key that was revoked or has expired is not rotated; make a new one."""
 
 
 class DraftNotReady(NotPossibleNow):

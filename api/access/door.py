@@ -10,24 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from api.access.needs import (
-    OPERATOR,
-    Needs,
-    bearer,
-    holds_the_quote,
-    needs,
-    not_let_in,
-    operator_of,
-)
+from api.access.admission import Elsewhere
 from api.errors import PROBLEM_JSON, BodyTooLarge
 from api.http.body_limits import limit_of
 from api.http.request_log import request_id_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from api.access.admission import Admission
     from api.errors import Problem
     from api.http.body_limits import BodyLimit
 
@@ -40,38 +31,38 @@ _LINGER_BYTES: Final = 8 << 20
 
 
 class Door:
-    """ASGI middleware that refuses bodies that are too long, and whoever has no token.
+    """ASGI middleware that refuses bodies that are too long, and whoever may not ask.
 
-    A body that is said to be too long, or that comes without the token it needs, is not read. One
+    A body that is said to be too long, or that comes from whoever may not send it, is not read. One
     of unknown length is cut off where it passes its limit. Either way the connection is closed.
     """
 
-    def __init__(
-        self, app: ASGIApp, operators: Mapping[str, str], signing_key: Callable[[], bytes]
-    ) -> None:
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
         """Stand in front of an application.
 
         Args:
             app: what answers.
-            operators: names by token.
-            signing_key: gives the key that signs quotes.
+            admission: knows who is let in.
         """
         self._app = app
-        self._operators = operators
-        self._signing_key = signing_key
+        self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        length, chunked, authorization = _sent(scope)
+        headers = dict(scope["headers"])
+        length = int(headers.get(b"content-length", 0))  # the server has refused what is no number
+        chunked = b"transfer-encoding" in headers
         method, path = scope["method"], scope["path"].removeprefix(scope.get("root_path", ""))
         comes = chunked or length > 0
-        refusal = _too_long(length, method, path) or self._not_let_in(
-            scope, method, path, authorization
+        refusal = _too_long(length, method, path) or await self._admission.refusal(
+            scope, path, headers
         )
-        if refusal is not None:
+        if isinstance(refusal, Elsewhere):
+            await _send_on(refusal, receive, send, comes=comes)
+        elif refusal is not None:
             await _turn_away(refusal, scope, receive, send, comes=comes)
         elif comes or method not in _WITHOUT_BODY:
             passage = _Passage(limit_of(method, path), receive, send, chunked=chunked)
@@ -82,22 +73,6 @@ class Door:
                 await _end(receive, send)
         else:
             await self._app(scope, receive, send)
-
-    def _not_let_in(
-        self, scope: Scope, method: str, path: str, authorization: bytes
-    ) -> Problem | None:
-        needed = needs(method, path)
-        token = bearer(authorization)
-        # Known where nothing is needed, too: what the shop itself quotes may hold more.
-        operator = operator_of(token, self._operators) if token else None
-        if operator is not None:
-            scope["state"][OPERATOR] = operator
-            return None
-        if needed is Needs.NOTHING:
-            return None
-        if needed is Needs.HOLDER and holds_the_quote(token, path, self._signing_key()):
-            return None
-        return not_let_in(needed)
 
 
 class _Passage:
@@ -141,25 +116,22 @@ class _Passage:
         await self._send(message)
 
 
-def _sent(scope: Scope) -> tuple[int, bool, bytes]:
-    """The length that a body is said to have, whether it comes in chunks, and the credentials."""
-    length, chunked, authorization = 0, False, b""
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            length = int(value)  # the server has refused what is no number
-        elif name == b"transfer-encoding":
-            chunked = True
-        elif name == b"authorization":
-            authorization = value
-    return length, chunked, authorization
-
-
 def _too_long(length: int, method: str, path: str) -> BodyTooLarge | None:
     if length == 0 or length <= (limit := limit_of(method, path)).most:
         return None
     return BodyTooLarge(
         f"the body has {length} bytes, more than the {limit.most} that this path reads; {limit.fix}"
     )
+
+
+async def _send_on(page: Elsewhere, receive: Receive, send: Send, *, comes: bool) -> None:
+    """Send a browser to another page."""
+    headers = [
+        (b"location", page.location.encode()),
+        (b"content-length", b"0"),
+        (b"cache-control", b"no-store"),
+    ]
+    await _answer(303, headers, b"", receive, send, comes=comes)
 
 
 async def _turn_away(
@@ -173,11 +145,23 @@ async def _turn_away(
         (b"cache-control", b"no-store"),
         *((name.encode(), value.encode()) for name, value in problem.headers.items()),
     ]
-    if comes:
-        headers.append(_CLOSE)
     if scope["method"] == "HEAD":
         body = b""
-    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await _answer(problem.status, headers, body, receive, send, comes=comes)
+
+
+async def _answer(
+    status: int,
+    headers: list[tuple[bytes, bytes]],
+    body: bytes,
+    receive: Receive,
+    send: Send,
+    *,
+    comes: bool,
+) -> None:
+    if comes:
+        headers.append(_CLOSE)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": comes})
     if comes:
         await _end(receive, send)

@@ -4,13 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from api.access.needs import Needs, needs
-from api.errors import BodyTooLarge, NotAnOperator, Problem, problem_responses
+from api.access.pages import COOKIE
+from api.access.roles import RULES, Besides, Rule
+from api.errors import (
+    BodyTooLarge,
+    NotAllowed,
+    NotAnOperator,
+    Problem,
+    TooManyRequests,
+    problem_responses,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SECURITY_SCHEMES: Final = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key that `pricewright keys create` made: a publishable one, which begins "
+        "with `pw_pk_`, or a secret one, which begins with `pw_sk_`",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "The session of a person who logged in. What changes something needs the "
+        "header X-CSRF-Token, too, and comes from a page of this service",
+    },
     "operator": {
         "type": "http",
         "scheme": "bearer",
@@ -20,30 +41,51 @@ SECURITY_SCHEMES: Final = {
     "quote": {
         "type": "http",
         "scheme": "bearer",
-        "description": "The `token` of a quote, for what concerns this quote alone",
+        "description": "The `token` of a quote: opens and cancels this quote alone",
     },
 }
-_SECURITY: Final[dict[Needs, list[dict[str, list[str]]]]] = {
-    Needs.NOTHING: [],
-    Needs.HOLDER: [{"operator": []}, {"quote": []}],
-    Needs.OPERATOR: [{"operator": []}],
-}
+_ROLES: Final[tuple[dict[str, list[str]], ...]] = ({"key": []}, {"session": []}, {"operator": []})
 
 
-def describe_door(paths: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
-    """Add to each operation the token that it needs and the refusals that come before it.
+def describe_door(paths: Mapping[str, Mapping[str, dict[str, Any]]], *, open_prices: bool) -> None:
+    """Add to each operation who may ask and the refusals that come before it.
 
     Args:
         paths: the path items of an OpenAPI document, which are changed.
+        open_prices: whether prices and quotes that hold nothing need no key.
     """
     for path, item in paths.items():
         for method, operation in item.items():
-            needed = needs(method.upper(), path)
-            operation["security"] = _SECURITY[needed]
-            if needed is not Needs.NOTHING:
-                _may_answer(operation, NotAnOperator)
+            rule = RULES[method.upper(), path]
+            operation["security"] = _security(rule, open_prices=open_prices)
+            if rule.besides is not Besides.ANYBODY:
+                for problem in (NotAnOperator, NotAllowed, TooManyRequests):
+                    _may_answer(operation, problem)
+                operation["description"] = _with_roles(operation.get("description", ""), rule)
             if "requestBody" in operation:
                 _may_answer(operation, BodyTooLarge)
+
+
+def _security(rule: Rule, *, open_prices: bool) -> list[dict[str, list[str]]]:
+    """What would do, each by itself; an empty one stands for nothing at all."""
+    match rule.besides:
+        case Besides.ANYBODY:
+            return []
+        case Besides.SHOPPER:
+            return [*([{}] if open_prices else []), {"key": []}, {"operator": []}]
+        case Besides.HOLDER:
+            return [*_ROLES, {"quote": []}]
+        case Besides.LOGGED_IN:
+            return [{"session": []}]
+        case _:
+            return list(_ROLES)
+
+
+def _with_roles(description: str, rule: Rule) -> str:
+    if rule.besides in (Besides.SHOPPER, Besides.LOGGED_IN):
+        return description
+    needed = ", ".join(sorted(rule.roles))
+    return f"{description}\n\nIt takes one of the roles {needed}.".strip()
 
 
 def _may_answer(operation: dict[str, Any], problem: type[Problem]) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from api.access.keyring import KeyRing
+from api.access.sessions import SessionDesk
 from api.live.promotion_board import PromotionBoard
 from api.live.snapshot import LivePrices
 from api.settings import Settings
@@ -22,6 +24,8 @@ class QuoteDesk:
         live: the price book in memory.
         board: the promotions in memory.
         signing_key: signs quotes.
+        keys: of programs.
+        sessions: of people.
         write_turn: held while something is stored, where the database has one writer at a time
             anyway: waiting here is fair, waiting in SQLite is not.
     """
@@ -31,4 +35,6 @@ class QuoteDesk:
     live: LivePrices
     board: PromotionBoard
     signing_key: bytes
+    keys: KeyRing
+    sessions: SessionDesk
     write_turn: AbstractContextManager[object]

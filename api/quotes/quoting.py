@@ -36,14 +36,14 @@ from api.quotes.documents import (
     cart_document,
 )
 from api.quotes.groups import joining
-from api.quotes.holds import end_of_loose_hold, hold_notice
+from api.quotes.holds import hold_notice
 from api.quotes.limits_left import Books, engine_used_by, evaluated, opens, read_books
 from pricing.price_book import PUBLIC
 from pricing.promotions.cart import Cart
 from pricing.promotions.errors import InvalidCart
 from pricing.promotions.evaluation import Evaluation, Mode
 from storage.database import reading, writing
-from storage.errors import HoldRefused, LimitReached
+from storage.errors import LimitReached
 from storage.law.personal_prices import PersonalPrice, log_personal_prices
 from storage.products.cart_facts import cart_facts, market_by_code
 from storage.promotions.idempotency import claim_key, keep_answer
@@ -51,6 +51,7 @@ from storage.promotions.quotes import NewQuote, add_quote
 from storage.promotions.usage import Take
 
 if TYPE_CHECKING:
+    from api.access.principal import Principal
     from api.quotes.desk import QuoteDesk
     from storage.promotions.versions import StoredPromotion
 
@@ -63,8 +64,7 @@ class QuoteRequest(CartRequest, frozen=True, kw_only=True):
 
     Attributes:
         reserve: hold its share of every limit until it is settled; without it, a commit may find
-            too little left. Without a token, for a minute at most, and only while such quotes
-            together hold no more than half of what is left.
+            too little left. Only for a secret key or a person who may commit; others hold nothing.
         explain: say why other promotions do not apply, and what almost did.
         groups: the group to join, or `new` for one to open, by group buy. One at most.
     """
@@ -174,12 +174,9 @@ def make_quote(
     now: datetime,
     key: str | None,
     digest: str,
-    caller: str | None,
+    caller: Principal | None,
 ) -> QuoteDocument:
     """Price a cart, store the quote, and hold what it reserves.
-
-    Without a token the hold is loose: it ends after a minute, and there is none where such quotes
-    hold half of what is left already. So nobody can keep a promotion from those who buy.
 
     Args:
         desk: what it needs of the desk.
@@ -187,7 +184,7 @@ def make_quote(
         now: the time.
         key: idempotency key, if the client gave one.
         digest: of the request.
-        caller: whose token came with it; None without one.
+        caller: who asks.
 
     Raises:
         KeyReused: the key came with another request before.
@@ -204,7 +201,7 @@ def make_quote(
             if refused[stored.promotion_id] >= _TRIES
         )
         answer = evaluate_cart(desk, request, at=now, explain=request.explain, without=without)
-        quote = _quote_of(desk, request, answer, groups, now, caller=caller)
+        quote = _quote_of(desk, request, answer, groups, now)
         try:
             with desk.write_turn, writing(desk.engine, durable=True) as conn:
                 if key is not None:
@@ -215,9 +212,6 @@ def make_quote(
                 log_personal_prices(conn, quote.market, answer.personal, quote.quote_id, at=now)
                 if key is not None:
                     keep_answer(conn, claimed, key, quote.document)
-        except HoldRefused:
-            request = msgspec.structs.replace(request, reserve=False)
-            continue
         except LimitReached as limit:
             refused[limit.promotion_id] += 1
             continue
@@ -248,18 +242,18 @@ def _with_groups(
     return msgspec.structs.replace(request, group_sizes=sizes), groups
 
 
-def claimed_as(operation: str, *, caller: str | None, quote_id: str = "") -> str:
+def claimed_as(operation: str, *, caller: Principal | None, quote_id: str = "") -> str:
     """What an idempotency key is claimed for: each caller has keys of his own.
 
     So a stranger who repeats a key of the shop neither gets its answer nor is in its way.
 
     Args:
         operation: what is asked for, one word.
-        caller: whose token came with it; None without one.
-        quote_id: the quote that a caller without one holds; blank while there is none.
+        caller: who asks; None where nobody said.
+        quote_id: the quote that such a caller holds; blank while there is none.
     """
     if caller is not None:
-        return f"{operation} by {caller}"
+        return f"{operation} by {caller.actor}"
     return f"{operation} of {quote_id}" if quote_id else operation
 
 
@@ -282,8 +276,6 @@ def _quote_of(
     answer: Answer,
     groups: Mapping[str, str],
     now: datetime,
-    *,
-    caller: str | None,
 ) -> NewQuote:
     cart, evaluation = answer.books.priced.cart, answer.evaluation
     expires_at = now + timedelta(seconds=desk.settings.quote_seconds)
@@ -293,7 +285,6 @@ def _quote_of(
     lines_tax = sum(line.tax for line in evaluation.lines)
     applied = {entry.id for entry in evaluation.applied}
     takes = [each for each in _takes(answer) if not each.is_nothing]
-    ends_at = end_of_loose_hold(takes, now=now, expires_at=expires_at, caller=caller)
     basis = _basis(answer, {name: group for name, group in groups.items() if name in applied})
     return NewQuote(
         quote_id=quote_id,
@@ -312,13 +303,12 @@ def _quote_of(
             quote_id,
             now,
             expires_at,
-            held_until=(ends_at or expires_at) if request.reserve else None,
+            held_until=expires_at if request.reserve else None,
             takes=bool(takes),
         ),
         takes=takes,
         reserve=request.reserve,
         basis=basis.text(),
-        held_until=ends_at if request.reserve else None,
     )
 
 
@@ -382,7 +372,7 @@ def _document(
         token=sign(claims, desk.signing_key),
         groups=groups,
         held_until=None if held_until is None else utc_text(held_until),
-        notice=hold_notice(held_until, expires_at, takes=takes),
+        notice=hold_notice(reserves=held_until is not None, takes=takes),
     )
     found: dict[str, Any] = msgspec.to_builtins(document)
     return found

@@ -7,7 +7,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Connection
 
-from api.access.needs import OPERATOR, Needs, not_let_in
+from api.access.admission import not_let_in
+from api.access.principal import PRINCIPAL, Principal
+from api.access.sessions import SESSION, Session
 from api.quotes.desk import QuoteDesk
 from api.work.room import RunningRoom
 from storage.database import reading
@@ -51,25 +53,46 @@ def reading_connection(
         yield conn
 
 
-async def known_caller(request: Request) -> str | None:
-    """The name of the operator whose token the request carries, as the door found it; or None."""
-    name: str | None = request.scope["state"].get(OPERATOR)
-    return name
+async def known_caller(request: Request) -> Principal | None:
+    """Who asks, as the door found it; None where nobody said."""
+    principal: Principal | None = request.scope["state"].get(PRINCIPAL)
+    return principal
 
 
-def known_operator(caller: Annotated[str | None, Depends(known_caller)]) -> str:
-    """The name of the operator whose token the request carries.
+async def known_principal(
+    caller: Annotated[Principal | None, Depends(known_caller)],
+) -> Principal:
+    """Who asks.
 
     Raises:
-        NotAnOperator: it carries none, or an unknown one; answered with status 401.
+        NotAnOperator: nobody said; answered with status 401.
     """
     if caller is None:
-        raise not_let_in(Needs.OPERATOR)
+        raise not_let_in(None)
     return caller
+
+
+async def known_actor(principal: Annotated[Principal, Depends(known_principal)]) -> str:
+    """Who asks, as the records name them."""
+    return principal.actor
+
+
+async def known_session(request: Request) -> Session:
+    """The session that the request came with.
+
+    Raises:
+        NotAnOperator: it came with none; answered with status 401.
+    """
+    session: Session | None = request.scope["state"].get(SESSION)
+    if session is None:
+        raise not_let_in(None)
+    return session
 
 
 Desk = Annotated[QuoteDesk, Depends(quote_desk)]
 Running = Annotated[Service, Depends(running_service)]
 Reading = Annotated[Connection, Depends(reading_connection)]
-Caller = Annotated[str | None, Depends(known_caller)]
-Operator = Annotated[str, Depends(known_operator)]
+Caller = Annotated[Principal | None, Depends(known_caller)]
+Asking = Annotated[Principal, Depends(known_principal)]
+Operator = Annotated[str, Depends(known_actor)]
+OwnSession = Annotated[Session, Depends(known_session)]

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Header, Path
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
+from api.access.roles import MAY_SETTLE
 from api.access.signing import verified
 from api.errors import (
     BodyTooLarge,
@@ -123,11 +124,12 @@ class CommitRequest(Record, frozen=True, kw_only=True):
 def post_quote(desk: Desk, caller: Caller, raw: Raw, idempotency_key: Key = None) -> Response:
     """The cart at live prices under the live promotions; the answer is good until `expires_at`.
 
-    It holds its share of every limit (uses, units, budgets) until then, unless `reserve` is false.
-    Without a token it holds it for a minute at most, and only while such quotes together hold no
-    more than half of what is left; `held_until` and `notice` say so.
+    For a secret key, or a person who may commit, it holds its share of every limit (uses, units,
+    budgets) until then, unless `reserve` is false. Others hold nothing; `notice` says so.
     """
     request = decoded(raw, QuoteRequest)
+    if caller is None or not caller.has(MAY_SETTLE):
+        request = msgspec.structs.replace(request, reserve=False)
     key = checked(idempotency_key)
     now, digest = datetime.now(UTC), digest_of(raw)
     try:

@@ -8,6 +8,19 @@ from typing import Any, Final
 
 import msgspec
 
+from pricing.events.access import (
+    KeyMade,
+    KeyRevoked,
+    KeyRotated,
+    LoggedIn,
+    LoggedOutEverywhere,
+    LoginFailed,
+    PasswordChanged,
+    PersonAdded,
+    PersonDisabled,
+    PersonErased,
+    RolesChanged,
+)
 from pricing.events.competitors import CompetitorPriceChanged, CrawlDegraded
 from pricing.events.event import Event
 from pricing.events.price_books import (
@@ -48,6 +61,17 @@ _TYPES: Final[tuple[type[Event], ...]] = (
     AheadOfUnits,
     AheadOfStock,
     GroupSettled,
+    KeyMade,
+    KeyRotated,
+    KeyRevoked,
+    PersonAdded,
+    RolesChanged,
+    PasswordChanged,
+    PersonDisabled,
+    PersonErased,
+    LoggedIn,
+    LoginFailed,
+    LoggedOutEverywhere,
 )
 
 CATALOGUE: Final[Mapping[str, type[Event]]] = MappingProxyType(

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.access.admission import Admission
 from api.access.door import Door
-from api.access.needs import Needs, needs
+from api.access.roles import RULES, Besides
 from api.http.body_limits import BODY_LIMITS, DEFAULT, limit_of
 from api.http.request_log import REQUEST_ID
 from api.server import serving
@@ -26,7 +27,7 @@ from tests.databases import sqlite_engine
 
 ROUTES = routes_of_the_service()
 WITH_BODY = [(method, path) for method, path in ROUTES if method in ("POST", "PUT")]
-GUARDED = [route for route in WITH_BODY if needs(route[0], filled(route[1])) is Needs.OPERATOR]
+GUARDED = [route for route in WITH_BODY if RULES[route].besides is Besides.NOBODY]
 LIE = 190_000_000
 CHUNK = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
 JSON = "Content-Type: application/json\r\n"
@@ -191,6 +192,14 @@ def test_every_limit_is_of_a_route_that_there_is() -> None:
         assert limit_of(method, filled(path)) == BODY_LIMITS[method, path]
 
 
+class _Open(Admission):
+    """Lets everybody in."""
+
+    def __init__(self) -> None: ...
+
+    async def refusal(self, *_: object) -> None: ...
+
+
 @given(parts=st.lists(st.binary(max_size=3 * DEFAULT.most // 2), max_size=4))
 def test_never_more_than_the_limit_is_handed_on(parts: list[bytes]) -> None:
     """Whatever the pieces: all of a body within the limit, and of any other not a byte too many."""
@@ -221,7 +230,7 @@ def test_never_more_than_the_limit_is_handed_on(parts: list[bytes]) -> None:
         "type": "http", "method": "POST", "path": "/v1/quotes", "root_path": "",
         "headers": [(b"transfer-encoding", b"chunked")], "state": {REQUEST_ID: "x"},
     }  # fmt: skip
-    asyncio.run(Door(reads_all, operators={}, signing_key=bytes)(scope, receive, send))
+    asyncio.run(Door(reads_all, _Open())(scope, receive, send))
     whole = b"".join(parts)
     fits = len(whole) <= DEFAULT.most
     assert [m["status"] for m in sent if "status" in m] == [200 if fits else 413]

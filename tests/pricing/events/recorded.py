@@ -12,6 +12,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from pricing.events.access import (
+    KeyMade,
+    KeyRevoked,
+    KeyRotated,
+    LoggedIn,
+    LoggedOutEverywhere,
+    LoginFailed,
+    PasswordChanged,
+    PersonAdded,
+    PersonDisabled,
+    PersonErased,
+    RolesChanged,
+)
 from pricing.events.catalogue import event_from
 from pricing.events.event import Event
 from pricing.events.price_books import (
@@ -37,6 +50,19 @@ _DEEDS: Final[tuple[Event, ...]] = (
     DraftRejected(draft=7, reason="too bold"),
     DraftWithdrawn(draft=7, reason="returns rose"),
     StageWentLive(draft=7, version=4, stage=1),
+    KeyMade(key="k_1", name="web shop", prefix="pw_sk_0a", roles=("storefront",), test=False),
+    KeyRotated(key="k_1", prefix="pw_sk_1b", previous_until="2026-11-30T12:00:00+00:00"),
+    KeyRevoked(key="k_1"),
+    PersonAdded(person="p_1", roles=("manager",)),
+    RolesChanged(
+        person="p_1", roles=("analyst",), before=("manager",), markets=("online",), categories=None
+    ),
+    PasswordChanged(person="p_1"),
+    PersonDisabled(person="p_1"),
+    PersonErased(person="p_1"),
+    LoggedIn(person="p_1", by="password"),
+    LoginFailed(person=None, why="credentials"),
+    LoggedOutEverywhere(person="p_1"),
 )
 
 

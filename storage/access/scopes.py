@@ -1,0 +1,39 @@
+"""In which markets and categories somebody may do what they may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where somebody may do what they may.
+
+    Attributes:
+        markets: codes of markets; None for all.
+        categories: categories of products; None for all.
+    """
+
+    markets: frozenset[str] | None = None
+    categories: frozenset[str] | None = None
+
+    @classmethod
+    def of(cls, markets: Iterable[str] | None, categories: Iterable[str] | None) -> Self:
+        """A scope; None, or none at all, is everywhere."""
+        return cls(frozenset(markets or ()) or None, frozenset(categories or ()) or None)
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> Self:
+        """As it stands in the database."""
+        return cls.of(stored.get("markets"), stored.get("categories"))
+
+    def stored(self) -> dict[str, list[str]]:
+        """As it goes into the database: what is not limited is left out."""
+        named = {"markets": self.markets, "categories": self.categories}
+        return {name: sorted(those) for name, those in named.items() if those is not None}
+
+
+EVERYWHERE: Final = Scope()
+"""No limit."""
