@@ -44,7 +44,7 @@ from api.routes import (
 from api.routes.dependencies import Service
 from api.routes.openapi_records import promotion_schemas
 from api.settings import load_settings
-from api.shell import Worker, desk_work, in_shell, open_desk
+from api.shell import Worker, desk_work, in_shell, open_desk, routes_of
 from api.work.periodic import Periodic
 from storage.law.rule_packs import load_rule_packs
 
@@ -68,7 +68,7 @@ holds a quote's own `token` may ask and cancel it. Everything else needs `Author
 with a key of the right role, or the session of a person who logged in.
 """
 
-_ROUTERS: Final = (
+_ROUTES: Final = routes_of(
     price_books.router,
     price_book_changes.router,
     drafts.router,
@@ -114,7 +114,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     service = Service(**parts, packs=packs, work=work_room(desk.engine, chosen))
     return in_shell(
         service,
-        _ROUTERS,
+        _ROUTES,
         description=_DESCRIPTION,
         schemas=lambda: {**promotion_schemas(), **plan_schemas(), **job_schemas()},
         background=partial(_background_work, service),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from api.routes import health, problems, promotion_groups, quotes
 from api.routes.openapi_quotes import quote_schemas
 from api.settings import load_settings
-from api.shell import desk_work, in_shell, open_desk
+from api.shell import desk_work, in_shell, open_desk, routes_of
 from storage.law.rule_packs import load_rule_packs
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ Prices, quotes of carts and health are open; whoever holds a quote's own `token`
 it. The groups of a group buy need `Authorization: Bearer TOKEN` with the token of an operator.
 """
 
+_ROUTES: Final = routes_of(quotes.router, promotion_groups.router, health.router, problems.router)
+
 
 def create_price_server(settings: Settings | None = None) -> FastAPI:
     """The application, not yet started; its lifespan loads prices and promotions.
@@ -48,7 +50,7 @@ def create_price_server(settings: Settings | None = None) -> FastAPI:
     desk = open_desk(chosen, load_rule_packs(chosen.rule_packs))
     return in_shell(
         desk,
-        (quotes.router, promotion_groups.router, health.router, problems.router),
+        _ROUTES,
         description=_DESCRIPTION,
         schemas=quote_schemas,
         background=partial(desk_work, desk),

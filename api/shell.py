@@ -12,7 +12,7 @@ import threading
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -117,9 +117,21 @@ def desk_work(desk: QuoteDesk) -> list[Worker]:
     ]
 
 
+def routes_of(*routers: APIRouter) -> list[BaseRoute]:
+    """What these routers answer.
+
+    They know no application, so all applications of a process share them: FastAPI takes longer to
+    work out what a hundred endpoints ask for than the rest of a start does.
+    """
+    behind = APIRouter(dependencies=[Depends(unique_keys)])
+    for router in routers:
+        behind.include_router(router)
+    return behind.routes
+
+
 def in_shell(
     service: QuoteDesk,
-    routers: tuple[APIRouter, ...],
+    routes: list[BaseRoute],
     *,
     description: str,
     schemas: Callable[[], dict[str, Any]],
@@ -132,9 +144,9 @@ def in_shell(
 
     Args:
         service: what the routes are given, as `app.state.service`.
-        routers: of the paths behind the shell.
+        routes: behind the shell, from `routes_of`.
         description: of the API, Markdown.
-        schemas: component schemas that the routes of these routers name, for the API description.
+        schemas: component schemas that the routes name, for the API description.
         background: makes the work that is done beside the requests, when the application starts.
 
     Raises:
@@ -145,7 +157,7 @@ def in_shell(
         description=description,
         version=version("pricewright"),
         lifespan=partial(_lifespan, background=background),
-        routes=_routes(routers),
+        routes=routes,
         docs_url=None,
         redoc_url=None,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -167,19 +179,6 @@ def in_shell(
     app.add_middleware(RequestLog, quiet_prefix=PREFIX)
     app.openapi = partial(_openapi, app, schemas)  # type: ignore[method-assign]
     return app
-
-
-@cache
-def _routes(routers: tuple[APIRouter, ...]) -> list[BaseRoute]:
-    """What these routers answer.
-
-    They know no application, so all applications of a process share them: FastAPI takes longer to
-    work out what a hundred endpoints ask for than the rest of a start does.
-    """
-    behind = APIRouter(dependencies=[Depends(unique_keys)])
-    for router in routers:
-        behind.include_router(router)
-    return behind.routes
 
 
 @asynccontextmanager
