@@ -1,174 +1,106 @@
-"""Errors of the `api` package.
+"""Errors of the `api` package, and what every refusal of this house is answered with.
 
-    ApiError
+    ApiError                     a `Refusal` (see `models.refusals`)
     ├── SettingsInvalid          a setting is missing or out of range; names the variable
     ├── CannotWrite              a result file has an ending nobody writes, or no place to go
     ├── DemoFailed               a step of the demo did not bring what the next one needs
     ├── NothingToPrice           no (sku, market) has a price under the conditions given
     ├── ServerNotStarted         the address is taken, or the service failed while starting
-    └── Problem                  an answer in application/problem+json (RFC 9457)
-        ├── UnknownSku           404  no product of this price book has this SKU
-        ├── NoPriceForMarket     404  the SKU has prices, but not for this market and tier
-        ├── DecisionNotFound     404  no decision was ever made for this key
-        ├── PriceBookNotFound    404  no such version
-        ├── DraftNotFound        404  no such proposal of prices
-        ├── NoRulesForMarket     404  nobody said under which law a market sells
-        ├── UnknownResource      404  no such path
-        ├── NotAnOperator        401  the request carries no token that would do
-        ├── NotAllowed           403  who asks may not do this, or not there
-        ├── MethodNotAllowed     405  the path exists, the method does not
-        ├── NotPossibleNow       409  the state of drafts, books or freezes does not allow it
-        ├── BodyTooLarge         413  the request is longer than the service reads
-        ├── MarketRequired       422  several markets and none was named
-        ├── InvalidRequest       422  a parameter or the body is not what it must be
-        ├── ShopNotReadable      422  no way of reading a competitor's shop brought an offer
-        ├── TooManyRequests      429  asked too often; Retry-After says how long to wait
-        ├── NoPriceBook          503  nothing was published yet
-        ├── DatabaseAway         503  the database does not answer
-        ├── NotReady             503  the service should get no traffic
-        └── UnexpectedFailure    500  a defect; the log has the trace under the request id
+    ├── NotAnOperator            the request carries no token that would do
+    ├── NotAllowed               who asks may not do this, or not there
+    ├── TooManyRequests          asked too often; says how long to wait
+    ├── MethodNotAllowed         the path exists, the method does not
+    ├── MarketRequired           several markets and none was named
+    ├── NoPriceBook              nothing was published yet
+    └── NotReady                 the service should get no traffic
 
-A problem carries its status, its public title and its OpenAPI entry, so that a route raises it and
-documents it by naming the class.
+`ANSWERS` is the one table from kinds to HTTP statuses, exit statuses and the severity in the log.
+What a class is answered with otherwise stands in its attributes. Over HTTP a refusal is a document
+in application/problem+json (RFC 9457); a route documents it by naming its class.
 """
 
 from __future__ import annotations
 
-import re
+import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-PROBLEM_JSON = "application/problem+json"
-_ENCODE = msgspec.json.Encoder().encode
+from models.refusals import Forbidden, Invalid, Kind, Missing, Refusal, Unavailable
+
+PROBLEM_JSON: Final = "application/problem+json"
+REQUEST_PARTS: Final = frozenset(("body", "cookie", "header", "path", "query"))
+"""Where the place of what is invalid in a request begins."""
+_ENCODE: Final = msgspec.json.Encoder().encode
 
 
-class ApiError(Exception):
-    """Anything that `api` refuses."""
+class Answered(NamedTuple):
+    """What a kind of refusal is answered with.
+
+    Attributes:
+        status: over HTTP.
+        exit_status: of the command line.
+        severity: of its line in the log, where it has one.
+    """
+
+    status: int
+    exit_status: int
+    severity: int
 
 
-class SettingsInvalid(ApiError, ValueError):
+ANSWERS: Final[Mapping[Kind, Answered]] = {
+    Kind.MISSING: Answered(404, 1, logging.INFO),
+    Kind.INVALID: Answered(422, 1, logging.INFO),
+    Kind.CONFLICT: Answered(409, 1, logging.INFO),
+    Kind.UNAUTHENTICATED: Answered(401, 1, logging.INFO),
+    Kind.FORBIDDEN: Answered(403, 1, logging.INFO),
+    Kind.UNAVAILABLE: Answered(503, 1, logging.WARNING),
+    Kind.TOO_LARGE: Answered(413, 1, logging.INFO),
+    Kind.DEFECT: Answered(500, 1, logging.ERROR),
+}
+
+
+class ApiError(Refusal):
+    """Anything that `api` refuses.
+
+    Attributes:
+        status: of the class: another HTTP status than that of its kind; 0 for that of its kind.
+        headers: further HTTP headers, by lower-case name.
+    """
+
+    status: ClassVar[int] = 0
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    def with_headers(self, **headers: str) -> Self:
+        """The same with HTTP headers; `retry_after` stands for `retry-after`."""
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self
+
+
+class SettingsInvalid(ApiError, Invalid):
     """A setting is missing or out of range; the message names the environment variable."""
 
 
-class CannotWrite(ApiError):
+class CannotWrite(ApiError, Unavailable):
     """A result file cannot be written; the message names the file and the fix."""
 
 
-class DemoFailed(ApiError):
+class DemoFailed(ApiError, Unavailable):
     """A step of the demo did not bring what the next one needs; the message says which."""
 
 
-class NothingToPrice(ApiError, LookupError):
+class NothingToPrice(ApiError, Missing):
     """No (sku, market) has a price under the conditions given; the message says what to check."""
 
 
-class ServerNotStarted(ApiError):
+class ServerNotStarted(ApiError, Unavailable):
     """The service could not start; the message says why and what to change."""
 
 
-class Problem(ApiError):
-    """An answer in application/problem+json.
-
-    Attributes:
-        detail: one sentence on this occurrence, with the value at fault and the fix.
-        extensions: further members of the problem document, JSON values.
-        headers: further response headers.
-    """
-
-    status: ClassVar[int] = 500
-    title: ClassVar[str] = "Problem"
-    example: ClassVar[str] = "What went wrong and what to do about it."
-
-    def __init__(
-        self, detail: str, *, headers: Mapping[str, str] | None = None, **extensions: object
-    ) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.extensions = extensions
-        self.headers = dict(headers or {})
-
-    @classmethod
-    def name(cls) -> str:
-        """The last part of the type URI: `UnknownSku` is `unknown-sku`."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
-
-    @classmethod
-    def type_uri(cls) -> str:
-        """A relative URI that this service answers with an explanation."""
-        return f"/problems/{cls.name()}"
-
-    def document(self, *, instance: str, request_id: str) -> bytes:
-        """The JSON document of this occurrence.
-
-        Args:
-            instance: path of the request.
-            request_id: what the log lines of this request carry.
-        """
-        return _ENCODE(
-            {
-                "type": self.type_uri(),
-                "title": self.title,
-                "status": self.status,
-                "detail": self.detail,
-                "instance": instance,
-                "request_id": request_id,
-                **self.extensions,
-            }
-        )
-
-
-class UnknownSku(Problem):
-    """No product of this price book has this SKU. Check the spelling; SKUs are case-sensitive."""
-
-    status = 404
-    title = "Unknown SKU"
-    example = "no price for SKU 'TEA-9' in price book 12; SKUs are case-sensitive"
-
-
-class NoPriceForMarket(Problem):
-    """The SKU is sold, but has no price for this market and tier; `markets` lists those it has."""
-
-    status = 404
-    title = "No price for this market and tier"
-    example = "SKU 'TEA-1' has no price in market 'store-09', tier 'public'"
-
-
-class DecisionNotFound(Problem):
-    """No decision was made for this SKU, market and tier: it was never part of a pricing run."""
-
-    status = 404
-    title = "No decision"
-    example = "no decision for SKU 'TEA-1' in market 'online', tier 'public'"
-
-
-class PriceBookNotFound(Problem):
-    """No price book with this version was ever published."""
-
-    status = 404
-    title = "No such price book"
-    example = "price book 99 does not exist; the live one is 12"
-
-
-class DraftNotFound(Problem):
-    """No proposal of prices has this number."""
-
-    status = 404
-    title = "No such draft"
-    example = "there is no draft 99"
-
-
-class NoRulesForMarket(Problem):
-    """Nobody said under which law the market sells. Run `pricewright legal market`."""
-
-    status = 404
-    title = "No rules for this market"
-    example = "nobody said under which law market 'online' sells"
-
-
-class NotAnOperator(Problem):
+class NotAnOperator(ApiError):
     """The request does not say who asks: `Authorization: Bearer KEY`, or the cookie of a session.
 
     Keys are made by `pricewright keys create`, people log in, and operators' tokens stand in
@@ -176,124 +108,136 @@ class NotAnOperator(Problem):
     when it starts. A quote's own `token` opens it, too.
     """
 
-    status = 401
+    kind = Kind.UNAUTHENTICATED
+    slug = "not-an-operator"
     title = "Nobody asks"
     example = "send `Authorization: Bearer KEY` with a key, or log in"
 
 
-class NotAllowed(Problem):
+class NotAllowed(ApiError, Forbidden):
     """Who asks may not do this, or not in this market or category; the detail says who may."""
 
-    status = 403
+    slug = "not-allowed"
     title = "Not allowed"
     example = "anna may not approve drafts: it takes one of the roles approver, admin"
 
 
-class TooManyRequests(Problem):
+class TooManyRequests(ApiError):
     """Asked too often; the header Retry-After says after how many seconds to ask again."""
 
+    kind = Kind.CONFLICT
     status = 429
+    slug = "too-many-requests"
     title = "Too many requests"
     example = "this key may ask 600 times a minute; wait, or have its limit raised"
 
 
-class NotPossibleNow(Problem):
-    """The state of drafts, price books or freezes does not allow it; the detail says why."""
-
-    status = 409
-    title = "Not possible now"
-    example = "prices are frozen: a cost file in cents; lift the freeze first"
-
-
-class UnknownResource(Problem):
-    """The path names nothing that this service has. The paths are listed at /docs."""
-
-    status = 404
-    title = "Not found"
-    example = "nothing is at /v2/prices; the paths are listed at /docs"
-
-
-class MethodNotAllowed(Problem):
+class MethodNotAllowed(ApiError):
     """The path exists, but not for this method; the Allow header lists those it has."""
 
+    kind = Kind.INVALID
     status = 405
+    slug = "method-not-allowed"
     title = "Method not allowed"
     example = "DELETE is not possible here; use GET, HEAD"
 
-
-class BodyTooLarge(Problem):
-    """The request body is longer than the service reads. Split it into several requests."""
-
-    status = 413
-    title = "Body too large"
-    example = "the body is longer than 1048576 bytes; send fewer SKUs at once"
+    def __init__(self, method: str, headers: Mapping[str, str]) -> None:
+        super().__init__(f"{method} is not possible here; use {headers.get('allow', 'another')}")
+        self.headers = headers
 
 
-class MarketRequired(Problem):
+class MarketRequired(ApiError):
     """The price book has several markets and the request named none; `markets` lists them."""
 
-    status = 422
+    kind = Kind.INVALID
+    slug = "market-required"
     title = "Market required"
     example = "name a market with ?market=; this price book has online, store-01"
 
 
-class InvalidRequest(Problem):
-    """A parameter or the body is not what it must be; `errors` lists each place and reason."""
-
-    status = 422
-    title = "Invalid request"
-    example = "query parameter 'market' is given twice"
-
-
-def invalid_field(field: str, message: str) -> InvalidRequest:
-    """A refusal that names one place in the request."""
-    named = f"{field}: {message}" if field else message
-    return InvalidRequest(named, errors=[{"field": field, "message": message}])
-
-
-class ShopNotReadable(Problem):
-    """No way of reading the shop brought an offer; the detail says what was tried and why not."""
-
-    status = 422
-    title = "Shop not readable"
-    example = "site 'pennywise': nothing worked: shopify at https://shop.example/: HTTP 404"
-
-
-class NoPriceBook(Problem):
+class NoPriceBook(ApiError):
     """No price book was published yet. Run `pricewright reprice`, then `pricewright publish`."""
 
-    status = 503
+    kind = Kind.UNAVAILABLE
+    slug = "no-price-book"
     title = "No price book"
     example = "no price book is live; run `pricewright publish`"
+    retry_after = 5
 
 
-class DatabaseAway(Problem):
-    """The database does not answer. Prices are served on from memory; try this path later."""
-
-    status = 503
-    title = "Database away"
-    example = "the database does not answer; try again in some seconds"
-
-
-class NotReady(Problem):
+class NotReady(ApiError):
     """The service should get no traffic; `checks` says which part is missing and why."""
 
-    status = 503
+    kind = Kind.UNAVAILABLE
+    slug = "not-ready"
     title = "Not ready"
     example = "no price book is live"
 
 
-class UnexpectedFailure(Problem):
-    """A defect of the service. The log has the trace under the same request id."""
+def answer_to(refusal: Refusal | type[Refusal]) -> Answered:
+    """What a refusal is answered with: by its kind, unless its class says otherwise."""
+    usual = ANSWERS[refusal.kind]
+    status: int = getattr(refusal, "status", 0)
+    return usual._replace(status=status) if status else usual
 
-    status = 500
-    title = "Unexpected failure"
-    example = "the service failed; report request id 4f0c… to its operator"
+
+def type_uri(refusal: Refusal | type[Refusal]) -> str:
+    """A relative URI that this service answers with an explanation."""
+    return f"/problems/{refusal.slug}"
 
 
-def every_problem() -> Mapping[str, type[Problem]]:
-    """Each problem class by the last part of its type URI."""
-    return {problem.name(): problem for problem in Problem.__subclasses__()}
+class HttpAnswer(NamedTuple):
+    """A refusal on the wire; the headers have lower-case names."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def wire_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers as ASGI wants them, with the body's type and length."""
+        said = {
+            "content-type": PROBLEM_JSON,
+            "content-length": str(len(self.body)),
+            **self.headers,
+        }
+        return [(name.encode(), value.encode()) for name, value in said.items()]
+
+
+def http_answer(refusal: Refusal, *, instance: str, request_id: str) -> HttpAnswer:
+    """The problem document of a refusal, with its status and headers.
+
+    Args:
+        refusal: what was raised.
+        instance: path of the request.
+        request_id: what the log lines of this request carry.
+    """
+    status = answer_to(refusal).status
+    headers = {"cache-control": "no-store", **getattr(refusal, "headers", {})}
+    if refusal.retry_after:
+        headers["retry-after"] = str(refusal.retry_after)
+    document = {
+        "type": type_uri(refusal),
+        "title": refusal.title,
+        "status": status,
+        "detail": str(refusal),
+        "instance": instance,
+        "request_id": request_id,
+    }
+    if refusal.place:
+        document["errors"] = [{"field": refusal.field, "message": refusal.sentence}]
+    return HttpAnswer(status, headers, _ENCODE(document | refusal.facts))
+
+
+def every_refusal() -> Mapping[str, type[Refusal]]:
+    """Each class that has a slug of its own, by it; of the packages that are imported."""
+    found: dict[str, type[Refusal]] = {}
+    waiting = [Refusal]
+    while waiting:
+        refusal = waiting.pop()
+        waiting += refusal.__subclasses__()
+        if "slug" in vars(refusal):
+            found[refusal.slug] = refusal
+    return dict(sorted(found.items()))
 
 
 class FieldProblem(BaseModel):
@@ -319,34 +263,34 @@ class ProblemDocument(BaseModel):
     checks: dict[str, Any] | None = Field(default=None, description="State of each part")
 
 
-def problem_responses(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI `responses` of a route that may answer with these problems."""
-    by_status: dict[int | str, list[type[Problem]]] = {}
-    for problem in problems:
-        by_status.setdefault(problem.status, []).append(problem)
+def problem_responses(*refusals: type[Refusal]) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI `responses` of a route that may answer with these refusals."""
+    by_status: dict[int | str, list[type[Refusal]]] = {}
+    for refusal in refusals:
+        by_status.setdefault(answer_to(refusal).status, []).append(refusal)
     return {status: _response(group) for status, group in by_status.items()}
 
 
-def _response(group: Sequence[type[Problem]]) -> dict[str, Any]:
+def _response(group: Sequence[type[Refusal]]) -> dict[str, Any]:
     return {
-        "description": "; or ".join(problem.title for problem in group),
+        "description": "; or ".join(refusal.title for refusal in group),
         "content": {
             PROBLEM_JSON: {
                 "schema": {"$ref": "#/components/schemas/ProblemDocument"},
-                "examples": {problem.name(): _example(problem) for problem in group},
+                "examples": {refusal.slug: _example(refusal) for refusal in group},
             }
         },
     }
 
 
-def _example(problem: type[Problem]) -> dict[str, Any]:
+def _example(refusal: type[Refusal]) -> dict[str, Any]:
     return {
-        "summary": problem.title,
+        "summary": refusal.title,
         "value": {
-            "type": problem.type_uri(),
-            "title": problem.title,
-            "status": problem.status,
-            "detail": problem.example,
+            "type": type_uri(refusal),
+            "title": refusal.title,
+            "status": answer_to(refusal).status,
+            "detail": refusal.example,
             "instance": "/v1/…",
             "request_id": "0f8e6d5c4b3a29181706f5e4d3c2b1a0",
         },

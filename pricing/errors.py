@@ -1,17 +1,18 @@
 """Errors of the `pricing` package.
 
-    PricingError
+    PricingError                a `Refusal` (see `models.refusals`)
     ├── MoneyError              an amount or a currency that cannot be what it claims to be
     │   ├── UnknownCurrency     not an ISO 4217 code in use
     │   └── CurrencyMismatch    two currencies met in one sum or comparison
+    ├── NoDecimal               a text that is no decimal string
     ├── InvalidCatalogue        columns of unequal length, a repeated key, a value out of range
     ├── InvalidLimits           a guardrail or an objective set outside its safe range
     ├── InfeasibleLimits        joint limits that no set of prices can satisfy together
     ├── SolverFault             an integer programme that the solver refuses: a defect
     ├── InvalidPriceHistory     price rows that do not describe one price at each moment
-    ├── DocumentInvalid         a part of a document that cannot be read or meant, at its place
-    │   ├── InvalidRulePack     a rule of law that is incomplete, or names no article
-    │   └── InvalidStrategy     a strategy or a rules file that cannot be meant
+    ├── InvalidRulePack         a rule of law that is incomplete, or names no article
+    │   └── NoRulesForMarket    a market, or a day, for which no rule pack is known
+    ├── InvalidStrategy         a strategy or a rules file that cannot be meant
     └── UnreadablePart          a part of a document that no reader can make a value of
         └── RepeatedKey         a key that stands twice in one mapping
 
@@ -20,25 +21,23 @@ Each message names the field and what to do about it.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from typing import Final, Self, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
-Place = tuple[str | int, ...]
-"""Keys and indices that lead to a part of a document."""
+from models.refusals import Defect, Invalid, Missing, Place, Refusal, field_of
 
-_STEP: Final = re.compile(r"([^.\[\]]+)(?![^\[]*\])|\[(\d+)\]")
+_Invalid = TypeVar("_Invalid", bound=Invalid)
 
 
-class PricingError(Exception):
+class PricingError(Refusal):
     """Anything that `pricing` refuses."""
 
 
-class MoneyError(PricingError, ValueError):
+class MoneyError(PricingError, Invalid):
     """An amount that is not exact money in its currency."""
 
 
-class NoDecimal(PricingError, ValueError):
+class NoDecimal(PricingError, Invalid):
     """A text that is no decimal string; the message says how to write one."""
 
 
@@ -50,141 +49,94 @@ class CurrencyMismatch(MoneyError):
     """Two currencies met in one sum or comparison; convert one of them first."""
 
 
-class InvalidCatalogue(PricingError, ValueError):
+class InvalidCatalogue(PricingError, Invalid):
     """The columns of a catalogue do not describe a set of (sku, market) pairs."""
 
 
-class InvalidLimits(PricingError, ValueError):
-    """A limit is set outside the range in which it still protects anybody.
+class InvalidLimits(PricingError, Invalid):
+    """A limit is set outside the range in which it still protects anybody."""
 
-    Attributes:
-        place: the field of the record that refuses it; empty where that is no single one.
-    """
-
-    def __init__(self, message: str, place: Place = ()) -> None:
-        super().__init__(message)
-        self.place = place
+    names_place = True
 
 
-class InfeasibleLimits(PricingError):
+class InfeasibleLimits(PricingError, Invalid):
     """No set of prices satisfies all joint limits.
 
     Attributes:
         conflicting: the names of limits that cannot hold together.
         proven: True where no answer exists; False where the search ended before it found one, and
             more time may help.
-    """
-
-    def __init__(self, message: str, conflicting: Sequence[str], *, proven: bool = True) -> None:
-        super().__init__(message)
-        self.conflicting = tuple(conflicting)
-        self.proven = proven
-
-
-class SolverFault(PricingError, RuntimeError):
-    """The solver was asked what is no integer programme: a defect of this product; report it."""
-
-
-class InvalidPriceHistory(PricingError, ValueError):
-    """Price rows that do not describe one price at each moment; the message names the column."""
-
-
-class DocumentInvalid(PricingError, ValueError):
-    """A part of a document that cannot be read, or cannot be meant; correct it at its place.
-
-    Attributes:
-        problem: what is wrong and what to do, without the place.
-        place: keys and indices that lead to it; of a record's own check they begin at the record.
-        source: the document's file; blank while nobody said which.
-        line: of the place, from 1; None where nobody knows.
+        relaxations: by limit, the least setting at which an answer exists if that limit alone gives
+            way; limits that cannot help alone are missing.
     """
 
     def __init__(
-        self, problem: str, place: Place = (), *, source: str = "", line: int | None = None
+        self,
+        message: str,
+        conflicting: Sequence[str],
+        relaxations: Mapping[str, float] | None = None,
+        *,
+        proven: bool = True,
     ) -> None:
-        where = source if line is None else f"{source}, line {line}" if source else f"line {line}"
-        parts = [part for part in (where, field_of(place), problem) if part]
-        super().__init__(": ".join(parts))
-        self.problem = problem
-        self.place = place
-        self.source = source
-        self.line = line
-
-    @classmethod
-    def at(
-        cls, problem: str, place: Place = (), *, source: str = "", line: int | None = None
-    ) -> Self:
-        """A refusal, however a class of them is made otherwise."""
-        return cls(problem, place, source=source, line=line)
-
-    def located(self, source: str, line: int | None) -> Self:
-        """The same refusal with file and line."""
-        return type(self).at(self.problem, self.place, source=source, line=line)
+        self.conflicting = tuple(conflicting)
+        self.relaxations = dict(relaxations or {})
+        self.proven = proven
+        super().__init__(message, conflicting=list(self.conflicting), relaxations=self.relaxations)
 
 
-_Invalid = TypeVar("_Invalid", bound=DocumentInvalid)
+class SolverFault(PricingError, Defect, RuntimeError):
+    """The solver was asked what is no integer programme: a defect of this product; report it."""
 
 
-class InvalidStrategy(DocumentInvalid):
+class InvalidPriceHistory(PricingError, Invalid):
+    """Price rows that do not describe one price at each moment; the message names the column."""
+
+
+class InvalidStrategy(PricingError, Invalid):
     """A strategy, or an entry of a rules file, that cannot be meant; correct the field it names."""
 
 
-class InvalidRulePack(DocumentInvalid):
+class InvalidRulePack(PricingError, Invalid):
     """A rule pack that cannot be applied; the message names the field and the fix."""
 
 
-class UnreadablePart(PricingError, ValueError):
-    """A part of a document that is well written, and of which no value can be made.
+class NoRulesForMarket(Missing, InvalidRulePack):
+    """Nobody said under which law the market sells. Run `pricewright legal market`."""
 
-    Attributes:
-        place: keys and indices that lead to it.
-        line: on which it stands, from 1.
-        problem: what is wrong and what to do, without the line.
-    """
+    slug = "no-rules-for-market"
+    title = "No rules for this market"
+    example = "nobody said under which law market 'online' sells"
 
-    def __init__(self, place: tuple[str | int, ...], line: int, problem: str) -> None:
-        super().__init__(
-            ": ".join(part for part in (f"line {line}", field_of(place), problem) if part)
-        )
-        self.place = place
-        self.line = line
-        self.problem = problem
+
+class UnreadablePart(PricingError, Invalid):
+    """A part of a document that is well written, and of which no value can be made."""
+
+    def __init__(self, place: Place, line: int, problem: str) -> None:
+        super().__init__(problem, place, line=line)
 
     def of(self, kind: type[_Invalid], source: str) -> _Invalid:
         """The same as a refusal of a document."""
-        return kind.at(self.problem, self.place, source=source, line=self.line)
+        return kind.at(self.sentence, self.place, source=source, line=self.line)
 
 
 class RepeatedKey(UnreadablePart):
     """A key stands twice in one mapping of a document: which of the two counts, nobody can know.
 
     Attributes:
-        first_line: of the first one; `line` is that of the second one.
+        first_line: the line of the first one; `line` is that of the second.
     """
 
-    def __init__(self, place: tuple[str | int, ...], line: int, first_line: int) -> None:
-        self.first_line = first_line
-        inside = f" in {field_of(place[:-1])}" if place[1:] else ""
-        problem = (
-            f"{place[-1]!r} is there twice{inside}, first in line {first_line}; keep one of them"
-        )
-        super().__init__(place, line, problem)
+    names_place = True
 
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.problem}"
+    def __init__(self, place: Place, line: int, first_line: int) -> None:
+        inside = f" in {field_of(place[:-1])}" if place[1:] else ""
+        super().__init__(
+            place,
+            line,
+            f"{place[-1]!r} is there twice{inside}, first in line {first_line}; keep one of them",
+        )
+        self.first_line = first_line
 
     def of(self, kind: type[_Invalid], source: str) -> _Invalid:
         """The same as a refusal of a document, which names the key already."""
-        return kind.at(self.problem, source=source, line=self.line)
-
-
-def field_of(place: Sequence[str | int]) -> str:
-    """The way to a value in a document, as messages name it: `promotions[0].percent`."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
-    return "".join(steps).removeprefix(".")
-
-
-def place_of(field: str) -> Place:
-    """The place that `field_of` names: keys with dots or brackets in them are cut there."""
-    steps = _STEP.findall(field)
-    return tuple(int(index) if index else name for name, index in steps)
+        return kind.at(self.sentence, source=source, line=self.line)

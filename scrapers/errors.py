@@ -16,50 +16,54 @@ A page that yields no price is no error: extraction answers with a `Refusal` tha
 
 from __future__ import annotations
 
+from models.refusals import Conflict, Forbidden, Invalid, Kind, Missing, Refusal
 
-class ScraperError(Exception):
+
+class ScraperError(Refusal):
     """Anything that `scrapers` refuses."""
 
 
-class InvalidSites(ScraperError, ValueError):
-    """A field of a site holds what it can not hold; the message names site, field and fix.
+class InvalidSites(ScraperError, Invalid):
+    """A field of a site holds what it can not hold; the message names site, field and fix."""
 
-    Attributes:
-        field: the field's name; empty where it is not one field.
-    """
-
-    def __init__(self, message: str, *, field: str = "") -> None:
-        super().__init__(message)
-        self.field = field
+    names_place = True
 
 
-class InvalidSchedule(ScraperError, ValueError):
+class InvalidSchedule(ScraperError, Invalid):
     """A schedule that can not be read; the message shows those that can."""
 
 
-class UnknownSite(ScraperError, LookupError):
+class UnknownSite(ScraperError, Missing):
     """No site of that name is known; the message lists the names that are."""
 
 
-class InvalidManifest(ScraperError, ValueError):
+class InvalidManifest(ScraperError, Invalid):
     """A list of saved pages, or a page of it, can not be read; the message names the line."""
 
+    names_place = True
 
-class InvalidListings(ScraperError, ValueError):
+
+class InvalidListings(ScraperError, Invalid):
     """A file of listings or of known pairs can not be used; the message names line and column."""
 
 
-class InvalidObservation(ScraperError, ValueError):
+class InvalidObservation(ScraperError, Invalid):
     """A reported price that can not be right; the message names the entry and the field."""
 
 
-class ForbiddenAddress(ScraperError):
+class ForbiddenAddress(ScraperError, Forbidden):
     """The request would leave the public web: a private address, another scheme, an odd port."""
 
 
-class CrawlRunning(ScraperError):
+class CrawlRunning(ScraperError, Conflict):
     """Another process is crawling this site; two at once would ask the shop twice."""
 
 
 class CrawlFailed(ScraperError):
-    """The crawl brought nothing: the shop is away, forbids us, or the worker died."""
+    """No way of reading the shop brought an offer; the detail says what was tried and why not."""
+
+    kind = Kind.INVALID
+    slug = "shop-not-readable"
+    title = "Shop not readable"
+    example = "site 'pennywise': nothing worked: shopify at https://shop.example/: HTTP 404"
+    names_place = True

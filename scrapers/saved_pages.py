@@ -47,7 +47,7 @@ def read_manifest(path: Path) -> tuple[SavedPage, ...]:
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidManifest(f"{path}: can not be read: {error}") from None
+        raise InvalidManifest(f"can not be read: {error}", source=str(path)) from None
     reader = csv.DictReader(io.StringIO(text), strict=True)
     try:
         columns = [name.strip().lower() for name in reader.fieldnames or ()]
@@ -55,10 +55,18 @@ def read_manifest(path: Path) -> tuple[SavedPage, ...]:
         if missing:
             has = ", ".join(columns) or "none"
             raise InvalidManifest(
-                f"{path}, line 1: column {missing[0]!r} is missing; the columns are: {has}"
+                f"column {missing[0]!r} is missing; the columns are: {has}",
+                (missing[0],),
+                source=str(path),
+                line=1,
             )
         if twice := [name for name in _COLUMNS if columns.count(name) > 1]:
-            raise InvalidManifest(f"{path}, line 1: column {twice[0]!r} is there twice; keep one")
+            raise InvalidManifest(
+                f"column {twice[0]!r} is there twice; keep one",
+                (twice[0],),
+                source=str(path),
+                line=1,
+            )
         reader.fieldnames = columns
         return tuple(_saved_page(path, reader.line_num, row) for row in reader)
     except csv.Error as error:
@@ -66,14 +74,15 @@ def read_manifest(path: Path) -> tuple[SavedPage, ...]:
 
 
 def _saved_page(manifest: Path, number: int, row: dict[str, str | None]) -> SavedPage:
+    def refused(field: str, why: str) -> InvalidManifest:
+        return InvalidManifest(why, (field,), source=str(manifest), line=number)
+
     file, url = (row.get("file") or "").strip(), (row.get("url") or "").strip()
     if not file or not url:
-        raise InvalidManifest(f"{manifest}, line {number}: 'file' and 'url' must both be given")
+        raise refused("url" if file else "file", "'file' and 'url' must both be given")
     currency = (row.get("currency") or "").strip().upper() or None
     if currency is not None and currency not in DECIMALS:
-        raise InvalidManifest(
-            f"{manifest}, line {number}: currency {currency!r} is no ISO 4217 code"
-        )
+        raise refused("currency", f"currency {currency!r} is no ISO 4217 code")
     beside = manifest.parent / file
     return SavedPage(file, beside if beside.exists() else Path(file), url, currency)
 
@@ -91,7 +100,7 @@ def extract_saved(page: SavedPage) -> Offer | Refusal:
             with gzip.open(page.path) as packed:
                 body = packed.read(LARGEST_BODY)
     except (OSError, EOFError, zlib.error) as error:
-        raise InvalidManifest(f"{page.file}: can not be read: {error}") from None
+        raise InvalidManifest(f"can not be read: {error}", source=page.file) from None
     return extract_offer(body, page.url, PageHints(currency=page.currency))
 
 

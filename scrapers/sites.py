@@ -14,9 +14,9 @@ import yaml
 from cssselect import GenericTranslator, SelectorError
 from sqlalchemy import Connection
 
+from models.refusals import within
 from pricing.currencies import DECIMALS
 from pricing.documents import Form, not_known, read_document, schema_of
-from pricing.errors import DocumentInvalid
 from scrapers.errors import ForbiddenAddress, InvalidSchedule, InvalidSites, UnknownSite
 from scrapers.extract.selectors import InvalidSelector, check_selector
 from scrapers.guard import check_url, origin_of
@@ -173,7 +173,7 @@ class Site:
                 self._refuse("wait_for", f"is no CSS selector: {error}")
 
     def _refuse(self, name: str, why: str) -> None:
-        raise InvalidSites(f"site {self.name!r}: {name} {getattr(self, name)!r}: {why}", field=name)
+        raise InvalidSites(f"site {self.name!r}: {name} {getattr(self, name)!r}: {why}", (name,))
 
     @property
     def private_origin(self) -> str:
@@ -239,25 +239,25 @@ def site_from(entry: object, where: str) -> Site:
     if unknown:
         raise InvalidSites(
             f"{where}: unknown field {unknown[0]!r}: {not_known(unknown[0], frozenset(_FIELDS))}",
-            field=unknown[0],
+            (unknown[0],),
         )
     missing = [name for name in ("name", "start_url", "market", "currency") if name not in entry]
     if missing:
-        raise InvalidSites(f"{where}: field {missing[0]!r} is missing", field=missing[0])
+        raise InvalidSites(f"{where}: field {missing[0]!r} is missing", (missing[0],))
     for name, value in entry.items():
         types, called = _PLAIN.get(_HINTS[name], ((str,), "text"))
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             wanted = _SAID.get(name, called)
-            raise InvalidSites(f"{where}: {name} {value!r}: must be {wanted}", field=name)
+            raise InvalidSites(f"{where}: {name} {value!r}: must be {wanted}", (name,))
     for name in ("urls", "selectors"):
         parts = entry.get(name, ())
         values = parts.values() if isinstance(parts, Mapping) else parts
         if not all(isinstance(part, str) for part in values):
-            raise InvalidSites(f"{where}: {name} {parts!r}: must hold text", field=name)
+            raise InvalidSites(f"{where}: {name} {parts!r}: must hold text", (name,))
     try:
         return Site(**{**entry, "urls": tuple(entry.get("urls", ()))})
     except InvalidSites as error:
-        raise InvalidSites(f"{where}: {error}", field=error.field) from None
+        raise InvalidSites(f"{where}: {error}", error.place) from None
 
 
 def _written_out(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -266,7 +266,7 @@ def _written_out(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
     every = fields_of.pop("every", None)
     if every is not None:
         if fields_of.get("schedule") is not None:
-            raise InvalidSites(f"{where}: every and schedule exclude each other", field="every")
+            raise InvalidSites(f"{where}: every and schedule exclude each other", ("every",))
         fields_of["schedule"] = f"every {every}"
     return fields_of
 
@@ -289,20 +289,17 @@ def load_sites(path: Path) -> dict[str, Site]:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidSites(f"{path}: can not be read: {error}") from None
-    try:
-        document = read_document(text, str(path), form=Form.YAML, outermost=None)
-        with document.naming():
-            entries = _entries(document.value)
-    except DocumentInvalid as error:
-        raise InvalidSites(str(error)) from None
+    document = read_document(text, str(path), form=Form.YAML, outermost=None, error=InvalidSites)
+    with document.naming():
+        return _sites(document.value)
+
+
+def _sites(content: object) -> dict[str, Site]:
+    """The sites that a file holds, by name."""
     sites: dict[str, Site] = {}
-    for number, entry in enumerate(entries):
-        try:
+    for number, entry in enumerate(_entries(content)):
+        with within("sites", number):
             site = _another(entry, f"entry {number + 1}", sites)
-        except InvalidSites as error:
-            steps = (error.field,) if error.field else ()
-            line = document.line(("sites", number, *steps))
-            raise InvalidSites(f"{path}, line {line}: {error}", field=error.field) from None
         sites[site.name] = site
     return sites
 
@@ -310,17 +307,17 @@ def load_sites(path: Path) -> dict[str, Site]:
 def _entries(content: object) -> list[object]:
     """The entries of a file of sites."""
     if content is None:
-        raise DocumentInvalid("is empty; write 'sites:' with a list of sites below it")
+        raise InvalidSites("is empty; write 'sites:' with a list of sites below it")
     if not isinstance(content, dict):
-        raise DocumentInvalid("must be a mapping of fields: 'sites:' with a list of sites below it")
+        raise InvalidSites("must be a mapping of fields: 'sites:' with a list of sites below it")
     if "sites" not in content:
-        raise DocumentInvalid("must hold 'sites:' with a list of sites below it")
+        raise InvalidSites("must hold 'sites:' with a list of sites below it")
     for name in content:
         if name != "sites":
-            raise DocumentInvalid(not_known(name, frozenset({"sites"})), (name,))
+            raise InvalidSites(f"{name}: {not_known(name, frozenset({'sites'}))}", (name,))
     entries = content["sites"]
     if not isinstance(entries, list):
-        raise DocumentInvalid("must be a list of sites, each a mapping of fields", ("sites",))
+        raise InvalidSites("sites: must be a list of sites, each a mapping of fields", ("sites",))
     return entries
 
 
@@ -328,7 +325,7 @@ def _another(entry: object, where: str, sites: Mapping[str, Site]) -> Site:
     """A site whose name is new."""
     site = site_from(entry, where)
     if site.name in sites:
-        raise InvalidSites(f"{where}: a second site is called {site.name!r}", field="name")
+        raise InvalidSites(f"{where}: a second site is called {site.name!r}", ("name",))
     return site
 
 

@@ -7,14 +7,16 @@ SimulationError
 
 from __future__ import annotations
 
+from models.refusals import Invalid, Refusal
 
-class SimulationError(Exception):
+
+class SimulationError(Refusal):
     """Anything that `simulations` refuses."""
 
 
-class InvalidMarket(SimulationError, ValueError):
+class InvalidMarket(SimulationError, Invalid):
     """The settings of a simulated market are out of range or contradict each other."""
 
 
-class InvalidScenario(SimulationError, ValueError):
+class InvalidScenario(SimulationError, Invalid):
     """Scenario prices of the wrong shape, unknown base, or nothing to simulate."""

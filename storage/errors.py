@@ -1,6 +1,6 @@
 """Errors of the `storage` package.
 
-    StorageError
+    StorageError                a `Refusal` (see `models.refusals`)
     ├── SettingsInvalid         a variable of the environment or `.env` that cannot be used
     ├── DatabaseUnavailable     the server or the file cannot be reached
     ├── NotMigrated             the tables are missing, old, or newer than this program
@@ -8,26 +8,28 @@
     ├── InvalidRecord           a value that its table cannot hold
     ├── BackupRefused           a backup that is not made, or a file that is not restored
     ├── NotStored               something asked for by name that is not there
-    │   ├── UnknownMarket
     │   ├── UnknownProduct
+    │   ├── NoPriceForMarket
+    │   │   └── UnknownMarket
     │   ├── UnknownSite
     │   ├── CrawlNotFound
     │   ├── ReviewNotFound
     │   ├── HeldOfferNotFound
     │   ├── FitNotFound
-    │   ├── RunNotFound
     │   ├── DecisionNotFound
+    │   │   └── RunNotFound
     │   ├── PriceBookNotFound
     │   ├── DraftNotFound
     │   ├── PlanNotFound
     │   ├── JobNotFound
     │   ├── ScheduleNotFound
     │   ├── PromotionNotFound
-    │   ├── BatchNotFound
+    │   │   └── BatchNotFound
     │   ├── QuoteNotFound
     │   ├── GroupNotFound
     │   ├── KeyNotFound
     │   └── PersonNotFound
+    ├── CostNotHeld             no cost waits for a confirmation there, or another one does
     ├── AlreadyDecided          a person has answered this otherwise
     ├── PromotionRefused        a change to a promotion that cannot be made
     │   ├── NameTaken           another promotion has this id
@@ -39,8 +41,9 @@
     │   ├── LimitReached        not so much is left of a limit
     │   ├── QuoteSettled        it was committed, cancelled, or has expired
     │   ├── GroupClosed         the group that it would join takes nobody any more
-    │   ├── ReturnRefused       an order of which this cannot come back
-    │   └── KeyReused           an idempotency key came again with another request
+    │   ├── HoldRefused         a hold without a token that would take too much
+    │   └── ReturnRefused       an order of which this cannot come back
+    ├── KeyReused               an idempotency key came again with another request
     ├── NotPossibleNow          what is stored does not allow it at this time
     │   ├── PricesFrozen        somebody pulled the kill switch
     │   ├── ClockBehind         the time given is before what has already happened
@@ -65,45 +68,73 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from models.refusals import (
+    Conflict,
+    Defect,
+    Invalid,
+    Kind,
+    Missing,
+    Refusal,
+    Unavailable,
+)
 
-class StorageError(Exception):
+
+class StorageError(Refusal):
     """Anything that `storage` refuses."""
 
 
-class SettingsInvalid(StorageError, ValueError):
+class SettingsInvalid(StorageError, Invalid):
     """A setting cannot be used; the message names its variable."""
 
 
 class DatabaseUnavailable(StorageError):
-    """The database cannot be reached; check DATABASE_URL and that the server runs."""
+    """The database does not answer. Prices are served on from memory; try this path later."""
+
+    kind = Kind.UNAVAILABLE
+    slug = "database-away"
+    title = "Database away"
+    example = "the database does not answer; try again in some seconds"
+    retry_after = 5
 
 
-class NotMigrated(StorageError):
+class NotMigrated(StorageError, Unavailable):
     """The tables do not fit this version of the program."""
 
 
-class NotWriting(StorageError, RuntimeError):
+class NotWriting(StorageError, Defect, RuntimeError):
     """A function that writes needs a transaction opened by `storage.database.writing`."""
 
 
-class InvalidRecord(StorageError, ValueError):
+class InvalidRecord(StorageError, Invalid):
     """A value that its table cannot hold."""
 
 
-class BackupRefused(StorageError, ValueError):
+class BackupRefused(StorageError, Invalid):
     """A backup is not made, or a file not restored; nothing was written, nothing was changed."""
 
 
-class NotStored(StorageError, LookupError):
+class NotStored(StorageError, Missing):
     """Something asked for by name or number is not in the database."""
 
 
-class UnknownMarket(NotStored):
+class NoPriceForMarket(NotStored):
+    """The SKU is sold, but has no price for this market and tier; `markets` lists those it has."""
+
+    slug = "no-price-for-market"
+    title = "No price for this market and tier"
+    example = "SKU 'TEA-1' has no price in market 'store-09', tier 'public'"
+
+
+class UnknownMarket(NoPriceForMarket):
     """No market has this code."""
 
 
 class UnknownProduct(NotStored):
-    """No product has this SKU."""
+    """No product of this price book has this SKU. Check the spelling; SKUs are case-sensitive."""
+
+    slug = "unknown-sku"
+    title = "Unknown SKU"
+    example = "no price for SKU 'TEA-9' in price book 12; SKUs are case-sensitive"
 
 
 class UnknownSite(NotStored):
@@ -130,15 +161,15 @@ class PersonNotFound(NotStored):
     """No account has this id or name."""
 
 
-class PersonNameTaken(StorageError):
+class PersonNameTaken(StorageError, Conflict):
     """Another account has this name."""
 
 
-class AlreadyDecided(StorageError):
+class AlreadyDecided(StorageError, Conflict):
     """A person has answered this otherwise; a machine or a second click does not overturn it."""
 
 
-class CostNotHeld(StorageError):
+class CostNotHeld(StorageError, Conflict):
     """No cost waits for a confirmation there, or it is another one by now."""
 
 
@@ -146,32 +177,52 @@ class FitNotFound(NotStored):
     """No demand fit has this number, or nothing was fitted yet."""
 
 
-class RunNotFound(NotStored):
+class DecisionNotFound(NotStored):
+    """No decision was made for this SKU, market and tier: it was never part of a pricing run."""
+
+    slug = "decision-not-found"
+    title = "No decision"
+    example = "no decision for SKU 'TEA-1' in market 'online', tier 'public'"
+
+
+class RunNotFound(DecisionNotFound):
     """No decision run has this number, or nothing was decided yet."""
 
 
-class DecisionNotFound(NotStored):
-    """No run decided a price for this key."""
-
-
 class PriceBookNotFound(NotStored):
-    """No price book has this version, or none was published yet."""
+    """No price book with this version was ever published."""
+
+    slug = "price-book-not-found"
+    title = "No such price book"
+    example = "price book 99 does not exist; the live one is 12"
 
 
 class PromotionNotFound(NotStored):
-    """No promotion has this id."""
+    """No promotion has this id, or it has no such batch of codes. Ids are case-sensitive."""
+
+    slug = "promotion-missing"
+    title = "No such promotion"
+    example = "there is no promotion 'spring'"
 
 
-class BatchNotFound(NotStored):
+class BatchNotFound(PromotionNotFound):
     """No batch of codes of this promotion has this number."""
 
 
 class QuoteNotFound(NotStored):
     """No quote has this id."""
 
+    slug = "quote-missing"
+    title = "No such quote"
+    example = "there is no quote 'q_5fGh'"
 
-class PromotionRefused(StorageError):
-    """A change to a promotion that cannot be made; nothing was changed."""
+
+class PromotionRefused(StorageError, Conflict):
+    """The promotion exists or has ended already, or was changed by somebody else meanwhile."""
+
+    slug = "promotion-step-refused"
+    title = "Not from here"
+    example = "promotion 'spring' has ended; create another one"
 
 
 class NameTaken(PromotionRefused):
@@ -186,31 +237,32 @@ class VersionMoved(PromotionRefused):
     """The promotion is not at the version that the change was made from; read it again."""
 
 
-class CodesRefused(StorageError, ValueError):
+class CodesRefused(StorageError, Invalid):
     """Codes that cannot be made or brought in; none of them was.
 
-    Attributes:
-        field: what is wrong: `pattern`, `count`, or a row of a file.
+    The place is `pattern`, `count`, or a row of a file.
     """
 
     def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field = field
-        self.problem = problem
+        super().__init__(problem, (field,))
 
 
-class RedemptionRefused(StorageError):
+class RedemptionRefused(StorageError, Conflict):
     """A quote that cannot be redeemed as asked; nothing was taken and nothing given back."""
 
 
 class LimitReached(RedemptionRefused):
-    """Not so much is left of a limit.
+    """The quote reserved nothing, and now not so much is left of a limit. Ask for a new one.
 
     Attributes:
         promotion_id: whose limit.
         scope: `all`, `day`, `customer`, `code`, `funder` or `gift`.
         key: which day, customer, code, funder or gift; empty for `all`.
     """
+
+    slug = "limit-used-up"
+    title = "Limit used up"
+    example = "the limit of promotion 'spring' for all orders is reached"
 
     def __init__(self, promotion_id: int, scope: str, key: str) -> None:
         which = f"{scope} {key!r}" if key else "all orders"
@@ -232,39 +284,67 @@ class HoldRefused(RedemptionRefused):
 
 
 class QuoteSettled(RedemptionRefused):
-    """The quote is not open any more.
+    """The quote is not open any more; `quote_status` says why. Ask for a new one.
 
     Attributes:
         status: `committed`, `cancelled` or `expired`.
     """
 
+    slug = "quote-closed"
+    title = "Quote closed"
+    example = "quote q_5fGh is expired; ask for a new one"
+
     def __init__(self, quote_id: str, status: str) -> None:
-        super().__init__(f"quote {quote_id} is {status}; ask for a new one")
+        super().__init__(f"quote {quote_id} is {status}; ask for a new one", quote_status=status)
         self.status = status
 
 
 class GroupClosed(RedemptionRefused):
-    """The group takes nobody any more, or not this customer; open another one."""
+    """The group that the order would join is settled, or the customer is in it already."""
+
+    slug = "group-not-open"
+    title = "Group closed"
+    example = "group g_7Hq2 takes nobody any more; open another one"
 
 
 class ReturnRefused(RedemptionRefused):
-    """Of this order nothing can come back, or no more than came back already."""
+    """The quote was never committed, or its group is still open, or money went back already."""
+
+    slug = "return-not-possible"
+    title = "Nothing can come back"
+    example = "quote q_5fGh is open; only what was ordered comes back"
 
 
-class KeyReused(RedemptionRefused):
-    """An idempotency key came again with another request; use a new key for a new request."""
+class KeyReused(StorageError, Invalid):
+    """The key came before with another request. Make a new key for each new request."""
+
+    slug = "idempotency-key-reused"
+    title = "Idempotency key reused"
+    example = "idempotency key '7' came before with another request"
 
 
 class GroupNotFound(NotStored):
-    """No group that buys together has this id."""
+    """No group has this id."""
+
+    slug = "group-missing"
+    title = "No such group"
+    example = "there is no group 'g_7Hq2'"
 
 
 class DraftNotFound(NotStored):
     """No proposal of prices has this number."""
 
+    slug = "draft-not-found"
+    title = "No such draft"
+    example = "there is no draft 99"
+
 
 class PlanNotFound(NotStored):
     """No plan has this number."""
+
+    slug = "plan-missing"
+    title = "No such plan"
+    example = "there is no plan 99"
 
 
 class JobNotFound(NotStored):
@@ -275,7 +355,7 @@ class ScheduleNotFound(NotStored):
     """No schedule has this name."""
 
 
-class NotPossibleNow(StorageError):
+class NotPossibleNow(StorageError, Conflict):
     """What is stored does not allow it at this time; the message says what to do first."""
 
 
@@ -312,7 +392,11 @@ class DraftNotReady(NotPossibleNow):
 
 
 class PlanNotReady(NotPossibleNow):
-    """The plan is in another state, or was accepted before."""
+    """The plan is in another state: not finished yet, ended, or accepted before."""
+
+    slug = "plan-step-refused"
+    title = "Not from here"
+    example = "plan 7 is running; only a finished one is accepted"
 
 
 class JobNotOpen(NotPossibleNow):
@@ -327,7 +411,7 @@ class LeaseHeld(NotPossibleNow):
     """Another process is doing what only one may do at a time; the message says which."""
 
 
-class ImportRefused(StorageError, ValueError):
+class ImportRefused(StorageError, Invalid):
     """A file was not brought in, and nothing of it was written."""
 
 

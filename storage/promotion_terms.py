@@ -144,7 +144,7 @@ def check_terms(terms: Terms, others: Iterable[Terms] = ()) -> None:
             number = int(field.removeprefix("promotions[").partition("]")[0])
             other = f" (found at {promotions[number].id!r})"
             field = "promotion"
-        raise InvalidPromotion(field, error.problem + other) from None
+        raise InvalidPromotion(field, error.sentence + other) from None
 
 
 def engine_promotion(terms: Terms, unique_code: str = "") -> AnyPromotion:

@@ -22,14 +22,8 @@ from api.access.principal import PRINCIPAL, Principal
 from api.access.roles import Besides, Reach, Role, Rule, methods_of, rule_of
 from api.access.sessions import SESSION, session_of
 from api.access.signing import verified
-from api.errors import (
-    DatabaseAway,
-    MethodNotAllowed,
-    NotAllowed,
-    NotAnOperator,
-    Problem,
-    UnknownResource,
-)
+from api.errors import MethodNotAllowed, NotAllowed, NotAnOperator
+from models.refusals import Missing, Refusal
 from storage.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -87,7 +81,7 @@ class Admission:
 
     async def refusal(
         self, scope: Scope, path: str, headers: Mapping[bytes, bytes]
-    ) -> Problem | Elsewhere | None:
+    ) -> Refusal | Elsewhere | None:
         """Why a request is not let in; None where it is, and who asks is in its state.
 
         Args:
@@ -99,8 +93,8 @@ class Admission:
         token = bearer(headers.get(b"authorization", b""))
         try:
             principal = await self._who(scope, rule, token, headers)
-        except Problem as problem:
-            return problem
+        except Refusal as refusal:
+            return refusal
         if rule is None:
             return self._nothing_there(scope, path, headers, principal)
         if principal is None:
@@ -118,7 +112,7 @@ class Admission:
             NotAnOperator: a key that is nobody's, or is over.
             TooManyRequests: a key that asks too often.
             NotAllowed: a session whose request no page of this service made.
-            DatabaseAway: nobody can say whose session it is.
+            DatabaseUnavailable: nobody can say whose session it is.
         """
         state = scope["state"]
         if rule is not None and rule.besides is Besides.ANYBODY:
@@ -139,9 +133,8 @@ class Admission:
             if principal is None:
                 raise NotAnOperator(
                     "this key is nobody's: it was revoked, has expired, or is misspelt; a new one "
-                    "is known after PRICEWRIGHT_SNAPSHOT_POLL_SECONDS",
-                    headers={"www-authenticate": "Bearer"},
-                )
+                    "is known after PRICEWRIGHT_SNAPSHOT_POLL_SECONDS"
+                ).with_headers(www_authenticate="Bearer")
             return principal
         digest = sha256(token).digest()
         for known, operator in self._operators:
@@ -158,9 +151,8 @@ class Admission:
         try:
             session = await anyio.to_thread.run_sync(session_of, self._sessions, session_id, now)
         except DatabaseUnavailable:
-            raise DatabaseAway(
-                "nobody can say now whose session this is; try again in some seconds",
-                headers={"retry-after": "5"},
+            raise DatabaseUnavailable(
+                "nobody can say now whose session this is; try again in some seconds"
             ) from None
         if session is None:
             return None
@@ -186,7 +178,7 @@ class Admission:
         path: str,
         headers: Mapping[bytes, bytes],
         principal: Principal | None,
-    ) -> Problem | Elsewhere:
+    ) -> Refusal | Elsewhere:
         """What the table does not have is not there; strangers are not told so."""
         methods = methods_of(path)
         rules = [rule for method in methods if (rule := rule_of(method, path)) is not None]
@@ -194,10 +186,8 @@ class Admission:
             return _login(scope, path, headers) or not_let_in(None)
         if methods:
             named = ", ".join(methods)
-            return MethodNotAllowed(
-                f"{scope['method']} is not possible here; use {named}", headers={"allow": named}
-            )
-        return UnknownResource(f"nothing is at {path}; the paths are listed at /docs")
+            return MethodNotAllowed(scope["method"], {"allow": named})
+        return Missing(f"nothing is at {path}; the paths are listed at /docs")
 
 
 _ADMIN: Final = frozenset((Role.ADMIN,))
@@ -226,9 +216,8 @@ def not_let_in(rule: Rule | None) -> NotAnOperator:
         f"send `Authorization: Bearer KEY` with {'the token of the quote, or ' if holder else ''}"
         "a key that `pricewright keys create` made, or log in; operators' tokens are in "
         "PRICEWRIGHT_OPERATORS or, while that is unset, in the file that the service names in its "
-        "log when it starts",
-        headers={"www-authenticate": "Bearer"},
-    )
+        "log when it starts"
+    ).with_headers(www_authenticate="Bearer")
 
 
 def require_roles(principal: Principal, rule: Rule) -> None:
@@ -248,7 +237,7 @@ def require_roles(principal: Principal, rule: Rule) -> None:
 
 def _not_allowed(
     principal: Principal, rule: Rule, path: str, headers: Mapping[bytes, bytes]
-) -> Problem | Elsewhere | None:
+) -> Refusal | Elsewhere | None:
     if rule.besides is Besides.SHOPPER:
         return None
     if rule.besides is Besides.LOGGED_IN:
@@ -261,8 +250,8 @@ def _not_allowed(
         return NotAllowed("choose a password first: PUT /v1/session/password")
     try:
         require_roles(principal, rule)
-    except NotAllowed as problem:
-        return problem
+    except NotAllowed as refusal:
+        return refusal
     if rule.reach is Reach.WHOLE and not principal.everywhere:
         return NotAllowed(
             f"this concerns the whole shop, and {principal.name} may act in a part of it only: "

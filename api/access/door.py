@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from api.access.admission import Elsewhere
-from api.errors import PROBLEM_JSON, BodyTooLarge
+from api.errors import http_answer
 from api.http.body_limits import limit_of
 from api.http.request_log import request_id_of
+from models.refusals import Refusal, TooLarge
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from api.access.admission import Admission
-    from api.errors import Problem
     from api.http.body_limits import BodyLimit
+    from models.refusals import Refusal
 
 _WITHOUT_BODY: Final = frozenset(("GET", "HEAD"))
 _CLOSE: Final = (b"connection", b"close")
@@ -84,20 +85,20 @@ class _Passage:
         self._send = send
         self._read = 0
         self._more = chunked  # of a known length, the server itself passes over what is not read
-        self.refusal: BodyTooLarge | None = None
+        self.refusal: TooLarge | None = None
         self.left = False
 
     async def receive(self) -> Message:
         """The next piece of the body.
 
         Raises:
-            BodyTooLarge: with this piece it is longer than its limit.
+            TooLarge: with this piece it is longer than its limit.
         """
         message = await self._receive()
         self._read += len(message.get("body", b""))
         self._more = message.get("more_body", False)
         if self._read > self._limit.most:
-            self.refusal = BodyTooLarge(
+            self.refusal = TooLarge(
                 f"the body is longer than {self._limit.most} bytes; {self._limit.fix}"
             )
             raise self.refusal
@@ -116,10 +117,10 @@ class _Passage:
         await self._send(message)
 
 
-def _too_long(length: int, method: str, path: str) -> BodyTooLarge | None:
+def _too_long(length: int, method: str, path: str) -> TooLarge | None:
     if length == 0 or length <= (limit := limit_of(method, path)).most:
         return None
-    return BodyTooLarge(
+    return TooLarge(
         f"the body has {length} bytes, more than the {limit.most} that this path reads; {limit.fix}"
     )
 
@@ -135,19 +136,12 @@ async def _send_on(page: Elsewhere, receive: Receive, send: Send, *, comes: bool
 
 
 async def _turn_away(
-    problem: Problem, scope: Scope, receive: Receive, send: Send, *, comes: bool
+    refusal: Refusal, scope: Scope, receive: Receive, send: Send, *, comes: bool
 ) -> None:
-    """Answer with a problem; where a body comes, end the connection without keeping any of it."""
-    body = problem.document(instance=scope["path"], request_id=request_id_of(scope))
-    headers = [
-        (b"content-type", PROBLEM_JSON.encode()),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        *((name.encode(), value.encode()) for name, value in problem.headers.items()),
-    ]
-    if scope["method"] == "HEAD":
-        body = b""
-    await _answer(problem.status, headers, body, receive, send, comes=comes)
+    """Answer with a refusal; where a body comes, end the connection without keeping any of it."""
+    answer = http_answer(refusal, instance=scope["path"], request_id=request_id_of(scope))
+    body = b"" if scope["method"] == "HEAD" else answer.body
+    await _answer(answer.status, answer.wire_headers(), body, receive, send, comes=comes)
 
 
 async def _answer(

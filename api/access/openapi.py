@@ -6,14 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from api.access.pages import COOKIE
 from api.access.roles import RULES, Besides, Rule
-from api.errors import (
-    BodyTooLarge,
-    NotAllowed,
-    NotAnOperator,
-    Problem,
-    TooManyRequests,
-    problem_responses,
-)
+from api.errors import NotAllowed, NotAnOperator, TooManyRequests, problem_responses
+from models.refusals import Refusal, TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +57,7 @@ def describe_door(paths: Mapping[str, Mapping[str, dict[str, Any]]], *, open_pri
                     _may_answer(operation, problem)
                 operation["description"] = _with_roles(operation.get("description", ""), rule)
             if "requestBody" in operation:
-                _may_answer(operation, BodyTooLarge)
+                _may_answer(operation, TooLarge)
 
 
 def _security(rule: Rule, *, open_prices: bool) -> list[dict[str, list[str]]]:
@@ -88,6 +82,6 @@ def _with_roles(description: str, rule: Rule) -> str:
     return f"{description}\n\nIt takes one of the roles {needed}.".strip()
 
 
-def _may_answer(operation: dict[str, Any], problem: type[Problem]) -> None:
+def _may_answer(operation: dict[str, Any], problem: type[Refusal]) -> None:
     for status, response in problem_responses(problem).items():
         operation["responses"].setdefault(str(status), response)

@@ -8,7 +8,7 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from api.errors import invalid_field
+from models.refusals import Invalid, place_of
 
 SHORTEST: Final = 12
 """Letters of the shortest password: OWASP's advice where nothing else is asked for."""
@@ -51,4 +51,4 @@ def require_good(password: str, field: str) -> None:
         InvalidRequest: naming the field.
     """
     if not SHORTEST <= len(password) <= _LONGEST:
-        raise invalid_field(field, f"give {SHORTEST} to {_LONGEST} characters")
+        raise Invalid(f"give {SHORTEST} to {_LONGEST} characters", place_of(field))

@@ -23,7 +23,8 @@ import anyio
 from api.access.passwords import hash_of, is_outdated, is_right, require_good
 from api.access.principal import Principal
 from api.access.roles import Role
-from api.errors import NotAnOperator, TooManyRequests, invalid_field
+from api.errors import NotAnOperator, TooManyRequests
+from models.refusals import Invalid
 from storage.access.people import (
     Person,
     keep_better_hash,
@@ -142,13 +143,13 @@ async def change_password(desk: SessionDesk, session: Session, old: str, new: st
     """
     require_good(new, "body.new")
     if new == old:
-        raise invalid_field("body.new", "is the password of now; choose another")
+        raise Invalid("is the password of now; choose another", ("body", "new"))
     now = datetime.now(UTC)
     name = session.person.name
     account = await anyio.to_thread.run_sync(_account, desk, name, session.person.id, now)
     if not await _hashing(is_right, old, None if account is None else account[1]):
         await anyio.to_thread.run_sync(_fail, desk, session.person.id, now)
-        raise invalid_field("body.old", "is not the password of this account")
+        raise Invalid("is not the password of this account", ("body", "old"))
     made = await _hashing(hash_of, new)
     return await anyio.to_thread.run_sync(_renew, desk, session, made, now)
 
@@ -253,9 +254,8 @@ def _account(
                 note_failure(conn, None, "too_many", at=now)
         account = password_hash_of(conn, name)
     if wait > 0:
-        raise TooManyRequests(
-            "too many log-ins were tried; wait and try again",
-            headers={"retry-after": str(int(wait) + 1)},
+        raise TooManyRequests("too many log-ins were tried; wait and try again").with_headers(
+            retry_after=str(int(wait) + 1)
         )
     return account
 

@@ -15,14 +15,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from api.cli.terminal import fail
-from api.errors import ApiError
-from models.errors import ModelError
-from pricing.errors import PricingError
-from scrapers.errors import ScraperError
-from simulations.errors import SimulationError
-from storage.errors import StorageError
-
-_EXPECTED = (ApiError, ModelError, PricingError, ScraperError, SimulationError, StorageError)
+from api.errors import answer_to
+from models.refusals import Refusal
 
 _INTERRUPTED: Final = 130
 
@@ -120,9 +114,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     try:
         app(arguments)
-    except _EXPECTED as error:
-        fail(str(error))
-        sys.exit(1)
+    except Refusal as refusal:
+        fail(str(refusal))
+        sys.exit(answer_to(refusal).exit_status)
     except SystemExit as stop:
         if stop.code == _INTERRUPTED:  # typer turns Ctrl-C into this, without a word
             fail("stopped")

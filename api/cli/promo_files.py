@@ -18,7 +18,7 @@ def parsed(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise PromotionError("", f"cannot be read: {error.strerror}", source=str(path)) from None
+        raise PromotionError.at(f"cannot be read: {error.strerror}", source=str(path)) from None
     except UnicodeDecodeError as error:
-        raise PromotionError("", f"is not UTF-8 text: {error}", source=str(path)) from None
+        raise PromotionError.at(f"is not UTF-8 text: {error}", source=str(path)) from None
     return read_promotion_document(text, str(path))

@@ -15,8 +15,8 @@ from api.cli.moments import operator
 from api.cli.promo_files import parsed
 from api.cli.terminal import out, utc_now
 from api.promotions.conflicts import Conflict
+from api.promotions.errors import PromotionsConflict
 from api.promotions.files import add_promotions, conflicts_beside, terms_of_file
-from api.promotions.problems import PromotionsConflict
 from api.settings import load_settings
 from storage.database import reading, writing
 from storage.law.rule_packs import load_rule_packs

@@ -12,10 +12,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
-from api.errors import InvalidRequest, invalid_field
 from api.http.decimal_strings import may_hold_decimals, numbers_misread
+from models.refusals import Invalid
 from pricing.documents import refusal, refuse_repeated_keys, refuse_values
-from pricing.errors import RepeatedKey, UnreadablePart, field_of
+from pricing.errors import RepeatedKey, UnreadablePart
 
 _MOST_KEY: Final = 200
 TWICE: Final = "is there twice; give it once"
@@ -39,10 +39,10 @@ def decoded(raw: bytes, record: type[_T]) -> _T:
     """A record from a JSON body.
 
     Raises:
-        InvalidRequest: naming the field.
+        Invalid: naming the field.
     """
     if b"\\u0000" in raw and _NUL.search(raw):
-        raise invalid_field("body", "holds the character U+0000, which no database keeps")
+        raise Invalid("holds the character U+0000, which no database keeps", ("body",))
     try:
         # A reader of its own, for msgspec takes the last of two equal keys: some microseconds.
         refuse_repeated_keys(raw.decode())
@@ -52,31 +52,31 @@ def decoded(raw: bytes, record: type[_T]) -> _T:
     except UnreadablePart as error:
         raise unreadable_in_body(error) from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise invalid_field("body", f"is not JSON: {error}") from None
+        raise Invalid(f"is not JSON: {error}", ("body",)) from None
     if may_hold_decimals(record):  # type: ignore[arg-type]  # types are hashable
         for place, why in numbers_misread(made, msgspec.json.decode(raw)):
-            raise invalid_field(field_of(("body", *place)), str(why))
+            raise Invalid(str(why), ("body", *place))
     return made
 
 
-def _misread(error: msgspec.ValidationError, raw: bytes, record: type[Any]) -> InvalidRequest:
+def _misread(error: msgspec.ValidationError, raw: bytes, record: type[Any]) -> Invalid:
     """What a body is refused for; it need not be JSON behind the place at which reading ended."""
     try:
         told = refusal(error, msgspec.json.decode(raw), record)
     except msgspec.ValidationError as other:  # a number beyond what a machine can hold
-        return invalid_field("body", f"cannot be read: {other}")
+        return Invalid(f"cannot be read: {other}", ("body",))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as other:
-        return invalid_field("body", f"is not JSON: {other}")
-    return invalid_field(field_of(("body", *told.place)), told.problem)
+        return Invalid(f"is not JSON: {other}", ("body",))
+    return Invalid(told.sentence, ("body", *told.place))
 
 
-def unreadable_in_body(error: UnreadablePart) -> InvalidRequest:
+def unreadable_in_body(error: UnreadablePart) -> Invalid:
     """The refusal of a body in which a key stands twice, or of a part that is no value."""
-    return invalid_field(field_of(("body", *error.place)), _problem_of(error))
+    return Invalid(_sentence_of(error), ("body", *error.place))
 
 
-def _problem_of(error: UnreadablePart) -> str:
-    return TWICE if isinstance(error, RepeatedKey) else error.problem
+def _sentence_of(error: UnreadablePart) -> str:
+    return TWICE if isinstance(error, RepeatedKey) else error.sentence
 
 
 async def unique_keys(request: Request) -> None:
@@ -93,7 +93,7 @@ async def unique_keys(request: Request) -> None:
         refuse_values(text)
         refuse_repeated_keys(text)
     except UnreadablePart as error:
-        fault = {"type": "unreadable", "loc": ("body", *error.place), "msg": _problem_of(error)}
+        fault = {"type": "unreadable", "loc": ("body", *error.place), "msg": _sentence_of(error)}
         raise RequestValidationError([fault]) from None
     except (ValueError, RecursionError):
         return  # no JSON: FastAPI says so
@@ -130,11 +130,11 @@ def schemas_of(records: list[type[Any]]) -> dict[str, Any]:
     return dict(components)
 
 
-def checked(key: str | None, needed: Callable[[], InvalidRequest] | None = None) -> str | None:
+def checked(key: str | None, needed: Callable[[], Invalid] | None = None) -> str | None:
     """An idempotency key that can be stored.
 
     Raises:
-        InvalidRequest: it is missing where it is needed, empty, or too long.
+        Invalid: it is missing where it is needed, empty, or too long.
     """
     if key is None:
         if needed is not None:
@@ -142,5 +142,5 @@ def checked(key: str | None, needed: Callable[[], InvalidRequest] | None = None)
         return None
     key = key.strip()
     if not 0 < len(key) <= _MOST_KEY:
-        raise invalid_field("header.Idempotency-Key", f"give 1 to {_MOST_KEY} characters")
+        raise Invalid(f"give 1 to {_MOST_KEY} characters", ("header", "Idempotency-Key"))
     return key

@@ -12,16 +12,14 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from api.errors import (
+    ANSWERS,
     PROBLEM_JSON,
-    BodyTooLarge,
-    DatabaseAway,
-    InvalidRequest,
+    REQUEST_PARTS,
     MethodNotAllowed,
-    Problem,
-    UnknownResource,
-    invalid_field,
+    http_answer,
 )
 from api.http.request_log import request_id_of
+from models.refusals import Defect, Invalid, Kind, Missing, Refusal, TooLarge
 from storage.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 def install_problem_answers(app: FastAPI) -> None:
     """Make every error answer of this app a problem document."""
-    app.add_exception_handler(Problem, _answer_problem)
+    app.add_exception_handler(Refusal, _answer_refusal)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     for gone in (DatabaseUnavailable, OperationalError, InterfaceError):
@@ -42,17 +40,19 @@ def install_problem_answers(app: FastAPI) -> None:
     app.add_exception_handler(DataError, _answer_unkept)
 
 
-def _answer(request: Request, problem: Problem, status: int | None = None) -> Response:
-    return Response(
-        problem.document(instance=request.url.path, request_id=request_id_of(request.scope)),
-        status_code=problem.status if status is None else status,
-        headers={"cache-control": "no-store", **problem.headers},
-        media_type=PROBLEM_JSON,
+def _answer(request: Request, refusal: Refusal) -> Response:
+    status, headers, body = http_answer(
+        refusal, instance=request.url.path, request_id=request_id_of(request.scope)
     )
+    return Response(body, status_code=status, headers=headers, media_type=PROBLEM_JSON)
 
 
-async def _answer_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)  # noqa: S101  (narrows the type)
+async def _answer_refusal(request: Request, error: Exception) -> Response:
+    """What is invalid in no part of the request is not for the caller to mend: a defect of ours."""
+    assert isinstance(error, Refusal)  # noqa: S101  (narrows the type)
+    ours = error.slug == Invalid.slug and not REQUEST_PARTS & set(error.place[:1])
+    if ours or error.kind is Kind.DEFECT:
+        raise error
     return _answer(request, error)
 
 
@@ -62,33 +62,33 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            problem: Problem = UnknownResource(
-                f"nothing is at {request.url.path}; the paths are listed at /docs"
+            return _answer(
+                request,
+                Missing(f"nothing is at {request.url.path}; the paths are listed at /docs"),
             )
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            problem = MethodNotAllowed(
-                f"{request.method} is not possible here; use {headers.get('allow', 'another')}",
-                headers=headers,
-            )
+            return _answer(request, MethodNotAllowed(request.method, headers))
         case HTTPStatus.BAD_REQUEST:  # FastAPI's, of a body that its JSON reader gives up on
             message = "cannot be read: it is nested too deep, or holds a number that is too long"
-            problem = invalid_field("body", message)
+            return _answer(request, Invalid(message, ("body",)))
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            problem = BodyTooLarge("the body is longer than this path reads", headers=headers)
+            return _answer(request, TooLarge("the body is longer than this path reads"))
         case _:
-            return _answer(request, _told_as_http(error), error.status_code)
-    return _answer(request, problem)
+            return _told_as_http(request, error)
 
 
-def _told_as_http(error: HTTPException) -> Problem:
+def _told_as_http(request: Request, error: HTTPException) -> Response:
     """A status that no class of ours has: told as HTTP tells it."""
-    problem = Problem(str(error.detail), headers=error.headers)
-    problem.extensions = {
-        "type": "about:blank",
-        "title": HTTPStatus(error.status_code).phrase,
-        "status": error.status_code,
-    }
-    return problem
+    told = Defect(
+        str(error.detail),
+        type="about:blank",
+        title=HTTPStatus(error.status_code).phrase,
+        status=error.status_code,
+    )
+    answer = _answer(request, told)
+    answer.status_code = error.status_code
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _answer_invalid(request: Request, error: Exception) -> Response:
@@ -98,7 +98,7 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
         for fault in error.errors()
     ]
     detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
-    return _answer(request, InvalidRequest(detail, errors=faults))
+    return _answer(request, Invalid(detail, errors=faults))
 
 
 def _told(fault: Mapping[str, Any], request: Request) -> str:
@@ -115,14 +115,12 @@ async def _answer_unkept(request: Request, error: Exception) -> Response:
     told = str(error.orig)
     if "NUL (0x00)" not in told and "\\u0000" not in told:
         raise error  # a defect of ours
-    return _answer(request, InvalidRequest("the character U+0000 can not be kept; leave it out"))
+    return _answer(request, Invalid("the character U+0000 can not be kept; leave it out"))
 
 
 async def _answer_database_away(request: Request, error: Exception) -> Response:
-    _log.warning("the database does not answer", why=str(error).strip().split("\n", 1)[0])
+    why = str(error).strip().split("\n", 1)[0]
+    _log.log(ANSWERS[Kind.UNAVAILABLE].severity, "the database does not answer", why=why)
     return _answer(
-        request,
-        DatabaseAway(
-            "the database does not answer; try again in some seconds", headers={"retry-after": "5"}
-        ),
+        request, DatabaseUnavailable("the database does not answer; try again in some seconds")
     )

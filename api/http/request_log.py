@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from api.errors import PROBLEM_JSON, UnexpectedFailure
+from api.errors import http_answer
+from models.refusals import Defect
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -94,13 +95,13 @@ def _given_id(scope: Scope) -> str | None:
 
 
 async def _answer_failure(send: Send, path: str, request_id: str) -> None:
-    problem = UnexpectedFailure(
-        f"the service failed; report request id {request_id} to its operator"
+    defect = Defect(f"the service failed; report request id {request_id} to its operator")
+    answer = http_answer(defect, instance=path, request_id=request_id)
+    await send(
+        {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": answer.wire_headers(),
+        }
     )
-    body = problem.document(instance=path, request_id=request_id)
-    headers = [
-        (b"content-type", PROBLEM_JSON.encode()),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from api.errors import CannotWrite
-from api.refusals import refused
 from api.work.context import Context
 from api.work.kinds import Kind
 from storage.backup.making import BackupReport, Progress, check_backup, make_backup
@@ -112,6 +111,5 @@ BACKUP: Final = Kind(
     BackupAsked,
     _backup,
     scope=lambda _: "backup",
-    refused=refused,
     local=lambda asked: None if asked.out is None else "out",
 )

@@ -10,7 +10,6 @@ import msgspec
 from sqlalchemy.engine import Engine
 
 from api.jobs.text_files import TextFile, check_file, local_place, opened
-from api.refusals import refused
 from api.work.context import Context
 from api.work.errors import RequestInvalid
 from api.work.kinds import Kind
@@ -136,7 +135,7 @@ def _match(asked: MatchAsked, context: Context) -> Mapping[str, Any]:
         write_pairs(Path(asked.out), pairs)
         return {**said, "out": asked.out}
     if len(pairs) > _MOST_PAIRS:
-        raise RequestInvalid(f"there are {len(pairs):,} pairs; name a file for them", "out")
+        raise RequestInvalid(f"there are {len(pairs):,} pairs; name a file for them", ("out",))
     return {**said, "pairs": list(pairs)}
 
 
@@ -150,7 +149,6 @@ IMPORT: Final = Kind(
     ImportAsked,
     _import,
     check=_check_import,
-    refused=refused,
     local=lambda asked: local_place(asked, "file"),
 )
 MATCH: Final = Kind(
@@ -159,6 +157,5 @@ MATCH: Final = Kind(
     MatchAsked,
     _match,
     check=_check_match,
-    refused=refused,
     local=_match_file,
 )

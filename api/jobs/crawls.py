@@ -10,10 +10,10 @@ import msgspec
 import structlog
 from sqlalchemy.engine import Connection, Engine
 
-from api.refusals import refused
 from api.work.asking import ask
 from api.work.context import Context
 from api.work.kinds import NETWORK, Kind
+from models.refusals import Conflict
 from scrapers.crawling.crawl import CrawlRun
 from scrapers.crawling.timetable import stored_sites, timetable
 from scrapers.errors import CrawlFailed, CrawlRunning, InvalidSites, ScraperError
@@ -30,7 +30,7 @@ MOST: Final = 8
 _SCHEDULE: Final = "schedule"
 
 
-class TooManyCrawls(ScraperError):
+class TooManyCrawls(ScraperError, Conflict):
     """As many crawls as can be are under way."""
 
 
@@ -165,5 +165,4 @@ CRAWL: Final = Kind(
     lane=NETWORK,
     scope=lambda asked: f"site {asked.site}",
     asked=_asked,
-    refused=refused,
 )

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 
 from api.jobs.surroundings import map_floor_in, offer_max_age, rule_packs
-from api.refusals import refused
 from api.work.context import Context
 from api.work.kinds import Kind
 
@@ -134,12 +133,10 @@ DECIDE: Final = Kind(
     DecideAsked,
     _decide,
     scope=lambda _: DECIDING,
-    refused=refused,
 )
 WHAT_IF: Final = Kind(
     "what-if",
     "Simulate other prices: units, revenue, profit, with intervals.",
     WhatIfAsked,
     _what_if,
-    refused=refused,
 )

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from api.jobs.text_files import TextFile, local_place, opened
-from api.refusals import refused
 from api.work.context import Context
 from api.work.kinds import Kind
 
@@ -68,7 +67,9 @@ def _check_fit(asked: FitAsked) -> None:
 
     names = [estimator.value for estimator in Estimator]
     if asked.estimator not in names:
-        raise RequestInvalid(f"{asked.estimator!r} is not one of {', '.join(names)}", "estimator")
+        raise RequestInvalid(
+            f"{asked.estimator!r} is not one of {', '.join(names)}", ("estimator",)
+        )
 
 
 def _fit(asked: FitAsked, context: Context) -> Mapping[str, Any]:
@@ -134,7 +135,7 @@ def _forecast(asked: ForecastAsked, context: Context) -> Mapping[str, Any]:
     if len(found.table) > _MOST_ROWS:
         raise RequestInvalid(
             f"the forecast has {len(found.table):,} rows; name a file, or ask for a part",
-            "out",
+            ("out",),
         )
     table = found.table.assign(period_start=found.table["period_start"].dt.strftime("%Y-%m-%d"))
     return {**said, "forecast": table.to_dict("records")}
@@ -151,13 +152,11 @@ FIT: Final = Kind(
     _fit,
     scope=lambda _: "fit",
     check=_check_fit,
-    refused=refused,
 )
 FORECAST: Final = Kind(
     "forecast",
     "Forecast demand of every product, with prediction intervals.",
     ForecastAsked,
     _forecast,
-    refused=refused,
     local=_forecast_file,
 )

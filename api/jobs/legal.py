@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from sqlalchemy.engine import Connection
 
-from api.errors import NoRulesForMarket
 from pricing.catalogue import UNKNOWN, Market
+from pricing.errors import NoRulesForMarket
 from pricing.law.emergency_cap import check_emergency_price, in_force
 from pricing.law.packs import Evidence, PriorBasis, RulePack, Verdict
 from pricing.law.price_history import NEVER, PriceHistory, instant, moment_of
@@ -119,8 +119,8 @@ def ground_of(
 
     Raises:
         UnknownProduct, UnknownMarket: no such product or market.
-        NoRulesForMarket: nobody said under which law the market sells.
-        InvalidRulePack: there are no rules for the jurisdiction at that time.
+        NoRulesForMarket: nobody said under which law the market sells, or there are no rules for
+            its jurisdiction at that time.
     """
     product_id(conn, sku)
     places = {item.code: item for item in list_markets(conn)}
@@ -189,8 +189,8 @@ def reference_price(
 
     Raises:
         UnknownProduct, UnknownMarket: no such product or market.
-        NoRulesForMarket: nobody said under which law the market sells.
-        InvalidRulePack: there are no rules for the jurisdiction at that time.
+        NoRulesForMarket: nobody said under which law the market sells, or there are no rules for
+            its jurisdiction at that time.
     """
     ground = ground_of(conn, packs, sku, market, at)
     zone = ZoneInfo(ground.market.time_zone)
@@ -244,8 +244,8 @@ def judge_announcement(
 
     Raises:
         UnknownProduct, UnknownMarket: no such product or market.
-        NoRulesForMarket: nobody said under which law the market sells.
-        InvalidRulePack: there are no rules for the jurisdiction at that time.
+        NoRulesForMarket: nobody said under which law the market sells, or there are no rules for
+            its jurisdiction at that time.
     """
     ground = ground_of(conn, packs, sku, market, announced.starts, announced.steps_since)
     told = replace(announced, perishable=announced.perishable or ground.perishable)

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from api.jobs.kinds import KINDS
 from api.work.cron import check_line, next_moment
+from models.refusals import named_at, within
 from storage.errors import UnknownMarket
 from storage.jobs.schedules import Schedule, save_schedule
 from storage.products.markets import list_markets
@@ -47,14 +48,16 @@ def set_schedule(
         UnknownMarket: there is no such market.
     """
     chosen = KINDS[kind]
-    chosen.check(chosen.read(request))
+    with within("request"), named_at():
+        chosen.check(chosen.read(request))
     zone = time_zone or "UTC"
     if market is not None:
         zones = {known.code: known.time_zone for known in list_markets(conn)}
         if market not in zones:
             raise UnknownMarket(f"there is no market {market!r}")
         zone = zones[market]
-    check_line(cron, zone, now=at)
+    with within("cron"):
+        check_line(cron, zone, now=at)
     schedule = Schedule(name, kind, request, cron, zone, at, by, at)
     save_schedule(conn, schedule)
     return schedule

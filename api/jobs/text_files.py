@@ -31,7 +31,7 @@ def check_file(file: TextFile, field: str) -> None:
         RequestInvalid: neither or both are given.
     """
     if (file.path is None) == (file.content is None):
-        raise RequestInvalid("give `path` or `content`, one of the two", field)
+        raise RequestInvalid("give `path` or `content`, one of the two", (field,))
 
 
 def local_place(asked: msgspec.Struct, *fields: str) -> str | None:

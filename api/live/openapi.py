@@ -6,19 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from api.errors import (
-    BodyTooLarge,
-    InvalidRequest,
-    MarketRequired,
-    MethodNotAllowed,
-    NoPriceBook,
-    NoPriceForMarket,
-    Problem,
-    UnexpectedFailure,
-    UnknownSku,
-    problem_responses,
-)
+from api.errors import MarketRequired, MethodNotAllowed, NoPriceBook, problem_responses
 from api.live.serving import BatchDocument, BatchRequest, PriceDocument
+from models.refusals import Defect, Invalid, Refusal, TooLarge
+from storage.errors import NoPriceForMarket, UnknownProduct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,13 +71,13 @@ def price_paths() -> dict[str, Any]:
             "200": _found(PriceDocument, _PRICE_EXAMPLE, etag=True),
             "304": {"description": "The client has this price already", "headers": _HEADERS},
             **_refusals(
-                UnknownSku,
+                UnknownProduct,
                 NoPriceForMarket,
                 MethodNotAllowed,
                 MarketRequired,
-                InvalidRequest,
+                Invalid,
                 NoPriceBook,
-                UnexpectedFailure,
+                Defect,
             ),
         },
     )
@@ -118,11 +109,11 @@ def price_paths() -> dict[str, Any]:
             **_refusals(
                 NoPriceForMarket,
                 MethodNotAllowed,
-                BodyTooLarge,
+                TooLarge,
                 MarketRequired,
-                InvalidRequest,
+                Invalid,
                 NoPriceBook,
-                UnexpectedFailure,
+                Defect,
             ),
         },
     )
@@ -171,7 +162,7 @@ def _found(
     return response
 
 
-def _refusals(*problems: type[Problem]) -> dict[str, Any]:
+def _refusals(*problems: type[Refusal]) -> dict[str, Any]:
     return {str(status): entry for status, entry in problem_responses(*problems).items()}
 
 

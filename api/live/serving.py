@@ -12,24 +12,16 @@ from zlib import crc32
 
 import msgspec
 
-from api.errors import (
-    PROBLEM_JSON,
-    InvalidRequest,
-    MarketRequired,
-    MethodNotAllowed,
-    NoPriceBook,
-    NoPriceForMarket,
-    Problem,
-    UnknownResource,
-    UnknownSku,
-)
+from api.errors import MarketRequired, MethodNotAllowed, NoPriceBook, http_answer
 from api.http.bodies import unreadable_in_body
 from api.http.request_log import request_id_of
 from api.http.wire import MoneyDocument
 from api.personal_prices import notice_of, tiers_forbidden
+from models.refusals import Invalid, Missing, Refusal, place_of
 from pricing.documents import refuse_repeated_keys
 from pricing.errors import UnreadablePart
 from pricing.price_book import PUBLIC
+from storage.errors import NoPriceForMarket, UnknownProduct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -137,11 +129,11 @@ class PriceServing:
                 _require_method(scope, "POST")
                 await self._batch(await _body(receive), send)
             elif path.startswith(_ONE) or path == PREFIX:
-                raise UnknownResource(f"name a SKU: {PREFIX}/{{sku}}; the paths are at /docs")
+                raise Missing(f"name a SKU: {PREFIX}/{{sku}}; the paths are at /docs")
             else:
                 await self._app(scope, receive, send)
-        except Problem as problem:
-            await _refuse(problem, scope, send)
+        except Refusal as refusal:
+            await _refuse(refusal, scope, send)
 
     async def _one(self, scope: Scope, send: Send, sku: str) -> None:
         query = _query(scope["query_string"])
@@ -217,17 +209,14 @@ def _path(scope: Scope) -> str:
 
 def _require_method(scope: Scope, *allowed: str) -> None:
     if scope["method"] not in allowed:
-        names = ", ".join(allowed)
-        raise MethodNotAllowed(
-            f"{scope['method']} is not possible here; use {names}", headers={"allow": names}
-        )
+        raise MethodNotAllowed(scope["method"], {"allow": ", ".join(allowed)})
 
 
 def _query(raw: bytes) -> dict[str, str]:
     """The parameters; other ones than ours pass unread, as caches and trackers add them.
 
     Raises:
-        InvalidRequest: one of ours is given twice, or the text is not UTF-8.
+        Invalid: one of ours is given twice, or the text is not UTF-8.
     """
     if not raw:
         return {}
@@ -235,13 +224,13 @@ def _query(raw: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
     except ValueError:
-        raise _invalid("query", "is not percent-encoded UTF-8") from None
+        raise Invalid("is not percent-encoded UTF-8", ("query",)) from None
     for name, value in pairs:
         if name in ("market", "tier"):
             if name in found:
-                raise _invalid(f"query.{name}", "is given twice")
+                raise Invalid("is given twice", ("query", name))
             if not value:
-                raise _invalid(f"query.{name}", "is empty; leave it out or give a value")
+                raise Invalid("is empty; leave it out or give a value", ("query", name))
             found[name] = value
     return found
 
@@ -256,14 +245,10 @@ def _decoded(raw: bytes) -> BatchRequest:
         raise unreadable_in_body(error) from None
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
-        raise _invalid(f"body{place.rstrip('`')}", reason) from None
+        raise Invalid(reason, ("body", *place_of(place.rstrip("`")))) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _invalid("body", f"is not JSON: {error}") from None
+        raise Invalid(f"is not JSON: {error}", ("body",)) from None
     return request
-
-
-def _invalid(field: str, message: str) -> InvalidRequest:
-    return InvalidRequest(f"{field}: {message}", errors=[{"field": field, "message": message}])
 
 
 async def _body(receive: Receive) -> bytes:
@@ -278,10 +263,7 @@ async def _body(receive: Receive) -> bytes:
 
 def _snapshot(serving: Serving) -> Snapshot:
     if serving.snapshot is None or len(serving.snapshot.book) == 0:
-        raise NoPriceBook(
-            "no price book with prices is live; run `pricewright publish`",
-            headers={"retry-after": "5"},
-        )
+        raise NoPriceBook("no price book with prices is live; run `pricewright publish`")
     return serving.snapshot
 
 
@@ -315,7 +297,7 @@ def _explain_missing(snapshot: Snapshot, sku: str, market: str, tier: str) -> No
         raise _unknown_market(snapshot, market)
     elsewhere = [name for name in markets if snapshot.book.row(sku, name, tier) >= 0]
     if not elsewhere and (tier == PUBLIC or snapshot.book.row(sku, market, PUBLIC) < 0):
-        raise UnknownSku(
+        raise UnknownProduct(
             f"no price for SKU {sku!r} in price book {snapshot.book.version}; "
             "SKUs are case-sensitive"
         )
@@ -340,15 +322,10 @@ def _matches(headers: Iterable[tuple[bytes, bytes]], etag: bytes) -> bool:
     return False
 
 
-async def _refuse(problem: Problem, scope: Scope, send: Send) -> None:
-    body = problem.document(instance=scope["path"], request_id=request_id_of(scope))
-    headers = [
-        (b"content-type", PROBLEM_JSON.encode()),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        *((name.encode(), value.encode()) for name, value in problem.headers.items()),
-    ]
-    await _send(send, problem.status, headers, b"" if scope["method"] == "HEAD" else body)
+async def _refuse(refusal: Refusal, scope: Scope, send: Send) -> None:
+    answer = http_answer(refusal, instance=scope["path"], request_id=request_id_of(scope))
+    body = b"" if scope["method"] == "HEAD" else answer.body
+    await _send(send, answer.status, answer.wire_headers(), body)
 
 
 async def _send(

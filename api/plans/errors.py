@@ -7,8 +7,8 @@ ApiError                   see `api.errors`
 from __future__ import annotations
 
 from api.errors import ApiError
-from pricing.errors import DocumentInvalid
+from models.refusals import Invalid
 
 
-class PlanInputInvalid(ApiError, DocumentInvalid):
+class PlanInputInvalid(ApiError, Invalid):
     """The input of a plan cannot be used; `place` leads to it, and the message names the fix."""

@@ -13,8 +13,9 @@ import msgspec
 from msgspec import Meta
 
 from api.plans.errors import PlanInputInvalid
+from models.refusals import Place
 from pricing.currencies import decimals
-from pricing.errors import Place, UnknownCurrency
+from pricing.errors import UnknownCurrency
 
 MOST_NUMBER: Final = 10**15
 """Largest amount in major units, or whole number, of a document."""

@@ -15,8 +15,9 @@ from api.errors import CannotWrite
 from api.http.decimal_strings import numbers_misread
 from api.plans.errors import PlanInputInvalid
 from api.plans.fields import Strict
+from models.refusals import Place
 from pricing.documents import Document, Form, read_document, read_table, record_of
-from pricing.errors import MoneyError, Place
+from pricing.errors import MoneyError
 from pricing.money import Money
 
 MOST_BYTES: Final = 512 * 1024 * 1024

@@ -10,7 +10,6 @@ import msgspec
 from sqlalchemy.engine import Connection, Engine
 
 from api.plans.kinds import plan_kind
-from api.refusals import refused
 from api.work.asking import ask
 from api.work.context import Context
 from api.work.kinds import Kind
@@ -78,5 +77,4 @@ PLAN: Final = Kind(
     _run,
     check=_check,
     asked=_asked,
-    refused=refused,
 )

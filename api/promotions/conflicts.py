@@ -12,7 +12,6 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from api.errors import NoRulesForMarket
 from api.jobs.legal import reference_price
 from api.promotions.trials import Shelf, Trial
 from pricing.catalogue import Market
@@ -163,7 +162,7 @@ def _no_reduction(
         unit = trial.paid // trial.quantity
         try:
             reference = reference_price(conn, packs, trial.name, market.code, at, reduced_to=unit)
-        except (NoRulesForMarket, InvalidRulePack):
+        except InvalidRulePack:
             return
         prior = reference.prior
         if prior is not None and unit >= prior.minor:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from api.errors import MarketRequired, NoPriceForMarket
+from api.errors import MarketRequired
 from pricing.errors import MoneyError
 from pricing.money import Money
 from pricing.price_book import PUBLIC
@@ -18,6 +18,7 @@ from pricing.promotions.codes import MAX_CODE, fold_code
 from pricing.promotions.errors import InvalidCart
 from pricing.promotions.file_format import CustomerRecord
 from pricing.promotions.promotion import Record
+from storage.errors import NoPriceForMarket
 
 if TYPE_CHECKING:
     from api.live.snapshot import Snapshot

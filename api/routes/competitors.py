@@ -6,27 +6,21 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from api.errors import (
-    DatabaseAway,
-    InvalidRequest,
-    NotAnOperator,
-    NotPossibleNow,
-    UnexpectedFailure,
-    UnknownResource,
-    invalid_field,
-    problem_responses,
-)
+from api.errors import NotAnOperator, problem_responses
 from api.http.documents import Amount, Document, UtcTime
 from api.routes.dependencies import Operator, Reading, Running
+from models.refusals import Conflict, Defect, Invalid, Missing, named_at, within
 from pricing.decimal_text import HOW
-from scrapers.errors import InvalidObservation
 from scrapers.extract import Availability, Condition
 from scrapers.offers.doubts import settle_held
 from scrapers.offers.reported import Reported, store_reported
 from storage.competitors.match_reviews import Review, decide, reviews
 from storage.competitors.quarantine import HeldOffer, held_offers
 from storage.database import writing
-from storage.errors import AlreadyDecided, HeldOfferNotFound, ReviewNotFound, UnknownMarket
+from storage.errors import (
+    DatabaseUnavailable,
+    UnknownMarket,
+)
 
 router = APIRouter(prefix="/v1", tags=["competitors"])
 
@@ -160,8 +154,8 @@ class SettleBody(BaseModel):
 
 
 _Limit = Annotated[int, Query(ge=1, le=_MOST)]
-_WRITES = (InvalidRequest, NotAnOperator, DatabaseAway, UnexpectedFailure)
-_READS = (InvalidRequest, DatabaseAway, UnexpectedFailure)
+_WRITES = (Invalid, NotAnOperator, DatabaseUnavailable, Defect)
+_READS = (Invalid, DatabaseUnavailable, Defect)
 
 
 @router.post(
@@ -173,13 +167,8 @@ _READS = (InvalidRequest, DatabaseAway, UnexpectedFailure)
 def report_observations(body: ObservationsBody, service: Running, _: Operator) -> ReceiptDocument:
     """Store prices that a partner or a browser extension saw, after the checks of a crawl."""
     seen = [Reported(**entry.model_dump()) for entry in body.observations]
-    try:
+    with within("body"), named_at("observations", missing=UnknownMarket):
         receipt = store_reported(service.engine, seen, now=datetime.now(UTC))
-    except InvalidObservation as error:
-        field, _, message = str(error).partition(": ")
-        raise invalid_field(f"body.{field}", message) from None
-    except UnknownMarket as error:
-        raise InvalidRequest(str(error)) from None
     return ReceiptDocument(
         stored=receipt.stored,
         matched=receipt.matched,
@@ -209,19 +198,14 @@ def list_match_reviews(
     "/match-reviews/{review_id}",
     operation_id="answer_match_review",
     summary="Decide a match",
-    responses=problem_responses(*_WRITES, UnknownResource, NotPossibleNow),
+    responses=problem_responses(*_WRITES, Missing, Conflict),
 )
 def answer_match_review(
     review_id: int, body: AnswerBody, service: Running, operator: Operator
 ) -> ReviewDocument:
     """The answer stands whatever later scores say, and trains them."""
-    try:
-        with service.write_turn, writing(service.engine) as conn:
-            review = decide(conn, review_id, same=body.same, by=operator, at=datetime.now(UTC))
-    except ReviewNotFound as error:
-        raise UnknownResource(str(error)) from None
-    except AlreadyDecided as error:
-        raise NotPossibleNow(str(error)) from None
+    with service.write_turn, writing(service.engine) as conn:
+        review = decide(conn, review_id, same=body.same, by=operator, at=datetime.now(UTC))
     return ReviewDocument.of(review)
 
 
@@ -245,19 +229,14 @@ def list_quarantine(
     "/quarantine/{quarantine_id}",
     operation_id="settle_quarantine",
     summary="Let a held price count, or drop it",
-    responses=problem_responses(*_WRITES, UnknownResource, NotPossibleNow),
+    responses=problem_responses(*_WRITES, Missing, Conflict),
 )
 def settle_quarantine(
     quarantine_id: int, body: SettleBody, service: Running, operator: Operator
 ) -> HeldDocument:
     """A released price counts from when it was seen."""
-    try:
-        with service.write_turn, writing(service.engine) as conn:
-            held = settle_held(
-                conn, quarantine_id, release=body.release, by=operator, at=datetime.now(UTC)
-            )
-    except HeldOfferNotFound as error:
-        raise UnknownResource(str(error)) from None
-    except AlreadyDecided as error:
-        raise NotPossibleNow(str(error)) from None
+    with service.write_turn, writing(service.engine) as conn:
+        held = settle_held(
+            conn, quarantine_id, release=body.release, by=operator, at=datetime.now(UTC)
+        )
     return HeldDocument.of(held)

@@ -7,23 +7,15 @@ import numpy as np
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from api.errors import (
-    DatabaseAway,
-    InvalidRequest,
-    NoPriceForMarket,
-    NotAnOperator,
-    NotPossibleNow,
-    UnexpectedFailure,
-    problem_responses,
-)
+from api.errors import NotAnOperator, problem_responses
 from api.http.documents import Amount, Document
 from api.routes.dependencies import Operator, Reading, Running
-from pricing.errors import MoneyError
+from models.refusals import Conflict, Defect, Invalid, within
 from pricing.money import Money
 from storage.database import writing
 from storage.decision_inputs.catalogue import read_catalogue
 from storage.decision_inputs.trusted_costs import HeldCost, confirm_costs, held_costs
-from storage.errors import CostNotHeld, UnknownMarket
+from storage.errors import DatabaseUnavailable, NoPriceForMarket
 
 router = APIRouter(prefix="/v1/costs", tags=["costs"])
 
@@ -72,7 +64,7 @@ class ConfirmationBody(Document):
     "/held",
     operation_id="list_held_costs",
     summary="Costs that wait for a confirmation",
-    responses=problem_responses(NoPriceForMarket, InvalidRequest, DatabaseAway, UnexpectedFailure),
+    responses=problem_responses(NoPriceForMarket, Invalid, DatabaseUnavailable, Defect),
 )
 def list_held_costs(
     conn: Reading,
@@ -80,10 +72,7 @@ def list_held_costs(
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> HeldCostsDocument:
     """More than twice, or less than half, the last trusted ones: their prices stay until a yes."""
-    try:
-        found = held_costs(read_catalogue(conn, at=datetime.now(UTC), market=market))
-    except UnknownMarket as error:
-        raise NoPriceForMarket(str(error)) from None
+    found = held_costs(read_catalogue(conn, at=datetime.now(UTC), market=market))
     return HeldCostsDocument(
         count=len(found), costs=[HeldCostDocument.of(held) for held in found[:limit]]
     )
@@ -93,29 +82,21 @@ def list_held_costs(
     "/confirmations",
     operation_id="confirm_costs",
     summary="Say yes to costs that wait",
-    responses=problem_responses(
-        NotAnOperator, InvalidRequest, NotPossibleNow, DatabaseAway, UnexpectedFailure
-    ),
+    responses=problem_responses(NotAnOperator, Invalid, Conflict, DatabaseUnavailable, Defect),
 )
 def confirm_held_costs(
     body: ConfirmationBody, service: Running, operator: Operator
 ) -> HeldCostsDocument:
     """All of them or none: where another cost waits by now, none is confirmed."""
-    try:
+    with within("body", "costs"):
         seen = {
             (item.sku, item.market, Money.parse(item.cost.amount, item.cost.currency))
             for item in body.costs
         }
-    except MoneyError as error:
-        fault = {"field": "body.costs", "message": str(error)}
-        raise InvalidRequest(str(error), errors=[fault]) from None
     pairs, now = {(sku, market) for sku, market, _ in seen}, datetime.now(UTC)
-    try:
-        with service.write_turn, writing(service.engine) as conn:
-            known = read_catalogue(conn, at=now, skus=sorted({sku for sku, _ in pairs}))
-            keys = zip(known.sku.tolist(), known.market.values().tolist(), strict=True)
-            rows = np.flatnonzero([key in pairs for key in keys])
-            found = confirm_costs(conn, known.take(rows), at=now, by=operator, expected=seen)
-    except CostNotHeld as error:
-        raise NotPossibleNow(str(error)) from None
+    with service.write_turn, writing(service.engine) as conn:
+        known = read_catalogue(conn, at=now, skus=sorted({sku for sku, _ in pairs}))
+        keys = zip(known.sku.tolist(), known.market.values().tolist(), strict=True)
+        rows = np.flatnonzero([key in pairs for key in keys])
+        found = confirm_costs(conn, known.take(rows), at=now, by=operator, expected=seen)
     return HeldCostsDocument(count=len(found), costs=[HeldCostDocument.of(held) for held in found])

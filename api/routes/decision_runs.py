@@ -7,32 +7,23 @@ import msgspec
 from fastapi import APIRouter, Path
 from pydantic import Field
 
-from api.errors import (
-    BodyTooLarge,
-    DatabaseAway,
-    DecisionNotFound,
-    InvalidRequest,
-    NotAnOperator,
-    NotPossibleNow,
-    UnexpectedFailure,
-    invalid_field,
-    problem_responses,
-)
+from api.errors import NotAnOperator, problem_responses
 from api.http.bodies import Raw, decoded
 from api.http.documents import Document, UtcTime
 from api.jobs.deciding import DECIDE, DecideAsked
 from api.routes.dependencies import Operator, Reading, Running
 from api.work.asking import ask, wait_for
+from models.refusals import Conflict, Defect, Invalid, TooLarge, place_of
 from pricing.deciding.decisions import Action
 from storage.database import reading, writing
-from storage.errors import RunNotFound, ScopeTaken
+from storage.errors import DatabaseUnavailable, DecisionNotFound, ScopeTaken
 from storage.jobs.queue import StoredJob, job_result
 from storage.prices.decisions import RunSummary, run_summary
 
 router = APIRouter(prefix="/v1/decision-runs", tags=["decisions"])
 
 _PATIENCE: Final = timedelta(hours=1)
-_ALWAYS: Final = (InvalidRequest, DatabaseAway, UnexpectedFailure)
+_ALWAYS: Final = (Invalid, DatabaseUnavailable, Defect)
 
 
 _QUESTION: Final = {
@@ -119,7 +110,7 @@ class DecisionRunDocument(Document):
     operation_id="decide_prices",
     summary="Decide prices",
     status_code=201,
-    responses=problem_responses(NotAnOperator, NotPossibleNow, BodyTooLarge, *_ALWAYS),
+    responses=problem_responses(NotAnOperator, Conflict, TooLarge, *_ALWAYS),
     openapi_extra={"requestBody": _QUESTION},
 )
 def post_run(service: Running, actor: Operator, raw: Raw) -> DecisionRunDocument:
@@ -132,17 +123,17 @@ def post_run(service: Running, actor: Operator, raw: Raw) -> DecisionRunDocument
         with writing(service.engine) as conn:
             number = ask(conn, DECIDE, asked, at=datetime.now(UTC), by=actor, alone=True)
     except ScopeTaken as error:
-        raise NotPossibleNow(f"a decision run is under way ({error}); ask again then") from None
+        raise Conflict(f"a decision run is under way ({error}); ask again then") from None
     service.work.wake()
     job = wait_for(
         service.engine, number, patience=_PATIENCE, given_up=lambda: service.work.stopping
     )
     said = job.error or {}
     if job.status == "failed" and said.get("kind") != "defect":
-        place = f"body.rules{said['place']}" if said.get("place") else "body"
-        raise invalid_field(place, str(said.get("message", "")))
+        place = ("rules", *place_of(str(said["place"]))) if said.get("place") else ()
+        raise Invalid(str(said.get("message", "")), ("body", *place))
     if job.status != "finished":
-        raise NotPossibleNow(_why_not(job))
+        raise Conflict(_why_not(job))
     with reading(service.engine) as conn:
         result = job_result(conn, number) or {}
         return DecisionRunDocument.of(run_summary(conn, int(result["run"])))
@@ -163,7 +154,4 @@ def _why_not(job: StoredJob) -> str:
 )
 def read_run(conn: Reading, run: Annotated[int, Path(ge=1, le=2**62)]) -> DecisionRunDocument:
     """What a run did and how good its answer is: bound, gap, time and status."""
-    try:
-        return DecisionRunDocument.of(run_summary(conn, run))
-    except RunNotFound as error:
-        raise DecisionNotFound(str(error)) from None
+    return DecisionRunDocument.of(run_summary(conn, run))

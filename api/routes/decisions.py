@@ -6,22 +6,14 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from api.errors import (
-    DatabaseAway,
-    DecisionNotFound,
-    InvalidRequest,
-    MarketRequired,
-    NoPriceForMarket,
-    UnexpectedFailure,
-    UnknownSku,
-    problem_responses,
-)
+from api.errors import MarketRequired, problem_responses
 from api.http.documents import Amount, Document, UtcTime
 from api.routes.dependencies import Reading, Running, Service
 from api.routes.keys import SkuInPath, market_of
+from models.refusals import Defect, Invalid
 from pricing.money import Money
 from pricing.price_book import PUBLIC
-from storage import errors as stored
+from storage.errors import DatabaseUnavailable, DecisionNotFound, NoPriceForMarket, UnknownProduct
 from storage.prices.decisions import StoredDecision, decision_of
 
 router = APIRouter(prefix="/v1/decisions", tags=["decisions"])
@@ -110,13 +102,13 @@ class DecisionDocument(Document):
     operation_id="read_decision",
     summary="Why a price is what it is",
     responses=problem_responses(
-        UnknownSku,
+        UnknownProduct,
         NoPriceForMarket,
         DecisionNotFound,
         MarketRequired,
-        InvalidRequest,
-        DatabaseAway,
-        UnexpectedFailure,
+        Invalid,
+        DatabaseUnavailable,
+        Defect,
     ),
 )
 def read_decision(
@@ -134,14 +126,7 @@ def read_decision(
     A decision is not in force before it is published: compare `price` with `in_force`.
     """
     code = market_of(conn, market)
-    try:
-        found = decision_of(conn, sku, code, tier, run)
-    except stored.UnknownProduct as error:
-        raise UnknownSku(str(error)) from None
-    except stored.UnknownMarket as error:
-        raise NoPriceForMarket(str(error)) from None
-    except (stored.RunNotFound, stored.DecisionNotFound) as error:
-        raise DecisionNotFound(str(error)) from None
+    found = decision_of(conn, sku, code, tier, run)
     return DecisionDocument.of(found, _in_force(service, sku, code, tier))
 
 

@@ -6,21 +6,14 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from api.errors import (
-    DatabaseAway,
-    DraftNotFound,
-    InvalidRequest,
-    NotAnOperator,
-    NotPossibleNow,
-    UnexpectedFailure,
-    problem_responses,
-)
+from api.errors import NotAnOperator, problem_responses
 from api.http.documents import Document, UtcTime
 from api.jobs.release import approve_draft
 from api.routes.dependencies import Operator, Reading, Running, Service
 from api.routes.price_book_changes import DiffDocument
-from storage import errors as stored
+from models.refusals import Conflict, Defect, Invalid
 from storage.database import writing
+from storage.errors import DatabaseUnavailable, DraftNotFound
 from storage.releases.book_diff import diff_draft
 from storage.releases.drafts import Draft, list_drafts, read_draft, reject
 
@@ -99,7 +92,7 @@ class WordDocument(Document):
     "",
     operation_id="list_drafts",
     summary="Proposals of prices",
-    responses=problem_responses(InvalidRequest, DatabaseAway, UnexpectedFailure),
+    responses=problem_responses(Invalid, DatabaseUnavailable, Defect),
 )
 def read_drafts(
     conn: Reading,
@@ -115,7 +108,7 @@ def read_drafts(
     "/{draft}",
     operation_id="read_draft",
     summary="One proposal of prices",
-    responses=problem_responses(DraftNotFound, InvalidRequest, DatabaseAway, UnexpectedFailure),
+    responses=problem_responses(DraftNotFound, Invalid, DatabaseUnavailable, Defect),
 )
 def read_one_draft(conn: Reading, draft: _Number) -> DraftDocument:
     """Where a draft stands, and what it changes against the change budget."""
@@ -126,7 +119,7 @@ def read_one_draft(conn: Reading, draft: _Number) -> DraftDocument:
     "/{draft}/diff",
     operation_id="diff_draft",
     summary="What a proposal would change",
-    responses=problem_responses(DraftNotFound, InvalidRequest, DatabaseAway, UnexpectedFailure),
+    responses=problem_responses(DraftNotFound, Invalid, DatabaseUnavailable, Defect),
 )
 def read_draft_diff(
     conn: Reading,
@@ -139,7 +132,7 @@ def read_draft_diff(
 
 
 _CHANGING = problem_responses(
-    DraftNotFound, NotAnOperator, NotPossibleNow, InvalidRequest, DatabaseAway, UnexpectedFailure
+    DraftNotFound, NotAnOperator, Conflict, Invalid, DatabaseUnavailable, Defect
 )
 
 
@@ -154,20 +147,15 @@ def approve_one(
     Where the law, or a limit at today's cost, forbids one of its prices, the draft is rejected, its
     `reason` names rows and articles, and nothing goes live.
     """
-    try:
-        found, version = approve_draft(
-            service.engine,
-            draft,
-            now=datetime.now(UTC),
-            by=operator,
-            four_eyes=service.settings.four_eyes,
-            note=word.note,
-            packs=service.packs,
-        )
-    except stored.DraftNotFound as error:
-        raise DraftNotFound(str(error)) from None
-    except stored.NotPossibleNow as error:
-        raise NotPossibleNow(str(error)) from None
+    found, version = approve_draft(
+        service.engine,
+        draft,
+        now=datetime.now(UTC),
+        by=operator,
+        four_eyes=service.settings.four_eyes,
+        note=word.note,
+        packs=service.packs,
+    )
     if version is not None:
         serve_at_once(service)
     return DraftDocument.of(found)
@@ -178,13 +166,8 @@ def reject_one(
     service: Running, operator: Operator, draft: _Number, word: WordDocument
 ) -> DraftDocument:
     """Give a draft up. Stages of it that are live stay so."""
-    try:
-        with writing(service.engine) as conn:
-            found = reject(conn, draft, at=datetime.now(UTC), by=operator, reason=word.note)
-    except stored.DraftNotFound as error:
-        raise DraftNotFound(str(error)) from None
-    except stored.NotPossibleNow as error:
-        raise NotPossibleNow(str(error)) from None
+    with writing(service.engine) as conn:
+        found = reject(conn, draft, at=datetime.now(UTC), by=operator, reason=word.note)
     return DraftDocument.of(found)
 
 
@@ -194,7 +177,4 @@ def serve_at_once(service: Service) -> None:
 
 
 def _found(conn: Reading, draft: int) -> Draft:
-    try:
-        return read_draft(conn, draft)
-    except stored.DraftNotFound as error:
-        raise DraftNotFound(str(error)) from None
+    return read_draft(conn, draft)

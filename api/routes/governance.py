@@ -7,33 +7,24 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from api.errors import (
-    DatabaseAway,
-    InvalidRequest,
-    MarketRequired,
-    NoPriceForMarket,
-    NotAnOperator,
-    NotPossibleNow,
-    UnexpectedFailure,
-    problem_responses,
-)
+from api.errors import MarketRequired, NotAnOperator, problem_responses
 from api.http.documents import Document, UtcTime
 from api.jobs.release import keep_releases, release
 from api.jobs.release_terms import terms_of
 from api.routes.dependencies import Operator, Reading, Running, Service
 from api.routes.drafts import DraftDocument
 from api.routes.keys import market_of
-from pricing.errors import InvalidLimits
+from models.refusals import Conflict, Defect, Invalid, named_at, within
 from pricing.law.price_history import on_the_clock
-from storage import errors as stored
 from storage.database import reading, writing
+from storage.errors import DatabaseUnavailable, NoPriceForMarket, RunNotFound
 from storage.products.markets import list_markets
 from storage.releases.freezes import Freeze, freeze, freezes_in_force, unfreeze
 from storage.releases.watched_figures import add_reading
 
 router = APIRouter(prefix="/v1", tags=["governance"])
 
-_CHANGING = problem_responses(NotAnOperator, InvalidRequest, DatabaseAway, UnexpectedFailure)
+_CHANGING = problem_responses(NotAnOperator, Invalid, DatabaseUnavailable, Defect)
 
 
 class FreezeDocument(Document):
@@ -103,7 +94,7 @@ class ProposalRequest(Document):
     "/freezes",
     operation_id="list_freezes",
     summary="What is frozen",
-    responses=problem_responses(DatabaseAway, UnexpectedFailure),
+    responses=problem_responses(DatabaseUnavailable, Defect),
 )
 def read_freezes(conn: Reading) -> FreezesDocument:
     """The freezes in force, the oldest first."""
@@ -118,18 +109,15 @@ def read_freezes(conn: Reading) -> FreezesDocument:
 )
 def freeze_prices(service: Running, operator: Operator, request: FreezeRequest) -> FreezesDocument:
     """The kill switch: nothing goes live until it is lifted; what is live is served on."""
-    try:
-        with writing(service.engine) as conn:
-            freeze(
-                conn,
-                at=datetime.now(UTC),
-                by=operator,
-                reason=request.reason,
-                market=request.market,
-            )
-            return read_freezes(conn)
-    except stored.UnknownMarket as error:
-        raise NoPriceForMarket(str(error)) from None
+    with writing(service.engine) as conn:
+        freeze(
+            conn,
+            at=datetime.now(UTC),
+            by=operator,
+            reason=request.reason,
+            market=request.market,
+        )
+        return read_freezes(conn)
 
 
 @router.delete(
@@ -144,12 +132,9 @@ def unfreeze_prices(
     market: Annotated[str | None, Query(description="Only the freezes of this market")] = None,
 ) -> FreezesDocument:
     """Lift all freezes, or those of one market; answers what is still frozen."""
-    try:
-        with writing(service.engine) as conn:
-            unfreeze(conn, at=datetime.now(UTC), by=operator, market=market)
-            return read_freezes(conn)
-    except stored.UnknownMarket as error:
-        raise NoPriceForMarket(str(error)) from None
+    with writing(service.engine) as conn:
+        unfreeze(conn, at=datetime.now(UTC), by=operator, market=market)
+        return read_freezes(conn)
 
 
 @router.post(
@@ -177,7 +162,7 @@ def add_figure_reading(
     "/price-book-drafts",
     operation_id="propose",
     summary="Propose the prices of a run",
-    responses={**_CHANGING, **problem_responses(NotPossibleNow, NoPriceForMarket, MarketRequired)},
+    responses={**_CHANGING, **problem_responses(Conflict, NoPriceForMarket, MarketRequired)},
 )
 def propose_run(service: Running, operator: Operator, request: ProposalRequest) -> DraftDocument:
     """They go live at once inside the change budget; else they wait for an approval.
@@ -185,7 +170,7 @@ def propose_run(service: Running, operator: Operator, request: ProposalRequest) 
     Where the law, or a limit at today's cost, forbids one of them, the draft is rejected, its
     `reason` names rows and articles, and nothing goes live.
     """
-    try:
+    with within("body"), named_at("run", missing=RunNotFound):
         terms = terms_of(
             service.settings,
             activate_at=_moment(service, request),
@@ -205,11 +190,6 @@ def propose_run(service: Running, operator: Operator, request: ProposalRequest) 
             note=request.note,
             packs=service.packs,
         )
-    except (InvalidLimits, stored.RunNotFound) as error:
-        fault = {"field": "body", "message": str(error)}
-        raise InvalidRequest(str(error), errors=[fault]) from None
-    except stored.NotPossibleNow as error:
-        raise NotPossibleNow(str(error)) from None
     if done.version is not None:
         service.live.refresh()
     return DraftDocument.of(done.draft)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -12,18 +10,7 @@ from fastapi import APIRouter, Path, Query, status
 from fastapi.responses import Response
 from sqlalchemy.engine import Connection
 
-from api.errors import (
-    ApiError,
-    BodyTooLarge,
-    DatabaseAway,
-    InvalidRequest,
-    NotAnOperator,
-    NotPossibleNow,
-    UnexpectedFailure,
-    UnknownResource,
-    invalid_field,
-    problem_responses,
-)
+from api.errors import NotAnOperator, problem_responses
 from api.http.bodies import Raw, decoded, encoded, gives, takes
 from api.jobs.documents import (
     JobDocument,
@@ -41,21 +28,13 @@ from api.jobs.documents import (
 )
 from api.jobs.kinds import KINDS
 from api.jobs.scheduling import asks_next, set_schedule
-from api.refusals import EXPECTED
 from api.routes.dependencies import Operator, Reading, Running
 from api.work.asking import ask
-from api.work.errors import KindUnknown, RequestInvalid, ScheduleInvalid
+from api.work.errors import KindUnknown, RequestInvalid
+from api.work.kinds import Kind
+from models.refusals import Conflict, Defect, Invalid, Missing, TooLarge, named_at, place_of, within
 from storage.database import writing
-from storage.errors import (
-    DatabaseUnavailable,
-    JobNotFound,
-    JobNotOpen,
-    NotStored,
-    ScheduleNotFound,
-    ScopeTaken,
-    UnknownMarket,
-)
-from storage.errors import NotPossibleNow as RefusedNow
+from storage.errors import DatabaseUnavailable, UnknownMarket
 from storage.jobs.queue import (
     cancel_job,
     job_best,
@@ -71,44 +50,19 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 Number = Annotated[int, Path(ge=1, le=2**62)]
 _WORD: Final = "^[a-z-]{1,40}$"
-_ALWAYS: Final = (InvalidRequest, DatabaseAway, UnexpectedFailure)
-_ASKS: Final = (NotAnOperator, NotPossibleNow, BodyTooLarge, *_ALWAYS)
+_ALWAYS: Final = (Invalid, DatabaseUnavailable, Defect)
+_ASKS: Final = (NotAnOperator, Conflict, TooLarge, *_ALWAYS)
 _EXAMPLE: Final = {"kind": "decide", "request": {"market": "online"}}
 
 
-@contextmanager
-def _refusals(at: str = "body") -> Iterator[None]:
-    """What cannot be asked, as problems that name the place in the request."""
-    try:
-        yield
-    except DatabaseUnavailable:
-        raise
-    except (JobNotFound, ScheduleNotFound) as error:
-        raise UnknownResource(str(error)) from None
-    except (ScopeTaken, JobNotOpen, RefusedNow) as error:
-        raise NotPossibleNow(str(error)) from None
-    except KindUnknown as error:
-        raise invalid_field("body.kind", str(error)) from None
-    except RequestInvalid as error:
-        raise invalid_field(f"{at}.{error.field}".rstrip("."), str(error)) from None
-    except (ScheduleInvalid, UnknownMarket) as error:
-        field = "market" if isinstance(error, UnknownMarket) else "cron"
-        raise invalid_field(f"body.{field}", str(error)) from None
-    except (NotStored, *EXPECTED) as error:
-        if isinstance(error, ApiError) and hasattr(error, "status"):
-            raise
-        raise invalid_field(at, str(error)) from None
-
-
-def _from_afar(kind: str, request: dict[str, Any]) -> None:
+def _from_afar(kind: Kind[Any], request: msgspec.Struct) -> None:
     """Refuse what reaches into the files of the machine: that is said on the machine itself."""
-    chosen = KINDS[kind]
-    field = chosen.local(chosen.read(request))
+    field = kind.local(request)
     if field is not None:
         raise RequestInvalid(
             "names a file of the machine; send the content instead, or run `pricewright jobs run` "
             "there",
-            field,
+            place_of(field),
         )
 
 
@@ -126,10 +80,11 @@ def _from_afar(kind: str, request: dict[str, Any]) -> None:
 def post_job(service: Running, actor: Operator, raw: Raw) -> Response:
     """The request is checked at once; the job is done by a process of its own."""
     asked = decoded(raw, JobRequest)
-    with _refusals("body.request"):
-        _from_afar(asked.kind, asked.request)
+    with named_at("body", "kind", missing=KindUnknown):
         kind = KINDS[asked.kind]
+    with within("body", "request"), named_at():
         request = kind.read(asked.request)
+        _from_afar(kind, request)
         kind.check(request)
         with writing(service.engine) as conn:
             number = ask(
@@ -199,7 +154,7 @@ def get_schedules(conn: Reading) -> Response:
     summary="Schedule a job",
     responses={
         **gives(ScheduleDocument, "As it is set"),
-        **problem_responses(NotAnOperator, BodyTooLarge, *_ALWAYS),
+        **problem_responses(NotAnOperator, TooLarge, *_ALWAYS),
     },
     openapi_extra=takes(
         ScheduleRequest, {"kind": "decide", "cron": "30 3 * * *", "market": "online"}
@@ -213,8 +168,14 @@ def put_schedule(
 ) -> Response:
     """The cron line is read in the market's time zone; a schedule of this name is replaced."""
     asked = decoded(raw, ScheduleRequest)
-    with _refusals("body.request"):
-        _from_afar(asked.kind, asked.request)
+    with (
+        within("body"),
+        named_at("kind", missing=KindUnknown),
+        named_at("market", missing=UnknownMarket),
+    ):
+        kind = KINDS[asked.kind]
+        with within("request"):
+            _from_afar(kind, kind.read(asked.request))
         with writing(service.engine) as conn:
             schedule = set_schedule(
                 conn, name, at=datetime.now(UTC), by=actor, **msgspec.structs.asdict(asked)
@@ -227,7 +188,7 @@ def put_schedule(
     operation_id="remove_schedule",
     summary="Forget a schedule",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problem_responses(NotAnOperator, UnknownResource, *_ALWAYS),
+    responses=problem_responses(NotAnOperator, Missing, *_ALWAYS),
 )
 def delete_schedule(
     service: Running,
@@ -235,7 +196,7 @@ def delete_schedule(
     name: Annotated[str, Path(pattern="^[A-Za-z0-9._-]{1,63}$")],
 ) -> None:
     """The jobs that it asked for stay."""
-    with _refusals(), writing(service.engine) as conn:
+    with writing(service.engine) as conn:
         remove_schedule(conn, name)
 
 
@@ -245,13 +206,12 @@ def delete_schedule(
     summary="A job and how far it is",
     responses={
         **gives(JobDocument, "With the best so far, or the result"),
-        **problem_responses(UnknownResource, *_ALWAYS),
+        **problem_responses(Missing, *_ALWAYS),
     },
 )
 def get_job(conn: Reading, job: Number) -> Response:
     """While it runs, its progress is about a second old."""
-    with _refusals():
-        return encoded(_whole(conn, job))
+    return encoded(_whole(conn, job))
 
 
 @router.get(
@@ -260,7 +220,7 @@ def get_job(conn: Reading, job: Number) -> Response:
     summary="What a job logged",
     responses={
         **gives(JobLogDocument, "Line by line"),
-        **problem_responses(UnknownResource, *_ALWAYS),
+        **problem_responses(Missing, *_ALWAYS),
     },
 )
 def get_log(
@@ -270,8 +230,7 @@ def get_log(
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> Response:
     """The trace of a defect is there, too."""
-    with _refusals():
-        lines = job_log(conn, job, after=after, limit=limit)
+    lines = job_log(conn, job, after=after, limit=limit)
     return encoded(JobLogDocument(job, [JobLine(n, at, text) for n, at, text in lines]))
 
 
@@ -281,12 +240,12 @@ def get_log(
     summary="Stop a job",
     responses={
         **gives(JobDocument, "Where it stands"),
-        **problem_responses(NotAnOperator, UnknownResource, NotPossibleNow, *_ALWAYS),
+        **problem_responses(NotAnOperator, Missing, Conflict, *_ALWAYS),
     },
 )
 def post_cancel(service: Running, _actor: Operator, job: Number) -> Response:
     """What waits is stopped at once, what runs within seconds; the best so far stays."""
-    with _refusals(), writing(service.engine) as conn:
+    with writing(service.engine) as conn:
         cancel_job(conn, job, at=datetime.now(UTC))
         return encoded(_whole(conn, job))
 

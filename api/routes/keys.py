@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import Path
 from sqlalchemy import Connection
 
-from api.errors import MarketRequired, NoPriceForMarket
+from api.errors import MarketRequired
+from storage.errors import NoPriceForMarket
 from storage.products.markets import list_markets
 
 SkuInPath = Annotated[

@@ -7,24 +7,16 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, Field
 
-from api.errors import (
-    DatabaseAway,
-    InvalidRequest,
-    MarketRequired,
-    NoPriceForMarket,
-    NoRulesForMarket,
-    UnexpectedFailure,
-    UnknownSku,
-    problem_responses,
-)
+from api.errors import MarketRequired, problem_responses
 from api.http.documents import Amount, Document, UtcTime
 from api.jobs.legal import ReferencePrice, reference_price
 from api.routes.dependencies import Reading, Running
 from api.routes.keys import SkuInPath, market_of
-from pricing.errors import InvalidRulePack
+from models.refusals import Defect, Invalid
+from pricing.errors import NoRulesForMarket
 from pricing.law.packs import Evidence, Verdict
 from pricing.money import Money
-from storage import errors as stored
+from storage.errors import DatabaseUnavailable, NoPriceForMarket, UnknownProduct
 from storage.law.market_rules import logged_inputs
 from storage.products.markets import list_markets
 
@@ -151,13 +143,13 @@ class ReferencePriceDocument(Document):
     operation_id="read_reference_price",
     summary="The price that a reduction must be measured from",
     responses=problem_responses(
-        UnknownSku,
+        UnknownProduct,
         NoPriceForMarket,
         NoRulesForMarket,
         MarketRequired,
-        InvalidRequest,
-        DatabaseAway,
-        UnexpectedFailure,
+        Invalid,
+        DatabaseUnavailable,
+        Defect,
     ),
 )
 def read_reference_price(
@@ -175,12 +167,7 @@ def read_reference_price(
     """
     code = market_of(conn, market)
     moment = datetime.now(UTC) if at is None else at.astimezone(UTC)
-    try:
-        found = reference_price(conn, service.packs, sku, code, moment)
-    except stored.UnknownProduct as error:
-        raise UnknownSku(str(error)) from None
-    except InvalidRulePack as error:
-        raise NoRulesForMarket(str(error)) from None
+    found = reference_price(conn, service.packs, sku, code, moment)
     return ReferencePriceDocument.of(found, found.currency)
 
 
@@ -216,12 +203,12 @@ class PriceInputsLogDocument(Document):
     operation_id="read_price_inputs",
     summary="What prices that not everybody pays were computed from",
     responses=problem_responses(
-        UnknownSku,
+        UnknownProduct,
         NoPriceForMarket,
         MarketRequired,
-        InvalidRequest,
-        DatabaseAway,
-        UnexpectedFailure,
+        Invalid,
+        DatabaseUnavailable,
+        Defect,
     ),
 )
 def read_price_inputs(
@@ -236,10 +223,7 @@ def read_price_inputs(
     """
     code = market_of(conn, market)
     currency = next(place.currency for place in list_markets(conn) if place.code == code)
-    try:
-        found = logged_inputs(conn, sku, code, limit=limit)
-    except stored.UnknownProduct as error:
-        raise UnknownSku(str(error)) from None
+    found = logged_inputs(conn, sku, code, limit=limit)
     return PriceInputsLogDocument(
         sku=sku, market=code, prices=[_inputs_document(row, currency) for row in found]
     )

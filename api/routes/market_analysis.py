@@ -6,21 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
-from api.errors import (
-    DatabaseAway,
-    InvalidRequest,
-    MarketRequired,
-    NoPriceForMarket,
-    UnexpectedFailure,
-    UnknownSku,
-    problem_responses,
-)
+from api.errors import MarketRequired, problem_responses
 from api.jobs.market_analysis import USUAL_WINDOW, market_report, price_record
 from api.reports.market_documents import MarketAnalysisDocument, PriceRecordDocument
 from api.routes.dependencies import Reading
 from api.routes.keys import SkuInPath, market_of
-from models.errors import InvalidPanel
-from storage.errors import UnknownProduct
+from models.refusals import Defect, Invalid
+from models.refusals import within as placed
+from storage.errors import DatabaseUnavailable, NoPriceForMarket, UnknownProduct
 
 router = APIRouter(prefix="/v1", tags=["competitors"])
 
@@ -35,12 +28,12 @@ _Since = Annotated[
     operation_id="read_offer_history",
     summary="A product's price at the competitors over time, gaps as gaps",
     responses=problem_responses(
-        UnknownSku,
+        UnknownProduct,
         NoPriceForMarket,
         MarketRequired,
-        InvalidRequest,
-        DatabaseAway,
-        UnexpectedFailure,
+        Invalid,
+        DatabaseUnavailable,
+        Defect,
     ),
 )
 def read_offer_history(
@@ -49,10 +42,7 @@ def read_offer_history(
     """Spans of time in the order of competitor, page and start; a gap is a span without price."""
     code, now = market_of(conn, market), datetime.now(UTC)
     begin = _begin(since, now)
-    try:
-        return PriceRecordDocument.of(price_record(conn, sku, code, since=begin, until=now))
-    except UnknownProduct as error:
-        raise UnknownSku(str(error)) from None
+    return PriceRecordDocument.of(price_record(conn, sku, code, since=begin, until=now))
 
 
 @router.get(
@@ -60,7 +50,7 @@ def read_offer_history(
     operation_id="read_market_analysis",
     summary="Price indices, leaders, promotions, endings and stock-outs of the competitors",
     responses=problem_responses(
-        NoPriceForMarket, MarketRequired, InvalidRequest, DatabaseAway, UnexpectedFailure
+        NoPriceForMarket, MarketRequired, Invalid, DatabaseUnavailable, Defect
     ),
 )
 def read_market_analysis(
@@ -75,10 +65,8 @@ def read_market_analysis(
     """Every figure with its count and interval; where the data are too few it says so."""
     code, now = market_of(conn, market), datetime.now(UTC)
     begin = _begin(since, now)
-    try:
+    with placed("query"):
         report = market_report(conn, code, category=category, since=begin, until=now, within=within)
-    except InvalidPanel as error:
-        raise InvalidRequest(str(error)) from None
     return MarketAnalysisDocument.of(report)
 
 
@@ -86,13 +74,13 @@ def _begin(since: datetime | None, now: datetime) -> datetime:
     """When the record begins.
 
     Raises:
-        InvalidRequest: it lies ahead, or so far back that there was no such shop.
+        Invalid: it lies ahead, or so far back that there was no such shop.
     """
     begin = now - USUAL_WINDOW if since is None else since
     if begin >= now:
-        raise InvalidRequest(f"since {begin.isoformat()} lies ahead")
+        raise Invalid(f"{begin.isoformat()} lies ahead", ("query", "since"))
     if begin.year < _EARLIEST:
-        raise InvalidRequest(f"since {begin.isoformat()} lies before the year {_EARLIEST}")
+        raise Invalid(f"{begin.isoformat()} lies before the year {_EARLIEST}", ("query", "since"))
     return begin
 
 

@@ -6,20 +6,13 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from api.errors import (
-    DatabaseAway,
-    InvalidRequest,
-    MarketRequired,
-    NoPriceForMarket,
-    UnexpectedFailure,
-    UnknownSku,
-    problem_responses,
-)
+from api.errors import MarketRequired, problem_responses
 from api.http.documents import Amount, Document, UtcTime
 from api.routes.dependencies import Reading, Running
 from api.routes.keys import SkuInPath, market_of
+from models.refusals import Defect, Invalid
 from storage.competitors.offers import StoredOffer, offers_of
-from storage.errors import UnknownMarket, UnknownProduct
+from storage.errors import DatabaseUnavailable, NoPriceForMarket, UnknownProduct
 
 router = APIRouter(prefix="/v1/offers", tags=["offers"])
 
@@ -75,12 +68,12 @@ class OffersDocument(Document):
     operation_id="read_offers",
     summary="What competitors ask for a product",
     responses=problem_responses(
-        UnknownSku,
+        UnknownProduct,
         NoPriceForMarket,
         MarketRequired,
-        InvalidRequest,
-        DatabaseAway,
-        UnexpectedFailure,
+        Invalid,
+        DatabaseUnavailable,
+        Defect,
     ),
 )
 def read_offers(
@@ -92,12 +85,7 @@ def read_offers(
 ) -> OffersDocument:
     """Every observation matched to the product, the newest first; none is an empty list."""
     code = market_of(conn, market)
-    try:
-        stored = offers_of(conn, sku, code, limit=limit)
-    except UnknownProduct as error:
-        raise UnknownSku(str(error)) from None
-    except UnknownMarket as error:
-        raise NoPriceForMarket(str(error)) from None
+    stored = offers_of(conn, sku, code, limit=limit)
     oldest = datetime.now(UTC) - service.settings.offer_max_age
     return OffersDocument(
         sku=sku, market=code, offers=[OfferDocument.of(offer, oldest) for offer in stored]

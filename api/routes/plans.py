@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -12,20 +10,10 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from sqlalchemy.engine import Connection
 
-from api.errors import (
-    BodyTooLarge,
-    DatabaseAway,
-    InvalidRequest,
-    NotAnOperator,
-    UnexpectedFailure,
-    invalid_field,
-    problem_responses,
-)
+from api.errors import NotAnOperator, problem_responses
 from api.http.bodies import Raw, decoded, encoded, gives, takes
-from api.plans.errors import PlanInputInvalid
 from api.plans.following import accept, amend, continue_plan, track
 from api.plans.kinds import Acceptance
-from api.plans.problems import PlanMissing, PlanStepRefused
 from api.plans.wire import (
     PlanAcceptance,
     PlanAmendment,
@@ -40,10 +28,9 @@ from api.plans.wire import (
 )
 from api.plans.work import ask_for_plan
 from api.routes.dependencies import Operator, Reading, Running
-from pricing.errors import PricingError, field_of, place_of
-from simulations.errors import SimulationError
+from models.refusals import Defect, Invalid, TooLarge, within
 from storage.database import reading, writing
-from storage.errors import PlanNotFound, PlanNotReady, PromotionRefused
+from storage.errors import DatabaseUnavailable, PlanNotFound, PlanNotReady
 from storage.jobs.plans import (
     accepted_as,
     best_so_far,
@@ -58,8 +45,8 @@ router = APIRouter(prefix="/v1/plans", tags=["plans"])
 
 Number = Annotated[int, Path(ge=1, le=2**62)]
 _NAME: Final = "^[a-z]{1,40}$"
-_ALWAYS: Final = (InvalidRequest, DatabaseAway, UnexpectedFailure)
-_CHANGES: Final = (NotAnOperator, PlanMissing, PlanStepRefused, BodyTooLarge, *_ALWAYS)
+_ALWAYS: Final = (Invalid, DatabaseUnavailable, Defect)
+_CHANGES: Final = (NotAnOperator, PlanNotFound, PlanNotReady, TooLarge, *_ALWAYS)
 _EXAMPLE: Final[dict[str, Any]] = {
     "kind": "markdown",
     "document": {
@@ -75,21 +62,6 @@ _EXAMPLE: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
-@contextmanager
-def _refusals(at: str = "body") -> Iterator[None]:
-    """What is wrong with a plan, as problems that name the place in the request."""
-    try:
-        yield
-    except PlanNotFound as error:
-        raise PlanMissing(str(error)) from None
-    except (PlanNotReady, PromotionRefused) as error:
-        raise PlanStepRefused(str(error)) from None
-    except PlanInputInvalid as error:
-        raise invalid_field(field_of((*place_of(at), *error.place)), error.problem) from None
-    except (PricingError, SimulationError) as error:
-        raise invalid_field(at, str(error)) from None
-
-
 @router.post(
     "",
     operation_id="ask_for_plan",
@@ -97,14 +69,14 @@ def _refusals(at: str = "body") -> Iterator[None]:
     status_code=202,
     responses={
         **gives(PlanDocument, "It is queued", 202),
-        **problem_responses(NotAnOperator, BodyTooLarge, *_ALWAYS),
+        **problem_responses(NotAnOperator, TooLarge, *_ALWAYS),
     },
     openapi_extra=takes(PlanRequest, _EXAMPLE),
 )
 def post_plan(service: Running, actor: Operator, raw: Raw) -> Response:
     """The document is checked at once; the plan is made by a process of its own."""
     request = decoded(raw, PlanRequest)
-    with _refusals("body.document"):
+    with within("body", "document"):
         number = ask_for_plan(
             service.engine, request.kind, request.document,
             now=datetime.now(UTC), by=actor, note=request.note,
@@ -140,13 +112,12 @@ def get_plans(
     summary="A plan and how far it is",
     responses={
         **gives(PlanDocument, "With the best so far, or the result"),
-        **problem_responses(PlanMissing, *_ALWAYS),
+        **problem_responses(PlanNotFound, *_ALWAYS),
     },
 )
 def get_plan(conn: Reading, plan: Number) -> Response:
     """While it runs, `best` has the best plan so far with its value and the bound known by then."""
-    with _refusals():
-        return encoded(_whole(conn, plan))
+    return encoded(_whole(conn, plan))
 
 
 @router.get(
@@ -155,14 +126,13 @@ def get_plan(conn: Reading, plan: Number) -> Response:
     summary="What was asked",
     responses={
         **gives(PlanInputDocument, "The document"),
-        **problem_responses(PlanMissing, *_ALWAYS),
+        **problem_responses(PlanNotFound, *_ALWAYS),
     },
 )
 def get_plan_document(conn: Reading, plan: Number) -> Response:
     """The document as it is planned, pins and history of amended and continued plans included."""
-    with _refusals():
-        found = read_plan(conn, plan)
-        return encoded(PlanInputDocument(plan, found.kind, plan_document(conn, plan)))
+    found = read_plan(conn, plan)
+    return encoded(PlanInputDocument(plan, found.kind, plan_document(conn, plan)))
 
 
 @router.get(
@@ -171,13 +141,12 @@ def get_plan_document(conn: Reading, plan: Number) -> Response:
     summary="Planned against sold",
     responses={
         **gives(TrackingDocument, "The weeks that have passed"),
-        **problem_responses(PlanMissing, PlanStepRefused, *_ALWAYS),
+        **problem_responses(PlanNotFound, PlanNotReady, *_ALWAYS),
     },
 )
 def get_tracking(conn: Reading, plan: Number) -> Response:
     """Weeks count as passed up to the last one of which sales are stored."""
-    with _refusals():
-        return encoded(tracking_document(plan, track(conn, plan, now=datetime.now(UTC))))
+    return encoded(tracking_document(plan, track(conn, plan, now=datetime.now(UTC))))
 
 
 @router.post(
@@ -186,12 +155,12 @@ def get_tracking(conn: Reading, plan: Number) -> Response:
     summary="Stop a plan",
     responses={
         **gives(PlanDocument, "Where it stands"),
-        **problem_responses(NotAnOperator, PlanMissing, PlanStepRefused, *_ALWAYS),
+        **problem_responses(NotAnOperator, PlanNotFound, PlanNotReady, *_ALWAYS),
     },
 )
 def post_cancel(service: Running, _actor: Operator, plan: Number) -> Response:
     """What waits is stopped at once, what is being made within seconds; the best so far stays."""
-    with _refusals(), writing(service.engine) as conn:
+    with writing(service.engine) as conn:
         cancel_plan(conn, plan, at=datetime.now(UTC))
         return encoded(_whole(conn, plan))
 
@@ -209,7 +178,7 @@ def post_cancel(service: Running, _actor: Operator, plan: Number) -> Response:
 def post_accept(service: Running, actor: Operator, plan: Number, raw: Raw) -> Response:
     """Promotions become drafts, prices a schedule. Drafts are scheduled one by one, as all are."""
     request = decoded(raw or b"{}", PlanAcceptance)
-    with _refusals():
+    with within("body"):
         accept(
             service.engine,
             plan,
@@ -238,7 +207,7 @@ def post_amend(service: Running, actor: Operator, plan: Number, raw: Raw) -> Res
     """A new plan holds what is pinned and is best in the rest."""
     request = msgspec.to_builtins(decoded(raw, PlanAmendment))
     note = request.pop("note", "")
-    with _refusals():
+    with within("body"):
         number = amend(service.engine, plan, request, now=datetime.now(UTC), by=actor, note=note)
     return _queued(service, number)
 
@@ -257,7 +226,7 @@ def post_amend(service: Running, actor: Operator, plan: Number, raw: Raw) -> Res
 def post_replan(service: Running, actor: Operator, plan: Number, raw: Raw) -> Response:
     """From the sales that are stored: demand is learned, and what is used of limits taken off."""
     request = decoded(raw or b"{}", PlanContinuation)
-    with _refusals():
+    with within("body"):
         number = continue_plan(
             service.engine, plan, now=datetime.now(UTC), by=actor, note=request.note
         )

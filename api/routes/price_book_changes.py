@@ -6,20 +6,13 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from api.errors import (
-    DatabaseAway,
-    InvalidRequest,
-    NotAnOperator,
-    NotPossibleNow,
-    PriceBookNotFound,
-    UnexpectedFailure,
-    problem_responses,
-)
+from api.errors import NotAnOperator, problem_responses
 from api.http.documents import Amount, Document
 from api.jobs.release import roll_back_to
 from api.routes.dependencies import Operator, Reading, Running
-from storage import errors as stored
+from models.refusals import Conflict, Defect, Invalid
 from storage.database import reading
+from storage.errors import DatabaseUnavailable, PriceBookNotFound
 from storage.releases.book_diff import BookDiff, diff_books
 from storage.releases.publishing import kept_by_law
 
@@ -124,7 +117,7 @@ class RollbackDocument(Document):
     "/{version}/diff",
     operation_id="diff_price_books",
     summary="What changed between two price books",
-    responses=problem_responses(PriceBookNotFound, InvalidRequest, DatabaseAway, UnexpectedFailure),
+    responses=problem_responses(PriceBookNotFound, Invalid, DatabaseUnavailable, Defect),
 )
 def read_diff(
     conn: Reading,
@@ -134,10 +127,7 @@ def read_diff(
     offset: Annotated[int, Query(ge=0, le=2**62, description="Skip so many larger ones")] = 0,
 ) -> DiffDocument:
     """What changed from `against` to this version, why, and what it should bring."""
-    try:
-        return DiffDocument.of(diff_books(conn, against, version, limit=limit, offset=offset))
-    except stored.PriceBookNotFound as error:
-        raise PriceBookNotFound(str(error)) from None
+    return DiffDocument.of(diff_books(conn, against, version, limit=limit, offset=offset))
 
 
 @router.post(
@@ -147,30 +137,25 @@ def read_diff(
     responses=problem_responses(
         PriceBookNotFound,
         NotAnOperator,
-        NotPossibleNow,
-        InvalidRequest,
-        DatabaseAway,
-        UnexpectedFailure,
+        Conflict,
+        Invalid,
+        DatabaseUnavailable,
+        Defect,
     ),
 )
 def roll_back_one(
     service: Running, operator: Operator, version: _Number, request: RollbackRequest
 ) -> RollbackDocument:
     """A new version with the old prices goes live at once; nothing is deleted."""
-    try:
-        made = roll_back_to(
-            service.engine,
-            version,
-            now=datetime.now(UTC),
-            by=operator,
-            reason=request.reason,
-            while_frozen=request.while_frozen,
-            packs=service.packs,
-        )
-    except stored.PriceBookNotFound as error:
-        raise PriceBookNotFound(str(error)) from None
-    except stored.NotPossibleNow as error:
-        raise NotPossibleNow(str(error)) from None
+    made = roll_back_to(
+        service.engine,
+        version,
+        now=datetime.now(UTC),
+        by=operator,
+        reason=request.reason,
+        while_frozen=request.while_frozen,
+        packs=service.packs,
+    )
     with reading(service.engine) as conn:
         kept = kept_by_law(conn, made)
     service.live.refresh()

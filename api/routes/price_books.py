@@ -5,16 +5,11 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from api.errors import (
-    DatabaseAway,
-    InvalidRequest,
-    NoPriceBook,
-    PriceBookNotFound,
-    UnexpectedFailure,
-    problem_responses,
-)
+from api.errors import NoPriceBook, problem_responses
 from api.http.documents import Document, UtcTime
 from api.routes.dependencies import Reading, Running
+from models.refusals import Defect, Invalid
+from storage.errors import DatabaseUnavailable, PriceBookNotFound
 from storage.prices.price_books import PublishedBook, list_price_books
 
 router = APIRouter(prefix="/v1/price-books", tags=["price books"])
@@ -66,7 +61,7 @@ class LiveDocument(Document):
     "",
     operation_id="list_price_books",
     summary="The published price books",
-    responses=problem_responses(InvalidRequest, DatabaseAway, UnexpectedFailure),
+    responses=problem_responses(Invalid, DatabaseUnavailable, Defect),
 )
 def read_price_books(
     conn: Reading, limit: Annotated[int, Query(ge=1, le=1000, description="Most to list")] = 50
@@ -80,7 +75,7 @@ def read_price_books(
     "/live",
     operation_id="read_live_price_book",
     summary="The price book that this process serves",
-    responses=problem_responses(NoPriceBook, UnexpectedFailure),
+    responses=problem_responses(NoPriceBook, Defect),
 )
 async def read_live(service: Running) -> LiveDocument:
     """Answered from memory, as prices are."""
@@ -102,7 +97,7 @@ async def read_live(service: Running) -> LiveDocument:
     "/{version}",
     operation_id="read_price_book",
     summary="One published price book",
-    responses=problem_responses(PriceBookNotFound, InvalidRequest, DatabaseAway, UnexpectedFailure),
+    responses=problem_responses(PriceBookNotFound, Invalid, DatabaseUnavailable, Defect),
 )
 def read_price_book(
     conn: Reading, version: Annotated[int, Path(ge=1, le=2**62)]

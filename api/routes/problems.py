@@ -4,8 +4,9 @@ from inspect import cleandoc
 
 from fastapi import APIRouter
 
-from api.errors import InvalidRequest, UnknownResource, every_problem, problem_responses
+from api.errors import answer_to, every_refusal, problem_responses, type_uri
 from api.http.documents import Document
+from models.refusals import Invalid, Missing
 
 router = APIRouter(prefix="/problems", tags=["problems"])
 
@@ -24,18 +25,18 @@ class ProblemExplained(Document):
     "/{name}",
     operation_id="explain_problem",
     summary="What a problem type means",
-    responses=problem_responses(UnknownResource, InvalidRequest),
+    responses=problem_responses(Missing, Invalid),
 )
 async def explain_problem(name: str) -> ProblemExplained:
     """The explanation that the `type` member of a problem document links to."""
-    problem = every_problem().get(name)
-    if problem is None:
-        known = ", ".join(every_problem())
-        raise UnknownResource(f"there is no problem type {name!r}; there are {known}")
+    known = every_refusal()
+    if name not in known:
+        raise Missing(f"there is no problem type {name!r}; there are {', '.join(known)}")
+    refusal = known[name]
     return ProblemExplained(
-        type=problem.type_uri(),
-        title=problem.title,
-        status=problem.status,
-        explanation=cleandoc(problem.__doc__ or ""),
-        example=problem.example,
+        type=type_uri(refusal),
+        title=refusal.title,
+        status=answer_to(refusal).status,
+        explanation=cleandoc(refusal.__doc__ or "").partition("\n\nAttributes:")[0],
+        example=refusal.example,
     )

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response, StreamingResponse
 
-from api.errors import BodyTooLarge, NotAnOperator, invalid_field, problem_responses
+from api.errors import NotAnOperator, problem_responses
 from api.http.bodies import Raw, decoded, encoded, gives, takes
 from api.promotions.documents import (
     CodeBatchDocument,
@@ -19,11 +19,11 @@ from api.promotions.documents import (
     CodesRequest,
     batch_document,
 )
-from api.promotions.problems import PromotionMissing, refusals
 from api.routes.dependencies import Operator, Reading, Running, Service
 from api.routes.promotions import ALWAYS, CHANGES, Name
+from models.refusals import Invalid, TooLarge, within
 from storage.database import reading, writing
-from storage.errors import BatchNotFound
+from storage.errors import BatchNotFound, PromotionNotFound
 from storage.promotions.codes import HEADER, batches_of, code_rows, generate_codes, import_codes
 
 router = APIRouter(prefix="/v1/promotions", tags=["promotions"])
@@ -35,13 +35,12 @@ router = APIRouter(prefix="/v1/promotions", tags=["promotions"])
     summary="Batches of unique codes",
     responses={
         **gives(CodeBatchesDocument, "The batches"),
-        **problem_responses(PromotionMissing, *ALWAYS),
+        **problem_responses(PromotionNotFound, *ALWAYS),
     },
 )
 def get_batches(conn: Reading, name: Name) -> Response:
     """The oldest first."""
-    with refusals():
-        return encoded(CodeBatchesDocument([batch_document(b) for b in batches_of(conn, name)]))
+    return encoded(CodeBatchesDocument([batch_document(b) for b in batches_of(conn, name)]))
 
 
 @router.post(
@@ -51,7 +50,7 @@ def get_batches(conn: Reading, name: Name) -> Response:
     status_code=201,
     responses={
         **gives(CodeBatchDocument, "The batch", 201),
-        **problem_responses(*CHANGES, BodyTooLarge),
+        **problem_responses(*CHANGES, TooLarge),
     },
     openapi_extra=takes(CodesRequest, {"pattern": "SPRING-####-####", "count": 10000}),
 )
@@ -59,7 +58,7 @@ def post_codes(service: Running, actor: Operator, name: Name, raw: Raw) -> Respo
     """Up to five million at once, drawn at random, different from all others."""
     request = decoded(raw, CodesRequest)
     now = datetime.now(UTC)
-    with refusals(), writing(service.engine) as conn:
+    with within("body"), writing(service.engine) as conn:
         batch = generate_codes(
             conn, name, pattern=request.pattern, count=request.count, actor=actor, at=now
         )
@@ -72,7 +71,7 @@ def post_codes(service: Running, actor: Operator, name: Name, raw: Raw) -> Respo
     summary="Bring in codes made elsewhere",
     responses={
         **gives(CodeBatchDocument, "The batch"),
-        **problem_responses(*CHANGES, BodyTooLarge),
+        **problem_responses(*CHANGES, TooLarge),
     },
     openapi_extra={
         "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}
@@ -83,9 +82,9 @@ def put_codes(service: Running, actor: Operator, name: Name, raw: Raw) -> Respon
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise invalid_field("body", f"is not UTF-8 text: {error}") from None
+        raise Invalid(f"is not UTF-8 text: {error}", ("body",)) from None
     now = datetime.now(UTC)
-    with refusals(), writing(service.engine) as conn:
+    with within("body"), writing(service.engine) as conn:
         batch = import_codes(
             conn, name, StringIO(text, newline=""), source="codes.csv", actor=actor, at=now
         )
@@ -102,7 +101,7 @@ def put_codes(service: Running, actor: Operator, name: Name, raw: Raw) -> Respon
             "description": "code, customer, uses",
             "content": {"text/csv": {"schema": {"type": "string"}}},
         },
-        **problem_responses(NotAnOperator, PromotionMissing, *ALWAYS),
+        **problem_responses(NotAnOperator, PromotionNotFound, *ALWAYS),
     },
 )
 def get_codes(
@@ -112,7 +111,7 @@ def get_codes(
     batch: Annotated[int | None, Query(ge=1, le=2**62, description="Only this batch")] = None,
 ) -> Response:
     """Of all batches, or of one; streamed."""
-    with refusals(), reading(service.engine) as conn:
+    with within("body"), reading(service.engine) as conn:
         known = [each.batch_id for each in batches_of(conn, name)]
         if batch is not None and batch not in known:
             raise BatchNotFound(f"promotion {name!r} has no batch {batch}; it has {known}")

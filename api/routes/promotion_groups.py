@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 
-from api.errors import DatabaseAway, InvalidRequest, UnexpectedFailure, problem_responses
+from api.errors import problem_responses
 from api.http.bodies import encoded, gives
-from api.promotions.problems import GroupMissing, PromotionMissing, refusals
 from api.quotes.groups import GroupDocument, GroupsDocument, group_document
 from api.routes.dependencies import Reading
+from models.refusals import Defect, Invalid
+from storage.errors import DatabaseUnavailable, GroupNotFound, PromotionNotFound
 from storage.promotions.groups import list_groups, read_group
 from storage.promotions.versions import read_promotion
 
@@ -27,7 +28,7 @@ GroupId = Annotated[str, Path(min_length=1, max_length=64, examples=["g_7Hq2LmN8
     summary="Groups of a group buy",
     responses={
         **gives(GroupsDocument, "The groups"),
-        **problem_responses(PromotionMissing, InvalidRequest, DatabaseAway, UnexpectedFailure),
+        **problem_responses(PromotionNotFound, Invalid, DatabaseUnavailable, Defect),
     },
 )
 def get_groups(
@@ -39,8 +40,7 @@ def get_groups(
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> Response:
     """Those that close first before the others."""
-    with refusals():
-        read_promotion(conn, name)
+    read_promotion(conn, name)
     found = list_groups(conn, promotion=name, status=status, limit=limit)
     return encoded(GroupsDocument([group_document(conn, group) for group in found]))
 
@@ -51,13 +51,12 @@ def get_groups(
     summary="A group and where it stands",
     responses={
         **gives(GroupDocument, "The group"),
-        **problem_responses(GroupMissing, InvalidRequest, DatabaseAway, UnexpectedFailure),
+        **problem_responses(GroupNotFound, Invalid, DatabaseUnavailable, Defect),
     },
 )
 def get_group(conn: Reading, name: Name, group_id: GroupId) -> Response:
     """Its members so far, the price that they have reached, and until when others may join."""
-    with refusals():
-        group = read_group(conn, group_id)
+    group = read_group(conn, group_id)
     if group.promotion != name:
-        raise GroupMissing(f"there is no group {group_id!r} of promotion {name!r}")
+        raise GroupNotFound(f"there is no group {group_id!r} of promotion {name!r}")
     return encoded(group_document(conn, group))

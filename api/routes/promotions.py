@@ -10,18 +10,7 @@ from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
-from api.errors import (
-    BodyTooLarge,
-    DatabaseAway,
-    InvalidRequest,
-    MarketRequired,
-    NoPriceBook,
-    NoPriceForMarket,
-    NotAnOperator,
-    UnexpectedFailure,
-    invalid_field,
-    problem_responses,
-)
+from api.errors import MarketRequired, NoPriceBook, NotAnOperator, problem_responses
 from api.http.bodies import Raw, decoded, encoded, gives, takes
 from api.live.promotion_board import MarketPromotions
 from api.promotions.conflicts import Conflict
@@ -35,19 +24,21 @@ from api.promotions.documents import (
     monitor_document,
     promotion_document,
 )
+from api.promotions.errors import PromotionsConflict
 from api.promotions.files import conflicts_beside
-from api.promotions.problems import (
-    PromotionMissing,
-    PromotionsConflict,
-    PromotionStepRefused,
-    refusals,
-)
 from api.quotes.carts import market_named
 from api.quotes.documents import CartDocument
 from api.quotes.quoting import evaluate_cart
 from api.quotes.trying import TryRequest
 from api.routes.dependencies import Operator, Reading, Running, Service
+from models.refusals import Defect, Invalid, TooLarge, within
 from storage.database import reading, writing
+from storage.errors import (
+    DatabaseUnavailable,
+    NoPriceForMarket,
+    PromotionNotFound,
+    PromotionRefused,
+)
 from storage.products.cart_facts import market_by_code
 from storage.promotion_terms import Terms, check_terms
 from storage.promotions.monitor import figures_of
@@ -79,8 +70,8 @@ _TERMS: Final = {
     "currency": "EUR",
     "time_zone": "Europe/Berlin",
 }
-ALWAYS: Final = (InvalidRequest, DatabaseAway, UnexpectedFailure)
-CHANGES: Final = (NotAnOperator, PromotionMissing, PromotionStepRefused, *ALWAYS)
+ALWAYS: Final = (Invalid, DatabaseUnavailable, Defect)
+CHANGES: Final = (NotAnOperator, PromotionNotFound, PromotionRefused, *ALWAYS)
 
 
 def _conflicts(
@@ -94,7 +85,7 @@ def _changed(
 ) -> Response:
     """Change a promotion, and answer with it and with what is wrong with it."""
     now = datetime.now(UTC)
-    with refusals():
+    with within("body"):
         with writing(service.engine) as conn:
             stored = work(conn, now)
         with reading(service.engine) as conn:
@@ -111,7 +102,7 @@ def _changed(
     status_code=201,
     responses={
         **gives(PromotionDocument, "The draft", 201),
-        **problem_responses(NotAnOperator, PromotionStepRefused, BodyTooLarge, *ALWAYS),
+        **problem_responses(NotAnOperator, PromotionRefused, TooLarge, *ALWAYS),
     },
     openapi_extra=takes(Terms, _TERMS),
 )
@@ -151,10 +142,10 @@ def get_promotions(
     responses={
         **gives(CartDocument, "What the cart would come to"),
         **problem_responses(
-            PromotionMissing,
+            PromotionNotFound,
             NoPriceForMarket,
             MarketRequired,
-            BodyTooLarge,
+            TooLarge,
             NoPriceBook,
             *ALWAYS,
         ),
@@ -172,7 +163,7 @@ def post_try(service: Running, raw: Raw) -> Response:
     """Nothing is stored and nothing is used up. Prices are today's, promotions those of `at`."""
     request = decoded(raw, TryRequest)
     at = _moment(request.at)
-    with refusals():
+    with within("body"):
         promotions = _tried(service, request)
         answer = evaluate_cart(
             service,
@@ -191,13 +182,12 @@ def post_try(service: Running, raw: Raw) -> Response:
     summary="A promotion",
     responses={
         **gives(PromotionDocument, "The promotion"),
-        **problem_responses(PromotionMissing, *ALWAYS),
+        **problem_responses(PromotionNotFound, *ALWAYS),
     },
 )
 def get_promotion(conn: Reading, name: Name) -> Response:
     """At its newest version; `ETag` is what `If-Match` wants when it is revised."""
-    with refusals():
-        stored = read_promotion(conn, name)
+    stored = read_promotion(conn, name)
     return encoded(promotion_document(stored, datetime.now(UTC)), etag=f'"{stored.version}"')
 
 
@@ -207,7 +197,7 @@ def get_promotion(conn: Reading, name: Name) -> Response:
     summary="Add a version of a promotion",
     responses={
         **gives(PromotionDocument, "The promotion"),
-        **problem_responses(*CHANGES, BodyTooLarge),
+        **problem_responses(*CHANGES, TooLarge),
     },
     openapi_extra=takes(Terms, _TERMS),
 )
@@ -222,7 +212,9 @@ def put_promotion(
     """It holds at once, for new quotes; open ones keep what they were promised."""
     terms = decoded(raw, Terms)
     if terms.name != name:
-        raise invalid_field("body.promotion.id", f"is {terms.name!r}, not {name!r} as in the path")
+        raise Invalid(
+            f"is {terms.name!r}, not {name!r} as in the path", ("body", "promotion", "id")
+        )
     version = _version(if_match)
 
     def revise(conn: Connection, now: datetime) -> StoredPromotion:
@@ -248,7 +240,7 @@ def post_schedule(
 ) -> Response:
     """From its first moment on it is live; after its last it has ended, by the clock alone."""
     now = datetime.now(UTC)
-    with refusals(), reading(service.engine) as conn:
+    with within("body"), reading(service.engine) as conn:
         conflicts = _conflicts(conn, service, read_promotion(conn, name).terms, now)
     if conflicts and not accept_conflicts:
         raise PromotionsConflict(
@@ -291,13 +283,12 @@ def delete_promotion(service: Running, actor: Operator, name: Name) -> Response:
     summary="Versions of a promotion, and who did what",
     responses={
         **gives(HistoryDocument, "Versions and steps"),
-        **problem_responses(PromotionMissing, *ALWAYS),
+        **problem_responses(PromotionNotFound, *ALWAYS),
     },
 )
 def get_history(conn: Reading, name: Name) -> Response:
     """Everything, the oldest first."""
-    with refusals():
-        return encoded(history_document(name, versions_of(conn, name), audit_of(conn, name)))
+    return encoded(history_document(name, versions_of(conn, name), audit_of(conn, name)))
 
 
 @router.get(
@@ -306,13 +297,12 @@ def get_history(conn: Reading, name: Name) -> Response:
     summary="How a promotion runs",
     responses={
         **gives(MonitorDocument, "Its figures"),
-        **problem_responses(PromotionMissing, *ALWAYS),
+        **problem_responses(PromotionNotFound, *ALWAYS),
     },
 )
 def get_monitor(conn: Reading, name: Name) -> Response:
     """Redemptions, budget against plan, stock cover, conversion, order value, margin."""
-    with refusals():
-        stored = read_promotion(conn, name)
+    stored = read_promotion(conn, name)
     return encoded(monitor_document(stored, figures_of(conn, stored, at=datetime.now(UTC))))
 
 
@@ -327,7 +317,7 @@ def _moment(text: str) -> datetime:
 
 
 def _refuse_time(text: str) -> datetime:
-    raise invalid_field("body.at", f"{text!r} is not a time like 2026-11-11T20:00:00+08:00")
+    raise Invalid(f"{text!r} is not a time like 2026-11-11T20:00:00+08:00", ("body", "at"))
 
 
 def _version(if_match: str | None) -> int | None:
@@ -336,7 +326,7 @@ def _version(if_match: str | None) -> int | None:
     try:
         return int(if_match.strip().strip('"'))
     except ValueError:
-        raise invalid_field("header.If-Match", "is not the ETag of a promotion") from None
+        raise Invalid("is not the ETag of a promotion", ("header", "If-Match")) from None
 
 
 def _tried(service: Service, request: TryRequest) -> MarketPromotions | None:
@@ -351,7 +341,7 @@ def _tried(service: Service, request: TryRequest) -> MarketPromotions | None:
         market = market_by_code(conn, market_named(request.cart, markets))
     for number, terms in enumerate(request.terms):
         beside = [p.terms for p in stored.values() if p.name != terms.name]
-        with refusals(f"body.terms[{number}]"):
+        with within("terms", number):
             check_terms(terms, beside)
         stored[terms.name] = _unstored(terms, -number - 1)
     return MarketPromotions.of(market, stored.values())

@@ -13,29 +13,9 @@ from sqlalchemy import Connection
 
 from api.access.roles import MAY_SETTLE
 from api.access.signing import verified
-from api.errors import (
-    BodyTooLarge,
-    DatabaseAway,
-    InvalidRequest,
-    MarketRequired,
-    NoPriceBook,
-    NoPriceForMarket,
-    Problem,
-    UnexpectedFailure,
-    invalid_field,
-    problem_responses,
-)
+from api.errors import MarketRequired, NoPriceBook, every_refusal, problem_responses
 from api.http.bodies import Raw, checked, decoded, encoded, gives, takes
 from api.http.wire import utc_text
-from api.promotions.problems import (
-    GroupNotOpen,
-    IdempotencyKeyReused,
-    LimitUsedUp,
-    QuoteClosed,
-    QuoteMissing,
-    ReturnNotPossible,
-    invalid_body,
-)
 from api.quotes.desk import QuoteDesk
 from api.quotes.documents import QuoteDocument
 from api.quotes.groups import join_groups
@@ -50,13 +30,15 @@ from api.quotes.returns import (
     take_back,
 )
 from api.routes.dependencies import Caller, Desk, Reading
-from pricing.promotions.errors import InvalidCart, InvalidReturn
+from models.refusals import Defect, Invalid, TooLarge, within
 from pricing.promotions.promotion import Record
 from storage.database import writing
 from storage.errors import (
+    DatabaseUnavailable,
     GroupClosed,
     KeyReused,
     LimitReached,
+    NoPriceForMarket,
     QuoteNotFound,
     QuoteSettled,
     RedemptionRefused,
@@ -86,9 +68,6 @@ Key = Annotated[
 ]
 
 
-_REFUSALS: Final = {GroupClosed: GroupNotOpen, ReturnRefused: ReturnNotPossible}
-
-
 class CommitRequest(Record, frozen=True, kw_only=True):
     """The order that a quote became.
 
@@ -111,12 +90,12 @@ class CommitRequest(Record, frozen=True, kw_only=True):
         **problem_responses(
             NoPriceForMarket,
             MarketRequired,
-            InvalidRequest,
-            IdempotencyKeyReused,
-            BodyTooLarge,
+            Invalid,
+            KeyReused,
+            TooLarge,
             NoPriceBook,
-            DatabaseAway,
-            UnexpectedFailure,
+            DatabaseUnavailable,
+            Defect,
         ),
     },
     openapi_extra=takes(QuoteRequest, _EXAMPLE),
@@ -132,12 +111,8 @@ def post_quote(desk: Desk, caller: Caller, raw: Raw, idempotency_key: Key = None
         request = msgspec.structs.replace(request, reserve=False)
     key = checked(idempotency_key)
     now, digest = datetime.now(UTC), digest_of(raw)
-    try:
+    with within("body"):
         quote = make_quote(desk, request, now=now, key=key, digest=digest, caller=caller)
-    except InvalidCart as error:
-        raise invalid_body(error) from None
-    except KeyReused as error:
-        raise IdempotencyKeyReused(str(error)) from None
     return encoded(quote, 201, location=f"/v1/quotes/{quote.id}")
 
 
@@ -147,15 +122,12 @@ def post_quote(desk: Desk, caller: Caller, raw: Raw, idempotency_key: Key = None
     summary="A quote and where it stands",
     responses={
         **gives(QuoteDocument, "The quote"),
-        **problem_responses(QuoteMissing, InvalidRequest, DatabaseAway, UnexpectedFailure),
+        **problem_responses(QuoteNotFound, Invalid, DatabaseUnavailable, Defect),
     },
 )
 def get_quote(conn: Reading, quote_id: QuoteId) -> Response:
     """As it was made, with its status now."""
-    try:
-        stored = read_quote(conn, quote_id)
-    except QuoteNotFound as error:
-        raise QuoteMissing(str(error)) from None
+    stored = read_quote(conn, quote_id)
     return encoded(_document(stored, datetime.now(UTC)))
 
 
@@ -166,15 +138,15 @@ def get_quote(conn: Reading, quote_id: QuoteId) -> Response:
     responses={
         **gives(QuoteDocument, "The quote, committed"),
         **problem_responses(
-            QuoteMissing,
-            QuoteClosed,
-            LimitUsedUp,
-            GroupNotOpen,
-            InvalidRequest,
-            IdempotencyKeyReused,
-            BodyTooLarge,
-            DatabaseAway,
-            UnexpectedFailure,
+            QuoteNotFound,
+            QuoteSettled,
+            LimitReached,
+            GroupClosed,
+            Invalid,
+            KeyReused,
+            TooLarge,
+            DatabaseUnavailable,
+            Defect,
         ),
     },
     openapi_extra=takes(CommitRequest, {"order": "2026-000417"}),
@@ -189,11 +161,11 @@ def post_commit(
     """
     key = checked(
         idempotency_key,
-        lambda: invalid_field("header.Idempotency-Key", "is missing; make one for each order"),
+        lambda: Invalid("is missing; make one for each order", ("header", "Idempotency-Key")),
     )
     request = decoded(raw, CommitRequest) if raw.strip() else CommitRequest()
     if len(request.order) > _MAX_ORDER:
-        raise invalid_field("body.order", f"has more than {_MAX_ORDER} characters")
+        raise Invalid(f"has more than {_MAX_ORDER} characters", ("body", "order"))
     _check_token(desk, quote_id, request.token)
 
     def commit(conn: Connection, now: datetime) -> QuoteDocument:
@@ -213,14 +185,14 @@ def post_commit(
     responses={
         **gives(QuoteDocument, "The quote, cancelled"),
         **problem_responses(
-            QuoteMissing,
-            QuoteClosed,
-            GroupNotOpen,
-            ReturnNotPossible,
-            InvalidRequest,
-            IdempotencyKeyReused,
-            DatabaseAway,
-            UnexpectedFailure,
+            QuoteNotFound,
+            QuoteSettled,
+            GroupClosed,
+            ReturnRefused,
+            Invalid,
+            KeyReused,
+            DatabaseUnavailable,
+            Defect,
         ),
     },
 )
@@ -245,13 +217,13 @@ def post_cancel(
     responses={
         **gives(ReturnDocument, "The refund", 201),
         **problem_responses(
-            QuoteMissing,
-            ReturnNotPossible,
-            InvalidRequest,
-            IdempotencyKeyReused,
-            BodyTooLarge,
-            DatabaseAway,
-            UnexpectedFailure,
+            QuoteNotFound,
+            ReturnRefused,
+            Invalid,
+            KeyReused,
+            TooLarge,
+            DatabaseUnavailable,
+            Defect,
         ),
     },
     openapi_extra=takes(ReturnRequest, {"lines": {"1": 1}, "reference": "RMA-88"}),
@@ -267,11 +239,11 @@ def post_return(
     """
     key = checked(
         idempotency_key,
-        lambda: invalid_field("header.Idempotency-Key", "is missing; make one for each return"),
+        lambda: Invalid("is missing; make one for each return", ("header", "Idempotency-Key")),
     )
     request = decoded(raw, ReturnRequest)
     if len(request.reference) > MAX_REFERENCE:
-        raise invalid_field("body.reference", f"has more than {MAX_REFERENCE} characters")
+        raise Invalid(f"has more than {MAX_REFERENCE} characters", ("body", "reference"))
     policies = desk.settings.return_policies
 
     def take(conn: Connection, now: datetime) -> ReturnDocument:
@@ -288,15 +260,12 @@ def post_return(
     summary="All that went back for an order",
     responses={
         **gives(ReturnsDocument, "The returns"),
-        **problem_responses(QuoteMissing, InvalidRequest, DatabaseAway, UnexpectedFailure),
+        **problem_responses(QuoteNotFound, Invalid, DatabaseUnavailable, Defect),
     },
 )
 def get_returns(conn: Reading, quote_id: QuoteId) -> Response:
     """The oldest first; what a group buy brought back is among them."""
-    try:
-        read_quote(conn, quote_id)
-    except QuoteNotFound as error:
-        raise QuoteMissing(str(error)) from None
+    read_quote(conn, quote_id)
     return encoded(returns_document(conn, quote_id))
 
 
@@ -311,24 +280,20 @@ def _settle(
     """Do the work once for its key, and answer alike every time."""
     now = datetime.now(UTC)
     try:
-        with desk.write_turn, writing(desk.engine, durable=True) as conn:
+        with within("body"), desk.write_turn, writing(desk.engine, durable=True) as conn:
             known = claim_key(conn, claimed, key, digest, at=now) if key is not None else None
             if known is None:
                 known = msgspec.to_builtins(work(conn, now))
                 if key is not None:
                     keep_answer(conn, claimed, key, known)
-    except KeyReused as error:
-        raise IdempotencyKeyReused(str(error)) from None
-    except QuoteNotFound as error:
-        raise QuoteMissing(str(error)) from None
-    except InvalidReturn as error:
-        raise invalid_body(error) from None
-    except (QuoteSettled, LimitReached, GroupClosed, ReturnRefused) as error:
+    except RedemptionRefused as error:
         # The transaction is undone, the key with it; the refusal is an answer and is kept.
-        known = _kept(desk, claimed, key, digest, _refusal(error), now)
+        said = {"refused": {"why": error.slug, "detail": error.sentence, "facts": error.facts}}
+        known = _kept(desk, claimed, key, digest, said, now)
     refused = known.get("refused")
     if refused is not None:
-        raise _problem(refused)
+        again = every_refusal()[refused["why"]]
+        raise again.at(refused["detail"], **refused["facts"])
     return encoded(known, status)
 
 
@@ -350,32 +315,18 @@ def _kept(
     return refusal
 
 
-def _refusal(error: RedemptionRefused) -> dict[str, Any]:
-    status = error.status if isinstance(error, QuoteSettled) else None
-    return {"refused": {"why": type(error).__name__, "quote_status": status, "detail": str(error)}}
-
-
-def _problem(refused: dict[str, Any]) -> Problem:
-    for kind, problem in _REFUSALS.items():
-        if refused.get("why") == kind.__name__:
-            return problem(refused["detail"])
-    if refused["quote_status"] is None:
-        return LimitUsedUp(refused["detail"])
-    return QuoteClosed(refused["detail"], quote_status=refused["quote_status"])
-
-
 def _check_token(desk: QuoteDesk, quote_id: str, token: str) -> None:
     if not token:
         return
     claims = verified(token, desk.signing_key)
     if claims is None:
-        raise invalid_field(
-            "body.token",
+        raise Invalid(
             "was not signed here; leave it out, or set PRICEWRIGHT_QUOTE_SIGNING_KEY to the same "
             "key in all processes, or in none",
+            ("body", "token"),
         )
     if claims.get("jti") != quote_id:
-        raise invalid_field("body.token", "is of another quote")
+        raise Invalid("is of another quote", ("body", "token"))
 
 
 def _document(stored: StoredQuote, now: datetime) -> QuoteDocument:

@@ -13,21 +13,15 @@ from api.access.pages import (
     session_id_in,
 )
 from api.access.sessions import Session, change_password, csrf_token, log_in, log_out
-from api.errors import (
-    DatabaseAway,
-    InvalidRequest,
-    NotAllowed,
-    NotAnOperator,
-    TooManyRequests,
-    UnexpectedFailure,
-    problem_responses,
-)
+from api.errors import NotAllowed, NotAnOperator, TooManyRequests, problem_responses
 from api.http.documents import Document
 from api.routes.dependencies import OwnSession, Running
+from models.refusals import Defect, Invalid
+from storage.errors import DatabaseUnavailable
 
 router = APIRouter(prefix="/v1/session", tags=["access"])
 
-_ALWAYS = (NotAnOperator, NotAllowed, InvalidRequest, DatabaseAway, UnexpectedFailure)
+_ALWAYS = (NotAnOperator, NotAllowed, Invalid, DatabaseUnavailable, Defect)
 
 
 class LoginRequest(Document):

@@ -11,29 +11,21 @@ from fastapi import Path as InPath
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, create_model
 from sqlalchemy import Connection
 
-from api.errors import (
-    DatabaseAway,
-    InvalidRequest,
-    NotAnOperator,
-    NotPossibleNow,
-    ShopNotReadable,
-    UnexpectedFailure,
-    UnknownResource,
-    problem_responses,
-)
+from api.errors import NotAnOperator, problem_responses
 from api.http.documents import Amount, Document, UtcTime
-from api.jobs.crawls import CrawlAsked, TooManyCrawls, ask_for_crawl
+from api.jobs.crawls import CrawlAsked, ask_for_crawl
 from api.routes.dependencies import Operator, Reading, Running, Service
+from models.refusals import Conflict, Defect, Invalid, Missing, named_at, within
 from scrapers.crawling.crawl import lease_name
 from scrapers.crawling.timetable import Planned, state_of, stored_sites, timetable
 from scrapers.detect import detect_site
-from scrapers.errors import CrawlFailed, CrawlRunning, InvalidSites
+from scrapers.errors import CrawlFailed, InvalidSites
 from scrapers.extract.selectors import FIELDS
 from scrapers.sites import Site, site_fields, site_from, store_site
 from storage.competitors.offers import ObservedOffer
 from storage.competitors.sites import Crawl, crawls_of, find_crawl, remove_site
 from storage.database import reading, writing
-from storage.errors import CrawlNotFound, UnknownMarket, UnknownSite
+from storage.errors import DatabaseUnavailable, UnknownMarket
 from storage.jobs.leases import Lease, held_leases
 from storage.jobs.queue import job_request
 
@@ -214,7 +206,7 @@ class CrawlBody(BaseModel):
 
 
 Name = Annotated[str, InPath(min_length=1, max_length=63, examples=["pennywise"])]
-_READS = (InvalidRequest, DatabaseAway, UnexpectedFailure)
+_READS = (Invalid, DatabaseUnavailable, Defect)
 _WRITES = (NotAnOperator, *_READS)
 
 
@@ -233,7 +225,7 @@ def list_sites(conn: Reading) -> SitesDocument:
     operation_id="add_site",
     summary="Add a shop",
     status_code=status.HTTP_201_CREATED,
-    responses=problem_responses(*_WRITES, NotPossibleNow),
+    responses=problem_responses(*_WRITES, Conflict),
 )
 def add_site(
     body: SiteBody,
@@ -246,7 +238,7 @@ def add_site(
     _refuse_private(service, site, None)
     with service.write_turn, writing(service.engine) as conn:
         if site.name in stored_sites(conn):
-            raise NotPossibleNow(f"there is a site {site.name!r} already; change it with PUT")
+            raise Conflict(f"there is a site {site.name!r} already; change it with PUT")
         _save(conn, site)
         response.headers["Location"] = f"/v1/sites/{site.name}"
         return _document(conn, site)
@@ -256,7 +248,7 @@ def add_site(
     "/detect",
     operation_id="detect_site",
     summary="Find out how a shop is best read",
-    responses=problem_responses(*_WRITES, NotPossibleNow, ShopNotReadable),
+    responses=problem_responses(*_WRITES, Conflict, CrawlFailed),
 )
 def detect(
     body: DetectBody,
@@ -268,13 +260,11 @@ def detect(
               "currency": body.currency, "delay": body.delay}  # fmt: skip
     site = _checked(fields, rename={"start_url": "url"})
     if not _trying.acquire(blocking=False):
-        raise NotPossibleNow("two shops are being tried at this moment; ask again in a minute")
+        raise Conflict("two shops are being tried at this moment; ask again in a minute")
     try:
         found = detect_site(
             site, pages=body.pages, patience=_PATIENCE, browser=service.settings.chromium
         )
-    except CrawlFailed as error:
-        raise ShopNotReadable(str(error)) from None
     finally:
         _trying.release()
     return DetectedDocument(
@@ -288,7 +278,7 @@ def detect(
     "/{name}",
     operation_id="read_site",
     summary="One shop",
-    responses=problem_responses(*_READS, UnknownResource),
+    responses=problem_responses(*_READS, Missing),
 )
 def read_site(name: Name, conn: Reading) -> SiteDocument:
     """How it is crawled, and where its crawls stand."""
@@ -299,7 +289,7 @@ def read_site(name: Name, conn: Reading) -> SiteDocument:
     "/{name}",
     operation_id="change_site",
     summary="Describe a shop anew",
-    responses=problem_responses(*_WRITES, UnknownResource),
+    responses=problem_responses(*_WRITES, Missing),
 )
 def change_site(
     name: Name,
@@ -310,8 +300,7 @@ def change_site(
     """All of it is replaced; a crawl under way goes on as it began."""
     site = _site(body)
     if site.name != name:
-        said = f"the body names {site.name!r}, the path {name!r}; a site keeps its name"
-        raise InvalidRequest(said, errors=[{"field": "body.name", "message": said}])
+        raise Invalid(f"is {site.name!r}, not {name!r} as in the path", ("body", "name"))
     with service.write_turn, writing(service.engine) as conn:
         _refuse_private(service, site, _known(conn, name))
         _save(conn, site)
@@ -323,7 +312,7 @@ def change_site(
     operation_id="remove_site",
     summary="Forget a shop",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problem_responses(*_WRITES, UnknownResource, NotPossibleNow),
+    responses=problem_responses(*_WRITES, Missing, Conflict),
 )
 def remove(
     name: Name,
@@ -331,16 +320,13 @@ def remove(
     operator: Operator,  # noqa: ARG001  (who may)
 ) -> None:
     """It is crawled no more. Its offers and crawls stay on record."""
-    try:
-        with service.write_turn, writing(service.engine) as conn:
-            if (lease := _lease(conn, name)) is not None:
-                raise NotPossibleNow(
-                    f"site {name!r} is being crawled since {lease.since:%Y-%m-%d %H:%M} UTC; "
-                    "wait for that crawl"
-                )
-            remove_site(conn, name)
-    except UnknownSite as error:
-        raise UnknownResource(str(error)) from None
+    with service.write_turn, writing(service.engine) as conn:
+        if (lease := _lease(conn, name)) is not None:
+            raise Conflict(
+                f"site {name!r} is being crawled since {lease.since:%Y-%m-%d %H:%M} UTC; "
+                "wait for that crawl"
+            )
+        remove_site(conn, name)
 
 
 @router.post(
@@ -348,7 +334,7 @@ def remove(
     operation_id="start_crawl",
     summary="Crawl a shop now",
     status_code=status.HTTP_202_ACCEPTED,
-    responses=problem_responses(*_WRITES, UnknownResource, NotPossibleNow),
+    responses=problem_responses(*_WRITES, Missing, Conflict),
 )
 def start_crawl(
     name: Name,
@@ -361,15 +347,10 @@ def start_crawl(
     asked = body or CrawlBody()
     with reading(service.engine) as conn:
         site = _known(conn, name)
-    try:
-        with writing(service.engine) as conn:
-            request = CrawlAsked(site.name, asked.limit, asked.since, asked.resume)
-            job = ask_for_crawl(conn, request, at=datetime.now(UTC), by=operator)
-            number = job_request(conn, job)["ticket"]["crawl"]
-    except (CrawlRunning, TooManyCrawls) as error:
-        raise NotPossibleNow(str(error)) from None
-    except UnknownSite as error:
-        raise UnknownResource(str(error)) from None
+    with writing(service.engine) as conn:
+        request = CrawlAsked(site.name, asked.limit, asked.since, asked.resume)
+        job = ask_for_crawl(conn, request, at=datetime.now(UTC), by=operator)
+        number = job_request(conn, job)["ticket"]["crawl"]
     service.work.wake()
     response.headers["Location"] = f"/v1/sites/{name}/crawls/{number}"
     with reading(service.engine) as conn:
@@ -395,16 +376,13 @@ def list_crawls(
     "/{name}/crawls/{crawl_id}",
     operation_id="read_crawl",
     summary="How far a crawl is, or how it ended",
-    responses=problem_responses(*_READS, UnknownResource),
+    responses=problem_responses(*_READS, Missing),
 )
 def read_crawl(
     name: Name, crawl_id: Annotated[int, InPath(ge=1, le=2**62)], conn: Reading
 ) -> CrawlDocument:
     """While it runs, its numbers are some seconds old."""
-    try:
-        return CrawlDocument.of(find_crawl(conn, name, crawl_id), _lease(conn, name))
-    except CrawlNotFound as error:
-        raise UnknownResource(str(error)) from None
+    return CrawlDocument.of(find_crawl(conn, name, crawl_id), _lease(conn, name))
 
 
 def _site(body: SiteBody) -> Site:
@@ -413,12 +391,12 @@ def _site(body: SiteBody) -> Site:
 
 def _checked(fields: dict[str, object], *, rename: dict[str, str]) -> Site:
     """The site, checked as one of `sites.yaml` is; the problem names the field of the body."""
-    try:
-        return site_from(fields, "the request")
-    except InvalidSites as error:
-        field = rename.get(error.field, error.field)
-        fault = {"field": f"body.{field}".rstrip("."), "message": str(error)}
-        raise InvalidRequest(str(error), errors=[fault]) from None
+    with within("body"):
+        try:
+            return site_from(fields, "the request")
+        except InvalidSites as error:
+            error.place = tuple(rename.get(str(step), step) for step in error.place)
+            raise
 
 
 def _refuse_private(service: Service, site: Site, before: Site | None) -> None:
@@ -430,25 +408,22 @@ def _refuse_private(service: Service, site: Site, before: Site | None) -> None:
         ("feed_file", site.feed_file, None if before is None else before.feed_file),
     ):
         if now and now != was:
-            said = (
-                f"{field} can not be set over HTTP; write it into sites.yaml and run "
-                "`pricewright sites load`, or set PRICEWRIGHT_PRIVATE_SITES=true"
+            raise Invalid(
+                "can not be set over HTTP; write it into sites.yaml and run "
+                "`pricewright sites load`, or set PRICEWRIGHT_PRIVATE_SITES=true",
+                ("body", field),
             )
-            raise InvalidRequest(said, errors=[{"field": f"body.{field}", "message": said}])
 
 
 def _save(conn: Connection, site: Site) -> None:
-    try:
+    with named_at("body", "market", missing=UnknownMarket):
         store_site(conn, site)
-    except UnknownMarket as error:
-        fault = {"field": "body.market", "message": str(error)}
-        raise InvalidRequest(str(error), errors=[fault]) from None
 
 
 def _known(conn: Connection, name: str) -> Site:
     site = stored_sites(conn).get(name)
     if site is None:
-        raise UnknownResource(f"there is no site {name!r}; GET /v1/sites lists them")
+        raise Missing(f"there is no site {name!r}; GET /v1/sites lists them")
     return site
 
 

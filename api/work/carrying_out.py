@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from api.work.connector import Connector
 from api.work.context import Context
-from api.work.errors import JobLost, JobStopped, KindUnknown, RequestInvalid
+from api.work.errors import JobLost, JobStopped
 from api.work.kinds import Kinds
+from models.refusals import Kind, Refusal
 from storage.errors import DatabaseUnavailable
 
 _PATIENCE_SECONDS: Final = 600.0
@@ -38,7 +39,6 @@ def carry_out(
     """
     result: Mapping[str, Any] | None = None
     error: Mapping[str, Any] | None = None
-    chosen = None
     try:
         chosen = kinds[kind]
         result = chosen.run(chosen.read(connector.request(context.job_id)), context)
@@ -50,19 +50,19 @@ def carry_out(
         quiet()
         patiently(lambda: leave(connector, context, why))
         return
-    except (KindUnknown, RequestInvalid) as refusal:
-        error = {"message": str(refusal), "kind": type(refusal).__name__}
     except DatabaseUnavailable as away:
         quiet()
         why = f"the database was away: {away}"
         patiently(lambda: _lose(connector, context, why))
         return
-    except Exception as problem:  # noqa: BLE001  (stored; somebody waits for an answer)
-        said = chosen.refused(problem) if chosen is not None else None
-        error = dict(said or _DEFECT)
-        if said is None:
+    except Refusal as refusal:
+        error = _told(refusal)
+        if refusal.kind is Kind.DEFECT:
             context.log(traceback.format_exc())
-            traceback.print_exc()
+    except Exception:  # noqa: BLE001  (stored; somebody waits for an answer)
+        error = _DEFECT
+        context.log(traceback.format_exc())
+        traceback.print_exc()
     quiet()
     patiently(lambda: _end(connector, context, result, error))
 
@@ -96,6 +96,14 @@ def patiently(store: Callable[[], None]) -> None:
             if time.monotonic() > until:
                 raise
             time.sleep(_LOOK_SECONDS)
+
+
+def _told(refusal: Refusal) -> dict[str, Any]:
+    """Why nothing came of it, as JSON: the sentence, the place, what else a program may ask."""
+    said: dict[str, Any] = {"message": str(refusal), "kind": type(refusal).__name__}
+    if refusal.place:
+        said["place"] = refusal.field
+    return said | refusal.facts
 
 
 def _lose(connector: Connector, context: Context, why: str) -> None:

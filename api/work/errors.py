@@ -11,31 +11,26 @@ ApiError                   see `api.errors`
 from __future__ import annotations
 
 from api.errors import ApiError
+from models.refusals import Conflict, Invalid, Missing
 
 
-class KindUnknown(ApiError, LookupError):
+class KindUnknown(ApiError, Missing):
     """There is no such kind of job; the message lists those that there are."""
 
 
-class RequestInvalid(ApiError, ValueError):
-    """What is asked of a job cannot be.
-
-    Attributes:
-        field: its place in the request, such as `changes[0]`; empty for none.
-    """
-
-    def __init__(self, message: str, field: str = "") -> None:
-        super().__init__(message)
-        self.field = field
+class RequestInvalid(ApiError, Invalid):
+    """What is asked of a job cannot be, at its place in the request."""
 
 
-class ScheduleInvalid(ApiError, ValueError):
+class ScheduleInvalid(ApiError, Invalid):
     """A cron line or a time zone cannot be; the message shows what can."""
 
+    names_place = True
 
-class JobStopped(ApiError):
+
+class JobStopped(ApiError, Conflict):
     """The work ends here, in order: it was cancelled, or its process leaves."""
 
 
-class JobLost(ApiError):
+class JobLost(ApiError, Conflict):
     """The job was taken from this process, which was thought dead; nothing is stored for it."""

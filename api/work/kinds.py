@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from api.work.context import Context
 from api.work.errors import KindUnknown, RequestInvalid
+from models.refusals import place_of
 from storage.jobs.queue import NewJob
 
 COMPUTE: Final = "compute"
@@ -46,7 +47,6 @@ class Kind(Generic[Asked]):
         check: refuses what cannot be asked, at once, naming the field.
         asked: called in the transaction that queues the job, with its number: stores what must be
             there at once; gives the request as it is kept.
-        refused: what to say of an error, with `message`; None where it is a defect.
         local: the field of a request that names a file of the machine on which the worker runs;
             such a request is taken from its command line, not over HTTP.
     """
@@ -60,7 +60,6 @@ class Kind(Generic[Asked]):
     retries: int = 2
     check: Callable[[Asked], None] = field(default=lambda _: None)
     asked: Callable[[Connection, int, Asked, datetime, str], Asked] | None = None
-    refused: Callable[[Exception], Mapping[str, Any] | None] = field(default=lambda _: None)
     local: Callable[[Asked], str | None] = field(default=lambda _: None)
 
     def read(self, request: Mapping[str, Any]) -> Asked:
@@ -73,7 +72,7 @@ class Kind(Generic[Asked]):
             return msgspec.convert(request, self.request)
         except msgspec.ValidationError as error:
             reason, _, place = str(error).partition(" - at `$")
-            raise RequestInvalid(reason, place.rstrip("`").removeprefix(".")) from None
+            raise RequestInvalid(reason, place_of(place.rstrip("`"))) from None
 
     def new_job(self, request: Asked, *, at: datetime, by: str, **of_schedule: Any) -> NewJob:  # noqa: ANN401
         """The job that asks this, to be queued once it is checked."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import yaml
 
+from models.refusals import Place
 from pricing.documents.unreadable import (
     MOST_DEEP,
     TOO_DEEP,
@@ -23,7 +24,7 @@ from pricing.documents.unreadable import (
     refuse_values,
     text_fault,
 )
-from pricing.errors import Place, RepeatedKey, UnreadablePart
+from pricing.errors import RepeatedKey, UnreadablePart
 
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _MOST_REPEATED: Final = 100_000

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import yaml
 
+from models.refusals import Invalid
 from pricing.documents.lines import (
     line_in_json,
     line_in_table,
@@ -21,7 +22,7 @@ from pricing.documents.lines import (
 from pricing.documents.loading import UniqueKeys, read_json, read_yaml
 from pricing.documents.records import cells_of
 from pricing.documents.unreadable import printable, text_fault
-from pricing.errors import DocumentInvalid, UnreadablePart
+from pricing.errors import UnreadablePart
 
 
 class Form(StrEnum):
@@ -48,14 +49,14 @@ class Document:
     text: str
     form: Form
     value: Any
-    error: type[DocumentInvalid] = DocumentInvalid
+    error: type[Invalid] = Invalid
 
     def line(self, place: Sequence[str | int]) -> int:
         """The line of a key or an item, or of the last thing on the way to it that exists."""
         return _LINES[self.form](self.text, place)
 
     @contextmanager
-    def naming(self, kind: type[DocumentInvalid] = DocumentInvalid) -> Iterator[None]:
+    def naming(self, kind: type[Invalid] = Invalid) -> Iterator[None]:
         """While the block runs, refusals of parts of the document name its source and line.
 
         Args:
@@ -78,7 +79,7 @@ def read_document(
     *,
     form: Form | None = None,
     outermost: type | None = dict,
-    error: type[DocumentInvalid] = DocumentInvalid,
+    error: type[Invalid] = Invalid,
     loader: type[UniqueKeys] = UniqueKeys,
     parse_float: Callable[[str], Any] | None = None,
 ) -> Document:
@@ -94,7 +95,7 @@ def read_document(
         parse_float: makes a number of the text of one that is not whole, in JSON.
 
     Raises:
-        DocumentInvalid: of the class `error`, naming the line: no YAML or JSON, a key that stands
+        Invalid: of the class `error`, naming the line: no YAML or JSON, a key that stands
             twice, an empty document, a list instead of a mapping.
     """
     form = form or (Form.JSON if source.lower().endswith(".json") else Form.YAML)
@@ -131,7 +132,7 @@ def read_table(
     rows: str,
     row: type[Any] | None = None,
     *,
-    error: type[DocumentInvalid] = DocumentInvalid,
+    error: type[Invalid] = Invalid,
 ) -> Document:
     """A CSV of which each row is an entry of the list `rows`; empty cells are left out.
 
@@ -144,7 +145,7 @@ def read_table(
         error: the class of refusals.
 
     Raises:
-        DocumentInvalid: of the class `error`: a column that stands twice, no CSV, no row.
+        Invalid: of the class `error`: a column that stands twice, no CSV, no row.
     """
     try:
         table = csv.DictReader(lines_of_table(text), strict=True)

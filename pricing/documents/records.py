@@ -23,8 +23,9 @@ from typing import (
 
 import msgspec
 
+from models.refusals import Invalid, Place, Refusal
 from pricing.decimal_text import HOW, parse_number
-from pricing.errors import DocumentInvalid, NoDecimal, Place
+from pricing.errors import NoDecimal
 
 _T = TypeVar("_T")
 _AT: Final = re.compile(r" - at (?:`key` in )?`\$(?P<path>.*)`$", re.DOTALL)
@@ -52,7 +53,7 @@ def record_of(
     value: object,
     record: type[_T],
     *,
-    error: type[DocumentInvalid] = DocumentInvalid,
+    error: type[Invalid] = Invalid,
     lax: bool = False,
 ) -> _T:
     """A record of plain data.
@@ -65,7 +66,7 @@ def record_of(
         lax: numbers may be text, as in the cells of a table.
 
     Raises:
-        DocumentInvalid: of the class `error`, with the place and the cure: an unknown field, a
+        Invalid: of the class `error`, with the place and the cure: an unknown field, a
             missing one, a value of another type or out of its range.
     """
     if not issubclass(record, msgspec.Struct) and (unknown := unknown_field(value, record)):
@@ -81,9 +82,9 @@ def refusal(
     value: object,
     record: Any,  # noqa: ANN401 - a class, or a union of classes
     *,
-    error: type[DocumentInvalid] = DocumentInvalid,
+    error: type[Invalid] = Invalid,
     lax: bool = False,
-) -> DocumentInvalid:
+) -> Invalid:
     """What msgspec says of data, with the whole place, and in words that name the cure.
 
     Args:
@@ -96,10 +97,9 @@ def refusal(
     found = _AT.search(str(refused))
     sentence = str(refused)[: found.start()] if found else str(refused)
     place = _place(found["path"] if found else "", value, record, str(refused), lax=lax)
-    own = getattr(refused.__cause__, "place", None)
-    if own is not None:
-        why = getattr(refused.__cause__, "problem", None) or str(refused.__cause__)
-        return error.at(why, (*place, *own))
+    own = refused.__cause__
+    if isinstance(own, Refusal):
+        return error.at(own.sentence, (*place, *own.place))
     if named := _NAMED.fullmatch(sentence):
         name = named["name"]
         if named["what"] == "missing required":
@@ -182,7 +182,7 @@ def _key_at_fault(
     value: object,
     place: list[str | int],
     inside: Mapping[Any, object],
-    record: Any,  # noqa: ANN401
+    record: Any,  # noqa: ANN401 - a class, or a union of classes
     told: str,
     *,
     lax: bool,

@@ -16,8 +16,9 @@ from typing import Final
 
 import numpy as np
 
+from models.refusals import Place
 from pricing.documents.lines import COLON
-from pricing.errors import Place, UnreadablePart
+from pricing.errors import UnreadablePart
 
 MOST_DEEP: Final = 100
 """Levels of mappings and lists in one another; what people write has about ten."""

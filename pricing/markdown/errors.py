@@ -10,38 +10,23 @@ PricingError                    see `pricing.errors`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from models.refusals import Invalid
 from pricing.errors import InfeasibleLimits, PricingError
 
 
-class InvalidClearance(PricingError, ValueError):
+class InvalidClearance(PricingError, Invalid):
     """An item that cannot be cleared as described; the message names the sku and the fix."""
+
+    names_place = True
 
 
 class UnreachableTarget(InvalidClearance):
     """The target sell-through lies above what the cheapest allowed path sells."""
 
 
-class TooManyPaths(PricingError, ValueError):
+class TooManyPaths(PricingError, Invalid):
     """An item's rules allow more price paths than can be listed."""
 
 
 class InfeasibleClearance(InfeasibleLimits):
-    """No plan holds all joint limits.
-
-    Attributes:
-        relaxations: by limit, the least setting at which a plan exists if that limit alone
-            gives way; limits that cannot help alone are missing.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        conflicting: tuple[str, ...],
-        relaxations: Mapping[str, float],
-        *,
-        proven: bool = True,
-    ) -> None:
-        super().__init__(message, conflicting, proven=proven)
-        self.relaxations = dict(relaxations)
+    """No plan holds all joint limits."""

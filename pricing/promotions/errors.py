@@ -1,42 +1,27 @@
 """Errors of the promotion engine.
 
     PricingError
-    ├── StepsSpent               internal: a search gave up; the answer is then not called proven
-    └── PromotionError           a `DocumentInvalid`
+    └── PromotionError           an `Invalid`
         ├── InvalidPromotion     a promotion, or a set of them, that cannot mean what it says
         ├── InvalidCart          a cart that cannot be priced
         └── InvalidReturn        items that come back but were never in the order
 
-Each carries `field`, the path of the offending value (`promotions[2].tiers[0].percent`,
+`StepsSpent` is no refusal: a search gave up, and the answer is then not called proven.
+Each has as its `field` the path of the offending value (`promotions[2].tiers[0].percent`,
 `lines[3].quantity`), and its message begins with it.
 """
 
 from __future__ import annotations
 
-from typing import Self
+from models.refusals import Invalid, place_of
+from pricing.errors import PricingError
 
-from pricing.errors import DocumentInvalid, Place, PricingError, field_of, place_of
 
+class PromotionError(PricingError, Invalid):
+    """Something that the promotion engine refuses, at the path of the value in the input."""
 
-class PromotionError(DocumentInvalid):
-    """Something that the promotion engine refuses.
-
-    Attributes:
-        field: path of the offending value in the input.
-    """
-
-    def __init__(
-        self, field: str, problem: str, *, source: str = "", line: int | None = None
-    ) -> None:
-        super().__init__(problem, place_of(field), source=source, line=line)
-        self.field = field
-
-    @classmethod
-    def at(
-        cls, problem: str, place: Place = (), *, source: str = "", line: int | None = None
-    ) -> Self:
-        """A refusal of what stands at a place."""
-        return cls(field_of(place), problem, source=source, line=line)
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(problem, place_of(field))
 
 
 class InvalidPromotion(PromotionError):
@@ -51,5 +36,5 @@ class InvalidReturn(PromotionError):
     """The items that come back do not fit the order they come from."""
 
 
-class StepsSpent(PricingError):
+class StepsSpent(Exception):
     """A search looked at as many steps as it was allowed; never leaves the engine."""

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
+from models.refusals import Place
 from pricing.currencies import decimals
 from pricing.deciding.exploration import ExplorationLimits
 from pricing.deciding.guardrails import FrozenWindow, GuardrailLimits
 from pricing.deciding.member_tiers import MemberTier
 from pricing.deciding.objective import Objective
 from pricing.deciding.policy import PricingPolicy
-from pricing.errors import InvalidLimits, Place
+from pricing.errors import InvalidLimits
 from pricing.price_points import EndingRule, PriceEnding
 from pricing.rulebook.rule_entries import Entry, numbers_of
 from pricing.rulebook.strategy_terms import relations_of, strategies_of

@@ -8,9 +8,10 @@ from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from models.refusals import Refusal
 from pricing.decimal_text import parse_number
 from pricing.documents import not_known
-from pricing.errors import DocumentInvalid, InvalidStrategy, Place, PricingError
+from pricing.errors import InvalidStrategy
 
 Kind = TypeVar("Kind", bound=StrEnum)
 Record = TypeVar("Record")
@@ -152,22 +153,18 @@ class Entry:
         values = {renamed.get(name, name): reads[name](entry) for name, entry in given.items()}
         try:
             return make(**values)
-        except PricingError as error:
+        except Refusal as error:
             raise self.of_record(error, {own: name for name, own in renamed.items()}) from error
 
-    def of_record(
-        self, error: PricingError, names: Mapping[str, str] | None = None
-    ) -> InvalidStrategy:
+    def of_record(self, error: Refusal, names: Mapping[str, str] | None = None) -> InvalidStrategy:
         """What the record made of this entry refuses, at the place of its field.
 
         Args:
             error: what was raised; its `place` begins at the record.
             names: what fields of the record are called here, where that is otherwise.
         """
-        place: Place = getattr(error, "place", ())
-        steps = [(names or {}).get(str(step), step) for step in place[:1]]
-        problem = error.problem if isinstance(error, DocumentInvalid) else str(error)
-        return InvalidStrategy(problem, (*self.place, *steps, *place[1:]))
+        steps = [(names or {}).get(str(step), step) for step in error.place[:1]]
+        return InvalidStrategy(error.sentence, (*self.place, *steps, *error.place[1:]))
 
 
 def numbers_of(record: type) -> dict[str, Callable[[Entry], Any]]:

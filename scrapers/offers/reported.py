@@ -123,13 +123,14 @@ def _site(number: int, seen: Reported, known: Mapping[str, object]) -> Site:
         site = site_from(known[seen.competitor], f"site {seen.competitor!r}")
         if site.market != seen.market:
             raise InvalidObservation(
-                f"observations[{number}].market: {seen.competitor!r} competes in {site.market!r}"
+                f"{seen.competitor!r} competes in {site.market!r}",
+                ("observations", number, "market"),
             )
         return site
     try:
         return Site(seen.competitor, seen.url, seen.market, seen.currency)
     except ValueError as error:
-        raise InvalidObservation(f"observations[{number}]: {error}") from None
+        raise InvalidObservation(str(error), ("observations", number)) from None
 
 
 def _store(conn: Connection, site: Site, group: list[Observation], now: datetime) -> Ledger:
@@ -171,13 +172,15 @@ def _observation(number: int, seen: Reported, now: datetime) -> Observation:
     """An observation as a crawl would have made it."""
 
     def refuse(field: str, why: str) -> InvalidObservation:
-        return InvalidObservation(f"observations[{number}].{field}: {getattr(seen, field)!r} {why}")
+        return InvalidObservation(
+            f"{getattr(seen, field)!r} {why}", ("observations", number, field)
+        )
 
     def amount(field: str, text: str) -> Decimal:
         try:
             found = parse_decimal(text)
         except NoDecimal as error:
-            raise InvalidObservation(f"observations[{number}].{field}: {error}") from None
+            raise InvalidObservation(str(error), ("observations", number, field)) from None
         if not 0 < found < LARGEST:
             raise refuse(field, "must be a number above zero, such as 12.99")
         return _exact(found, seen.currency, field, refuse)

@@ -10,7 +10,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from pricing.documents import Form, read_document
-from pricing.errors import InvalidRulePack
+from pricing.errors import InvalidRulePack, NoRulesForMarket
 from pricing.law.packs import RulePack, rule_pack
 
 
@@ -28,15 +28,15 @@ class RulePacks:
         """The rules that hold in a jurisdiction on a day.
 
         Raises:
-            InvalidRulePack: there is no such pack, or none is as old as that day.
+            NoRulesForMarket: there is no such pack, or none is as old as that day.
         """
         versions = [pack for pack in self.packs if pack.jurisdiction == jurisdiction]
         if not versions:
             known = ", ".join(dict.fromkeys(pack.jurisdiction for pack in self.packs))
-            raise InvalidRulePack(f"there is no rule pack {jurisdiction!r}; there are {known}")
+            raise NoRulesForMarket(f"there is no rule pack {jurisdiction!r}; there are {known}")
         held = [pack for pack in versions if pack.in_force_from <= day]
         if not held:
-            raise InvalidRulePack(
+            raise NoRulesForMarket(
                 f"the rules of {jurisdiction!r} begin on {versions[0].in_force_from}; "
                 f"nothing is packed for {day}"
             )

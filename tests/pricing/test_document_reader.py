@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from models.refusals import Invalid, Place
 from pricing.documents import Form, read_document, read_table, record_of, schema_of, unknown_field
 from pricing.documents.lines import line_in_json, line_in_yaml
-from pricing.errors import DocumentInvalid, Place
 
 
 class Colour(StrEnum):
@@ -52,7 +52,7 @@ class Item(msgspec.Struct, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         if self.weeks == 7:
-            raise DocumentInvalid("must not be 7; take 8", ("weeks",))
+            raise Invalid("must not be 7; take 8", ("weeks",))
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True):
@@ -169,7 +169,7 @@ def test_yaml_and_json_agree_on_lines(data: object) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_document_is_refused_by_source_and_line(name: str, text: str, says: str) -> None:
-    with pytest.raises(DocumentInvalid) as refused:
+    with pytest.raises(Invalid) as refused:
         read_document(text, name)
     assert str(refused.value).startswith(says)
 
@@ -206,7 +206,7 @@ def test_what_a_record_cannot_be_made_of_is_refused_at_its_place(
 ) -> None:
     text = json.dumps({"items": [{"sku": "TEA"}, item]}, indent=1)
     for document in (read_document(text, "o.json"), read_document(text, "o.yaml")):
-        with pytest.raises(DocumentInvalid) as refused, document.naming():
+        with pytest.raises(Invalid) as refused, document.naming():
             record_of(document.value, Order)
         where, _, told = str(refused.value).partition(": ")
         assert told.startswith(says)
@@ -216,9 +216,9 @@ def test_what_a_record_cannot_be_made_of_is_refused_at_its_place(
 
 
 def test_a_dataclass_refuses_unknown_fields_too_at_any_depth() -> None:
-    with pytest.raises(DocumentInvalid, match=r"^nmae: is not known, do you mean 'name'; there"):
+    with pytest.raises(Invalid, match=r"^nmae: is not known, do you mean 'name'; there"):
         record_of({"name": "a", "nmae": "b"}, Plain)
-    with pytest.raises(DocumentInvalid, match=r"^parts\[0\].skus: is not known, do you mean 'sku'"):
+    with pytest.raises(Invalid, match=r"^parts\[0\].skus: is not known, do you mean 'sku'"):
         record_of({"name": "a", "parts": [{"sku": "b", "skus": 1}]}, Plain)
     assert unknown_field({"name": "a", "notes": {"any": "thing"}}, Plain) is None
     assert record_of({"name": "a", "notes": {"any": "thing"}}, Plain).notes == {"any": "thing"}
@@ -227,7 +227,7 @@ def test_a_dataclass_refuses_unknown_fields_too_at_any_depth() -> None:
 def test_cells_of_a_table_may_be_numbers_as_text() -> None:
     made = record_of({"items": [{"sku": "a", "demand": "2.5", "weeks": "3"}]}, Order, lax=True)
     assert (made.items[0].demand, made.items[0].weeks) == (2.5, 3)
-    with pytest.raises(DocumentInvalid, match=r"items\[0\].weeks: must be a whole number, not 'm"):
+    with pytest.raises(Invalid, match=r"items\[0\].weeks: must be a whole number, not 'm"):
         record_of({"items": [{"sku": "a", "weeks": "many"}]}, Order, lax=True)
 
 
@@ -257,13 +257,13 @@ def test_a_row_of_a_table_says_what_the_same_document_says(
 
 def test_a_cell_that_is_no_number_is_refused_at_its_place() -> None:
     read = read_table("sku,demand\na,1;2\nb,1;1_0\n", "o.csv", "items", Item)
-    with pytest.raises(DocumentInvalid) as refused, read.naming():
+    with pytest.raises(Invalid) as refused, read.naming():
         record_of(read.value, Order)
     assert str(refused.value).startswith("o.csv, line 3: items[1].demand[1]: must be a number")
 
 
 def test_a_refusal_is_of_the_class_that_was_asked_for() -> None:
-    class Wrong(DocumentInvalid):
+    class Wrong(Invalid):
         """A refusal of orders."""
 
     with pytest.raises(Wrong) as refused:

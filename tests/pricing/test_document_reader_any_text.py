@@ -10,9 +10,9 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from models.refusals import Invalid
 from pricing.documents import Document, Form, UniqueKeys, read_document, read_table, record_of
 from pricing.documents.unreadable import MOST_DEEP
-from pricing.errors import DocumentInvalid
 from pricing.promotions.file_format import read_promotion_document
 from tests.pricing.test_document_reader import Order
 
@@ -70,7 +70,7 @@ REFUSED = [
 def test_what_is_no_value_is_refused_with_line_and_place(
     name: str, text: str, line: int, says: str
 ) -> None:
-    with pytest.raises(DocumentInvalid) as refused:
+    with pytest.raises(Invalid) as refused:
         read_document(text, name)
     told = str(refused.value)
     assert told.startswith(f"{name}, line {line}: ")
@@ -79,7 +79,7 @@ def test_what_is_no_value_is_refused_with_line_and_place(
 
 
 def test_a_cell_of_a_table_is_refused_with_its_column() -> None:
-    with pytest.raises(DocumentInvalid, match=r"t.csv, line 3: price: holds the character U\+0000"):
+    with pytest.raises(Invalid, match=r"t.csv, line 3: price: holds the character U\+0000"):
         read_table("sku,price\na,1\nb,\x00\n", "t.csv", "items")
 
 
@@ -133,13 +133,13 @@ ANY_TEXT = st.one_of(
 )
 
 
-def refusal(read: Callable[[], Document]) -> DocumentInvalid | None:
+def refusal(read: Callable[[], Document]) -> Invalid | None:
     """What is said of a document, also of what it is to be made into; None where it is read."""
     try:
         document = read()
         with document.naming():
             record_of(document.value, Order, lax=document.form is Form.CSV)
-    except DocumentInvalid as refused:
+    except Invalid as refused:
         str(refused).encode()  # can be printed and sent
         return refused
     return None

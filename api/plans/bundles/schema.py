@@ -24,7 +24,7 @@ from api.plans.fields import (
     Share,
     Strict,
 )
-from pricing.errors import Place
+from models.refusals import Place
 
 
 class BundleProductIn(Strict, frozen=True, kw_only=True):

@@ -17,7 +17,6 @@ from api.plans.files import amounts_placed, parsed
 from models.arrays import BoolArray, FloatArray, IntArray
 from pricing.calendar.demand import PromotionProblem
 from pricing.calendar.limits import CalendarLimits
-from pricing.errors import place_of
 from pricing.money import Money
 from pricing.promotions.errors import PromotionError
 from pricing.promotions.file_format import parse_promotions
@@ -276,8 +275,8 @@ def check_template(mechanic: MechanicIn, given: PromotionsIn, a: int) -> None:
         parse_promotions({"promotions": [terms], "currency": given.currency})
     except PromotionError as error:
         # The promotion stands alone in a file there: `promotions[0].percent`.
-        place = ("mechanics", a, "promotion", *place_of(error.field)[2:])
-        raise PlanInputInvalid(error.problem, place) from None
+        place = ("mechanics", a, "promotion", *error.place[2:])
+        raise PlanInputInvalid(error.sentence, place) from None
 
 
 def _depth(mechanic: MechanicIn, product: ProductIn, a: int) -> float:

@@ -25,7 +25,7 @@ from api.plans.fields import (
     Share,
     Strict,
 )
-from pricing.errors import Place
+from models.refusals import Place
 
 _SET_BY_PLAN: Final = ("id", "when", "products")
 

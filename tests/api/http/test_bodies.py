@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from api.errors import InvalidRequest
 from api.http.bodies import decoded
 from api.quotes.quoting import QuoteRequest
+from models.refusals import Invalid
 
 
 @pytest.mark.parametrize(
@@ -23,5 +23,5 @@ from api.quotes.quoting import QuoteRequest
 )
 def test_what_is_wrong_twice_is_refused_and_no_failure(raw: bytes) -> None:
     """A wrong field with something behind it that is no JSON, or a number beyond all machines."""
-    with pytest.raises(InvalidRequest, match=r"^body"):
+    with pytest.raises(Invalid, match=r"^body"):
         decoded(raw, QuoteRequest)

@@ -12,7 +12,7 @@ import pytest
 from api.plans.errors import PlanInputInvalid
 from api.plans.fields import MOST_NUMBER
 from api.plans.kinds import plan_kind
-from pricing.errors import Place, field_of
+from models.refusals import Place, field_of
 
 Json = dict[str, Any]
 
@@ -147,7 +147,7 @@ def test_an_unknown_field_anywhere_is_refused_at_its_own_place(kind: str) -> Non
     for place in places:
         told = refused(kind, put(document, (*place, "colour"), "red"))
         assert told.place == (*place, "colour")
-        assert "is not known" in told.problem
+        assert "is not known" in told.sentence
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_what_cannot_be_meant_is_refused_at_its_own_place(
     document = put(DOCUMENTS[kind], place, value)
     told = refused(kind, document)
     assert told.place == place
-    assert says in told.problem
+    assert says in told.sentence
     answer = client.post("/v1/plans", json={"kind": kind, "document": document})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == f"body.document.{field_of(place)}"

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from api.app import create_app
-from api.errors import every_problem
+from api.errors import every_refusal
 from api.server import serving
 from api.settings import Settings
 from pricing.money import Money
@@ -155,7 +155,7 @@ def test_a_database_that_is_away_is_a_503_with_a_time_to_come_back(
     assert int(answer.headers["retry-after"]) > 0
 
 
-@pytest.mark.parametrize("name", every_problem())
+@pytest.mark.parametrize("name", every_refusal())
 def test_the_type_of_a_problem_is_a_link_that_explains_it(client: httpx.Client, name: str) -> None:
     document = client.get(f"/problems/{name}").json()
     assert document["type"] == f"/problems/{name}"

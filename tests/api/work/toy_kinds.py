@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from api.work.context import Context
 from api.work.kinds import NETWORK, Kind, Kinds
+from models.refusals import Conflict
 from storage.database import writing
 from storage.errors import DatabaseUnavailable
 
@@ -25,7 +26,7 @@ class Toy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     say: str = ""
 
 
-class Refused(Exception):
+class Refused(Conflict):
     """What a toy refuses."""
 
 
@@ -91,10 +92,6 @@ def _alone(asked: Toy, context: Context) -> dict[str, Any]:
     return _effect(context, "alone")
 
 
-def _said(error: Exception) -> dict[str, Any] | None:
-    return {"message": str(error)} if isinstance(error, Refused) else None
-
-
 def _say(asked: Toy, context: Context) -> dict[str, Any]:
     """Needs no database: what it says is its result."""
     if asked.say == "refuse":
@@ -125,10 +122,9 @@ def _check(asked: Toy) -> None:
 STORE = Kind("store", "Store.", Toy, _store, retries=50)
 SPIN = Kind("spin", "Spin.", Toy, _spin, retries=50)
 ORDERLY = Kind("orderly", "Stop in order.", Toy, _orderly, retries=50, lane=NETWORK)
-ALONE = Kind("alone", "One at a time.", Toy, _alone, retries=50, scope=lambda _: "alone",
-             refused=_said)  # fmt: skip
+ALONE = Kind("alone", "One at a time.", Toy, _alone, retries=50, scope=lambda _: "alone")
 ONCE = Kind("once", "Not to be begun again.", Toy, _store, retries=0)
-SAY = Kind("say", "Say.", Toy, _say, scope=lambda asked: asked.scope, refused=_said, check=_check)
+SAY = Kind("say", "Say.", Toy, _say, scope=lambda asked: asked.scope, check=_check)
 DEAF = Kind("deaf", "Hear nothing.", Toy, _deaf)
 
 KINDS = Kinds(
