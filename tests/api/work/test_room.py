@@ -112,7 +112,7 @@ def test_a_job_is_done_with_its_progress_best_log_and_result() -> None:
 def test_a_refusal_is_told_and_a_defect_is_told_apart() -> None:
     connector, (refused, defect) = done_at_once(Toy(say="refuse"), Toy(say="defect"))
     assert connector.read(refused).status == connector.read(defect).status == "failed"
-    assert connector.read(refused).error == {"message": "not this"}
+    assert connector.read(refused).error == {"message": "not this", "kind": "Refused"}
     assert (connector.read(defect).error or {})["kind"] == "defect"
     assert "ZeroDivisionError" in connector.log(defect)[-1]
 
