@@ -13,6 +13,7 @@ from api.plans.kinds import plan_kind
 from api.work.asking import ask
 from api.work.context import Context
 from api.work.kinds import Kind
+from models.refusals import within
 from storage.database import writing
 from storage.jobs.plans import add_plan, plan_of_job
 
@@ -51,13 +52,15 @@ def ask_for_plan(
         PlanNotFound: there is no such parent.
     """
     asked = PlanAsked(kind, dict(document), note, parent)
-    PLAN.check(asked)
+    plan_kind(kind).check(asked.document)
     with writing(engine) as conn:
         return plan_of_job(conn, ask(conn, PLAN, asked, at=now, by=by, checked=True))
 
 
 def _check(asked: PlanAsked) -> None:
-    plan_kind(asked.kind).check(asked.document)
+    kind = plan_kind(asked.kind)
+    with within("document"):
+        kind.check(asked.document)
 
 
 def _asked(conn: Connection, job_id: int, asked: PlanAsked, at: datetime, by: str) -> PlanAsked:

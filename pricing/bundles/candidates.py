@@ -54,7 +54,7 @@ def bundle_evidence(
         InvalidSpec: a setting of the baskets out of its range.
     """
     if baskets is None and cross is None:
-        raise InvalidBundles("evidence: give baskets, cross effects, or both")
+        raise InvalidBundles("evidence: give baskets, cross effects, or both", ("evidence",))
     found = []
     if baskets is not None:
         sets = productive_sets(

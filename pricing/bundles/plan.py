@@ -60,10 +60,11 @@ class Effort:
     def __post_init__(self) -> None:
         if not self.seconds > 0 or self.rounds < 0 or self.stale < 1 or self.workers < 1:
             raise InvalidBundles(
-                "effort: seconds above 0, rounds 0 or more, stale and workers 1 or more"
+                "effort: seconds above 0, rounds 0 or more, stale and workers 1 or more",
+                ("effort",),
             )
         if not 0.0 <= self.gap < 1.0:
-            raise InvalidBundles(f"effort: gap {self.gap} must lie from 0 up to 1")
+            raise InvalidBundles(f"effort: gap {self.gap} must lie from 0 up to 1", ("effort",))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,7 +220,8 @@ def _explained(problem: BundleProblem, effort: Effort) -> Exception:
         # Local search alone had not found what the programme now did: it was stopped too early.
         return InvalidBundles(
             "effort: prices that hold all limits exist, but time ran out before they were "
-            "improved; allow more seconds"
+            "improved; allow more seconds",
+            ("effort",),
         )
     return explain_infeasible(
         problem,

@@ -88,14 +88,16 @@ class BundleProblem:
         if not 1 <= n <= MOST_PRODUCTS:
             raise InvalidBundles(
                 f"products: {n} of them; a plan looks at all sets of 1 to {MOST_PRODUCTS}, so plan "
-                "a family at a time"
+                "a family at a time",
+                ("products",),
             )
         if not len(self.segment):
-            raise InvalidBundles("segments: there are none; give at least one")
+            raise InvalidBundles("segments: there are none; give at least one", ("segments",))
         if len(self.segment) << n > MOST_CELLS:
             raise InvalidBundles(
                 f"segments: {len(self.segment)} of them with {n} products are too many; at most "
-                f"{MOST_CELLS >> n}"
+                f"{MOST_CELLS >> n}",
+                ("segments",),
             )
         self._shape(n)
         self._check(n)
@@ -129,7 +131,9 @@ class BundleProblem:
         n, k = len(sku), len(size)
         costs, now = _whole(cost, "cost"), _whole(current, "current")
         if not 1 <= n <= MOST_PRODUCTS:
-            raise InvalidBundles(f"products: {n} of them; a plan takes 1 to {MOST_PRODUCTS}")
+            raise InvalidBundles(
+                f"products: {n} of them; a plan takes 1 to {MOST_PRODUCTS}", ("products",)
+            )
         every = subsets(n)
         worth = _whole(value, "value")
         if worth.ndim == 2 and worth.shape[1] == n and n > 0:
@@ -200,7 +204,9 @@ class BundleProblem:
         for name, keys in (("sku", self.sku), ("segment", self.segment)):
             names, counts = np.unique(keys, return_counts=True)
             if (counts > 1).any():
-                raise InvalidBundles(f"{name} {str(names[counts > 1][0])!r} stands there twice")
+                raise InvalidBundles(
+                    f"{name} {str(names[counts > 1][0])!r} stands there twice", (name,)
+                )
         for i, sku in enumerate(self.sku.tolist()):
             for name, wrong, fix in (
                 ("cost", self.cost[i] < 0, "must not be negative"),
@@ -214,18 +220,25 @@ class BundleProblem:
                 ("sell", self.sell[i] > self.size.sum(), "is more than there are customers"),
             ):
                 if wrong:
-                    raise InvalidBundles(f"{sku!r}: {name} {int(getattr(self, name)[i])} {fix}")
+                    raise InvalidBundles(
+                        f"{sku!r}: {name} {int(getattr(self, name)[i])} {fix}", ("products", i)
+                    )
         for j, segment in enumerate(self.segment.tolist()):
             if self.size[j] < 1:
-                raise InvalidBundles(f"{segment!r}: size must be 1 customer or more")
+                raise InvalidBundles(
+                    f"{segment!r}: size must be 1 customer or more", ("segments", j)
+                )
         self._check_values(n)
         self._check_bundles()
 
     def _check_values(self, n: int) -> None:
         wrong = (self.value < 0).any(axis=1) | (self.value[:, 0] != 0)
         if wrong.any():
-            segment = str(self.segment[int(wrong.argmax())])
-            raise InvalidBundles(f"{segment!r}: value must be 0 for nothing, never negative")
+            j = int(wrong.argmax())
+            raise InvalidBundles(
+                f"{str(self.segment[j])!r}: value must be 0 for nothing, never negative",
+                ("segments", j),
+            )
         for i in range(n):
             with_it = self.sets.holding(1 << i)
             less = (self.value[:, with_it] < self.value[:, with_it ^ (1 << i)]).any(axis=1)
@@ -239,9 +252,11 @@ class BundleProblem:
     def _check_bundles(self) -> None:
         inside = (self.candidates > 0) & (self.candidates < len(self.sets))
         if not inside.all() or (np.diff(self.candidates) <= 0).any():
-            raise InvalidBundles("candidates: sets of the products, rising, none of them twice")
+            raise InvalidBundles(
+                "candidates: sets of the products, rising, none of them twice", ("candidates",)
+            )
         if (self.sets.members[self.candidates].sum(axis=1) < 2).any():
-            raise InvalidBundles("candidates: a bundle has two products or more")
+            raise InvalidBundles("candidates: a bundle has two products or more", ("candidates",))
         for name, wrong in (
             (
                 "funding: shares lie from 0 to 1",
@@ -271,6 +286,8 @@ def _whole(values: Any, name: str) -> IntArray:  # noqa: ANN401
     if array.dtype.kind not in "iu":
         rounded = np.rint(array.astype(np.float64))
         if array.size and not (np.isfinite(rounded).all() and (rounded == array).all()):
-            raise InvalidBundles(f"{name} must hold whole numbers: minor units, or customers")
+            raise InvalidBundles(
+                f"{name} must hold whole numbers: minor units, or customers", (name,)
+            )
         return rounded.astype(np.int64)
     return array.astype(np.int64)

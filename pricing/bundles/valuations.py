@@ -53,11 +53,13 @@ def values_of_sets(
     """
     worth = np.asarray(single, dtype=np.float64)
     if worth.ndim != 2 or not 1 <= worth.shape[1] <= MOST_PRODUCTS:
-        raise InvalidBundles(f"values: a (segments, 1 to {MOST_PRODUCTS} products) table")
+        raise InvalidBundles(
+            f"values: a (segments, 1 to {MOST_PRODUCTS} products) table", ("values",)
+        )
     if not (np.isfinite(worth).all() and (worth >= 0).all()):
-        raise InvalidBundles("values: must be finite and not negative")
+        raise InvalidBundles("values: must be finite and not negative", ("values",))
     if not 0.0 <= overlap <= 1.0:
-        raise InvalidBundles(f"overlap: {overlap} must lie from 0 to 1")
+        raise InvalidBundles(f"overlap: {overlap} must lie from 0 to 1", ("overlap",))
     every = subsets(worth.shape[1])
     total = worth @ every.members.T
     if nest is not None:
@@ -68,9 +70,13 @@ def values_of_sets(
             total += (1.0 - overlap) * best + overlap * (worth @ inside.T)
     for mask, factor in (factors or {}).items():
         if not 0 < mask < len(every) or not mask & (mask - 1):
-            raise InvalidBundles("factors: are for sets of two of the products or more")
+            raise InvalidBundles(
+                "factors: are for sets of two of the products or more", ("factors",)
+            )
         if not 0.0 <= factor <= _LARGEST_FACTOR:
-            raise InvalidBundles(f"factors: {factor} must lie from 0 to {_LARGEST_FACTOR:g}")
+            raise InvalidBundles(
+                f"factors: {factor} must lie from 0 to {_LARGEST_FACTOR:g}", ("factors",)
+            )
         holding = every.holding(mask)
         total[:, holding] += (factor - 1.0) * (worth @ every.members[mask])[:, None]
     whole: IntArray = np.rint(np.maximum(total, 0.0)).astype(np.int64)
@@ -112,11 +118,12 @@ def segments_of_draws(
     """
     worth = np.maximum(np.asarray(draws, dtype=np.float64), 0.0)
     if worth.ndim != 2 or not np.isfinite(worth).all():
-        raise InvalidBundles("draws: a finite (draws, products) table")
+        raise InvalidBundles("draws: a finite (draws, products) table", ("draws",))
     if not 1 <= segments <= min(len(worth), customers):
         raise InvalidBundles(
             f"segments: {segments} must lie from 1 to the number of draws ({len(worth)}) and of "
-            f"customers ({customers})"
+            f"customers ({customers})",
+            ("segments",),
         )
     group = np.unique(worth, axis=0, return_inverse=True)[1].ravel()
     if segments < int(group.max()) + 1:
@@ -170,10 +177,11 @@ def draws_of_utilities(
     """
     if not price_coefficient < 0.0:
         raise InvalidBundles(
-            f"price_coefficient: {price_coefficient} must be negative; instrument the price"
+            f"price_coefficient: {price_coefficient} must be negative; instrument the price",
+            ("price_coefficient",),
         )
     if not 0.0 <= sigma < 1.0 or draws < 1:
-        raise InvalidBundles("sigma: must lie from 0 to below 1, with at least 1 draw")
+        raise InvalidBundles("sigma: must lie from 0 to below 1, with at least 1 draw", ("sigma",))
     group = np.arange(len(utility)) if nest is None else codes_of(pd.Series(nest))
     taste = (1.0 - sigma) * rng.gumbel(size=(draws, len(utility)))
     if sigma > 0.0:
@@ -220,7 +228,9 @@ def draws_of_logit(
     known = rows["product"].tolist()
     missing = [name for name in products if name not in known]
     if missing:
-        raise InvalidBundles(f"products: the fit has no {missing[0]!r} in market {market!r}")
+        raise InvalidBundles(
+            f"products: the fit has no {missing[0]!r} in market {market!r}", ("products",)
+        )
     share = rows["share"].to_numpy(np.float64)
     nest = codes_of(rows["nest"])
     within = share / np.bincount(nest, share)[nest]
@@ -276,7 +286,7 @@ def spread_out(
         InvalidBundles: noise below 0 or copies below 1.
     """
     if noise < 0 or copies < 1:
-        raise InvalidBundles("noise: 0 or more, copies 1 or more")
+        raise InvalidBundles("noise: 0 or more, copies 1 or more", ("noise",))
     if copies == 1 or noise == 0.0:
         return problem
     k, n = len(problem.size), len(problem.sku)

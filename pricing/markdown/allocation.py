@@ -30,7 +30,9 @@ def allocate(units: int, mean: FloatArray, spread: float) -> IntArray:
         InvalidClearance: no store, or a number out of range.
     """
     if not len(mean) or units < 0 or (mean < 0).any() or not np.isfinite(mean).all():
-        raise InvalidClearance("allocation: give at least one store, and numbers from 0 up")
+        raise InvalidClearance(
+            "allocation: give at least one store, and numbers from 0 up", ("allocation",)
+        )
     if mean.sum() == 0:
         mean = np.ones(len(mean))
     low, high = 0.0, 1.0

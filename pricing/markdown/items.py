@@ -108,10 +108,10 @@ class ClearanceItems:
                 kind = np.str_
             column = np.asarray(getattr(self, name))
             if kind is np.int64 and not np.issubdtype(column.dtype, np.integer):
-                raise InvalidClearance(f"{name} must hold integers, not {column.dtype}")
+                raise InvalidClearance(f"{name} must hold integers, not {column.dtype}", (name,))
             expected = (n, wide[name]) if name in wide else (n,)
             if column.shape != expected:
-                raise InvalidClearance(f"{name} has shape {column.shape}, not {expected}")
+                raise InvalidClearance(f"{name} has shape {column.shape}, not {expected}", (name,))
             object.__setattr__(self, name, frozen(column.astype(kind, copy=False)))
         if not n or not weeks:
             raise InvalidClearance("nothing to clear: give at least one item and one week")
@@ -229,7 +229,8 @@ class ClearanceItems:
             count = int(wrong.sum())
             more = f" ({count} such items)" if count > 1 else ""
             raise InvalidClearance(
-                f"{str(self.sku[row])!r} in {str(self.market[row])!r}: {message}{more}"
+                f"{str(self.sku[row])!r} in {str(self.market[row])!r}: {message}{more}",
+                ("items", row),
             )
 
     def _refuse_bad_ladders(self) -> None:

@@ -74,9 +74,11 @@ class ClearanceHistory:
 
     def __post_init__(self) -> None:
         if not self.price.shape == self.units.shape == self.sold_out.shape or self.price.ndim != 2:
-            raise InvalidClearance("history: price, units and sold_out must be (n, w) arrays")
+            raise InvalidClearance(
+                "history: price, units and sold_out must be (n, w) arrays", ("history",)
+            )
         if not (np.isfinite(self.units).all() and (self.units >= 0).all()):
-            raise InvalidClearance("history: units must be numbers from 0 up")
+            raise InvalidClearance("history: units must be numbers from 0 up", ("history",))
         for name, kind in (("price", np.int64), ("units", np.float64), ("sold_out", np.bool_)):
             object.__setattr__(self, name, frozen(getattr(self, name).astype(kind)))
 

@@ -56,7 +56,9 @@ def announced(items: ClearanceItems, prior: FloatArray, *, progressive: bool) ->
         InvalidClearance: `prior` is of other items or weeks.
     """
     if prior.shape != (len(items), items.weeks):
-        raise InvalidClearance(f"prior has shape {prior.shape}, not {(len(items), items.weeks)}")
+        raise InvalidClearance(
+            f"prior has shape {prior.shape}, not {(len(items), items.weeks)}", ("prior",)
+        )
     lawful = prior >= items.full_price[:, None]
     first = np.where(lawful.any(axis=1), lawful.argmax(axis=1), items.weeks)
     running = items.ladder[:, 0] < items.full_price

@@ -219,9 +219,13 @@ def _stock_now(state: ClearanceState, history: ClearanceHistory) -> FloatArray:
     items = state.items
     if state.stock is not None:
         if state.stock.shape != (len(items),):
-            raise InvalidClearance(f"stock has shape {state.stock.shape}, not {(len(items),)}")
+            raise InvalidClearance(
+                f"stock has shape {state.stock.shape}, not {(len(items),)}", ("stock",)
+            )
         if np.isinf(state.stock).any() or (state.stock < 0).any():
-            raise InvalidClearance("stock must be a number from 0 up, or NaN where not counted")
+            raise InvalidClearance(
+                "stock must be a number from 0 up, or NaN where not counted", ("stock",)
+            )
     arrived = items.arrivals[:, : history.weeks].sum(axis=1)
     left: FloatArray = np.maximum(items.stock + arrived - history.units.sum(axis=1), 0.0)
     if state.stock is None:

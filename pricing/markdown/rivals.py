@@ -204,7 +204,9 @@ def _together(
 
 def _refuse(items: ClearanceItems, cross: sparse.csr_array) -> None:
     if cross.shape != (len(items), len(items)) or cross.diagonal().any():
-        raise InvalidClearance(f"cross must be {(len(items),) * 2} with an empty diagonal")
+        raise InvalidClearance(
+            f"cross must be {(len(items),) * 2} with an empty diagonal", ("cross",)
+        )
     if items.broken_at.any():
         raise InvalidClearance(
             "cross effects together with a broken assortment have no proven bound; "

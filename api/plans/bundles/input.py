@@ -17,6 +17,7 @@ from api.plans.errors import PlanInputInvalid
 from api.plans.files import amounts_placed, parsed, read_plan_file
 from models.arrays import FloatArray, IntArray
 from models.customers.baskets import Baskets
+from models.refusals import within
 from pricing.bundles.candidates import bundle_evidence, candidate_sets
 from pricing.bundles.problem import MOST_PRODUCTS, SHARES, BundleProblem
 from pricing.bundles.subsets import subsets
@@ -194,9 +195,10 @@ class _Reader:
         if given.respondents is not None:
             asked = given.respondents
             draws = self._table(asked.pays)
-            found = segments_of_draws(
-                draws, asked.customers, segments=min(asked.segments, len(draws)), rng=rng
-            )
+            with within("respondents"):
+                found = segments_of_draws(
+                    draws, asked.customers, segments=min(asked.segments, len(draws)), rng=rng
+                )
             return found.size, found.single
         logit = given.logit
         if logit is None:
@@ -205,18 +207,19 @@ class _Reader:
         if missing:
             raise PlanInputInvalid(f"has nothing for {missing[0]!r}", ("logit", "utility"))
         nests = [logit.nest.get(sku, f"alone {sku}") for sku in self._skus]
-        draws = self._unit * draws_of_utilities(
-            np.array([logit.utility[sku] for sku in self._skus]),
-            logit.price_coefficient,
-            draws=logit.draws,
-            rng=rng,
-            nest=np.unique(nests, return_inverse=True)[1],
-            sigma=logit.sigma,
-            log_price=logit.log_price,
-        )
-        found = segments_of_draws(
-            draws, logit.customers, segments=min(logit.segments, logit.draws), rng=rng
-        )
+        with within("logit"):
+            draws = self._unit * draws_of_utilities(
+                np.array([logit.utility[sku] for sku in self._skus]),
+                logit.price_coefficient,
+                draws=logit.draws,
+                rng=rng,
+                nest=np.unique(nests, return_inverse=True)[1],
+                sigma=logit.sigma,
+                log_price=logit.log_price,
+            )
+            found = segments_of_draws(
+                draws, logit.customers, segments=min(logit.segments, logit.draws), rng=rng
+            )
         return found.size, found.single
 
     def _table(self, rows: list[dict[str, Decimal]]) -> FloatArray:

@@ -124,7 +124,10 @@ def test_one_that_wants_to_be_alone_is_refused_while_another_one_waits(idle: htt
             "body.request.file.path",
         ),
         ({"kind": "forecast", "request": {"out": "x.csv"}}, "body.request.out"),
-        ({"kind": "plan", "request": {"kind": "markdown", "document": {}}}, "body.request"),
+        (
+            {"kind": "plan", "request": {"kind": "markdown", "document": {}}},
+            "body.request.document.currency",
+        ),
         ({"kind": "crawl", "request": {"site": "nowhere"}}, "body.request"),
         ({"kind": "decide", "colour": "red"}, "body.colour"),
     ],
