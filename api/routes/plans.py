@@ -30,7 +30,7 @@ from api.plans.work import ask_for_plan
 from api.routes.dependencies import Operator, Reading, Running
 from models.refusals import Defect, Invalid, TooLarge, within
 from storage.database import reading, writing
-from storage.errors import DatabaseUnavailable, PlanNotFound, PlanNotReady
+from storage.errors import DatabaseUnavailable, PlanNotFound, PlanNotReady, PromotionRefused
 from storage.jobs.plans import (
     accepted_as,
     best_so_far,
@@ -171,7 +171,7 @@ def post_cancel(service: Running, _actor: Operator, plan: Number) -> Response:
     summary="Accept a plan",
     responses={
         **gives(PlanDocument, "With what was made of it"),
-        **problem_responses(*_CHANGES),
+        **problem_responses(*_CHANGES, PromotionRefused),
     },
     openapi_extra=takes(PlanAcceptance, {"starts_on": "2026-11-23"}),
 )
