@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import socket
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import uvicorn
 
@@ -17,6 +18,7 @@ from storage.database import open_engine, require_migrated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
 
     from fastapi import FastAPI
 
@@ -40,7 +42,10 @@ _FACTORIES: Final = {None: "api.server:whole_worker", "prices": "api.server:pric
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until SIGINT or SIGTERM, then answer what was accepted, and return.
+
+    No connection is taken any more from the signal on; requests that are under way have ten seconds
+    to be answered, and the work beside them fifteen more to end.
 
     With several workers each one reads its settings from the environment and `.env`, as it is a
     process of its own; what was given on a command line must be there too, but for where to listen
@@ -62,12 +67,30 @@ def serve(settings: Settings) -> None:
         factory = _FACTORIES[settings.serve_only]
         uvicorn.run(factory, factory=True, workers=settings.workers, **_options(settings))
         return
-    with listening:
+    with listening, _sigterm_returns():
         server = uvicorn.Server(uvicorn.Config(application(settings), **_options(settings)))
         with suppress(KeyboardInterrupt):  # uvicorn stops in order and raises it again
             _run(server, listening)
     if not server.started:
         raise ServerNotStarted(_FAILED_START)
+
+
+@contextmanager
+def _sigterm_returns() -> Iterator[None]:
+    """Let SIGTERM end the block as if all were done.
+
+    uvicorn takes the signal while it serves, stops in order and raises it again, for which a
+    process without a handler would be told as killed.
+    """
+
+    def ended(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGTERM, ended)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def application(settings: Settings) -> FastAPI:

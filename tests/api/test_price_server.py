@@ -109,7 +109,7 @@ def test_a_storefront_needs_no_other_server(shop: Engine, workers: str) -> None:
         assert client.get(missing["type"]).json()["title"] == missing["title"]
         assert client.get("/healthz").json() == {"status": "alive"}
         running.send_signal(signal.SIGTERM)
-        running.wait(60)
+        assert running.wait(60) == 0
     logged = [json.loads(line) for line in lines]
     assert not any(line["level"] in ("warning", "error") for line in logged)
 
