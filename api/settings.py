@@ -92,6 +92,8 @@ class Settings(BaseSettings):
             advertised price; elsewhere the law may forbid to be bound by one.
         promotion_poll_seconds: how often to look for changed promotions, expired quotes, and
             promotions that run ahead of their budget or stock.
+        least_free_mib: the service is not ready where fewer mebibytes are free on the disk of an
+            embedded database.
         crawl_schedule: this process crawls the sites that are due, unless another one does.
         crawls_at_once: sites that the schedule crawls at a time.
         crawl_poll_seconds: how often to look for sites that are due.
@@ -156,6 +158,7 @@ class Settings(BaseSettings):
     )
     map_floor_in: tuple[str, ...] = ()
     promotion_poll_seconds: Seconds = 2.0
+    least_free_mib: int = Field(default=256, ge=0)
     crawl_schedule: bool = True
     crawls_at_once: int = Field(default=2, ge=1, le=8)
     crawl_poll_seconds: Seconds = 30.0

@@ -37,12 +37,14 @@ from api.live.openapi import price_paths, price_schemas
 from api.live.promotion_board import PromotionBoard
 from api.live.serving import PREFIX, PriceServing
 from api.live.snapshot import LivePrices
+from api.live.writability import Writability
 from api.quotes.desk import QuoteDesk
 from api.quotes.sweeping import forget_old_keys, settle_due_groups, sweep_quotes
 from api.work.periodic import Periodic
 from storage.access.service_secrets import QUOTE_SIGNING_KEY, kept_secret
 from storage.database import open_engine, require_migrated
 from storage.errors import StorageError
+from storage.writability import MIB
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -82,6 +84,7 @@ def open_desk(settings: Settings, packs: RulePacks) -> QuoteDesk:
         engine=engine,
         live=LivePrices(engine, timedelta(seconds=settings.snapshot_poll_seconds), packs),
         board=PromotionBoard(engine),
+        writability=Writability(engine, settings.least_free_mib * MIB),
         # Until the start has read what the database keeps, nobody can know it.
         signing_key=settings.signing_key or secrets.token_bytes(32),
         keys=KeyRing(engine),
@@ -110,6 +113,7 @@ def desk_work(desk: QuoteDesk) -> list[Worker]:
         Periodic("price book refresh", desk.live.refresh, prices),
         Periodic("keys refresh", desk.keys.refresh, prices),
         Periodic("sessions forgotten", lambda: forget_what_is_over(desk.sessions), _FORGET),
+        Periodic("writes are possible", desk.writability.refresh, prices),
         Periodic("promotions refresh", desk.board.refresh, promotions),
         Periodic("quotes expire", lambda: sweep_quotes(engine, datetime.now(UTC)), promotions),
         Periodic("groups settle", lambda: settle_due_groups(engine, datetime.now(UTC)), promotions),
@@ -193,6 +197,7 @@ async def _lifespan(
     await anyio.to_thread.run_sync(service.keys.refresh)
     await anyio.to_thread.run_sync(service.live.refresh)
     await anyio.to_thread.run_sync(service.board.refresh)
+    await anyio.to_thread.run_sync(service.writability.refresh)
     workers = background()
     for worker in workers:
         worker.start()

@@ -11,6 +11,7 @@ from api.access.keyring import KeyRing
 from api.access.sessions import SessionDesk
 from api.live.promotion_board import PromotionBoard
 from api.live.snapshot import LivePrices
+from api.live.writability import Writability
 from api.settings import Settings
 
 
@@ -23,6 +24,7 @@ class QuoteDesk:
         engine: the database.
         live: the price book in memory.
         board: the promotions in memory.
+        writability: whether the database takes writes.
         signing_key: signs quotes.
         keys: of programs.
         sessions: of people.
@@ -34,6 +36,7 @@ class QuoteDesk:
     engine: Engine
     live: LivePrices
     board: PromotionBoard
+    writability: Writability
     signing_key: bytes
     keys: KeyRing
     sessions: SessionDesk

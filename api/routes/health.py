@@ -35,15 +35,23 @@ class PriceBookCheck(Document):
     why: str | None = Field(description="What is wrong")
 
 
+class WritesCheck(Document):
+    """Whether the database takes writes, as the last poll saw it."""
+
+    ok: bool
+    why: str | None = Field(description="What is wrong, and the cure")
+
+
 class Checks(Document):
     """State of each part."""
 
     database: DatabaseCheck
+    writes: WritesCheck
     price_book: PriceBookCheck
 
     @classmethod
-    def of(cls, serving: Serving) -> "Checks":
-        """The checks on what is served now."""
+    def of(cls, serving: Serving, why_not_writable: str | None) -> "Checks":
+        """The checks on what is served now, and on what can be kept."""
         why_stale = serving.failure or "the last check of the database is too long ago"
         book = None if serving.snapshot is None else serving.snapshot.book
         return cls(
@@ -52,6 +60,7 @@ class Checks(Document):
                 checked_at=serving.checked_at,
                 why=why_stale if serving.stale else None,
             ),
+            writes=WritesCheck(ok=why_not_writable is None, why=why_not_writable),
             price_book=PriceBookCheck(
                 ok=book is not None,
                 version=None if book is None else book.version,
@@ -80,13 +89,14 @@ async def healthz() -> Alive:
     responses=problem_responses(NotReady),
 )
 async def readyz(desk: Desk) -> Ready:
-    """Ready with a price book in memory and a database that answers.
+    """Ready with a price book in memory and a database that answers and takes writes.
 
     While the database is away prices are served on, marked stale; whether a worker then gets
     traffic is for the load balancer to decide, which sees 503 here and the reason.
     """
-    checks = Checks.of(desk.live.serving)
-    reasons = [check.why for check in (checks.price_book, checks.database) if check.why]
+    checks = Checks.of(desk.live.serving, desk.writability.why_not)
+    parts = (checks.price_book, checks.database, checks.writes)
+    reasons = [check.why for check in parts if check.why]
     if reasons:
         raise NotReady("; ".join(reasons), checks=checks.model_dump(mode="json"))
     return Ready(checks=checks)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +19,8 @@ from api.errors import every_refusal
 from api.server import serving
 from api.settings import Settings
 from pricing.money import Money
-from tests.api.conftest import BEARER, database_away
+from storage.writability import MIB
+from tests.api.conftest import BEARER, database_away, quick_settings
 from tests.api.shop import observe_offer, publish_prices
 
 NOW = datetime.now(UTC)
@@ -99,6 +102,23 @@ def test_a_service_with_prices_and_a_database_is_ready(client: httpx.Client) -> 
     document = client.get("/readyz").json()
     assert document["status"] == "ready"
     assert document["checks"]["price_book"] == {"ok": True, "version": 1, "why": None}
+    assert document["checks"]["writes"] == {"ok": True, "why": None}
+
+
+@pytest.mark.parametrize("only", [None, "prices"])
+def test_a_service_whose_disk_is_full_is_alive_but_not_ready(
+    shop: Engine, only: str | None
+) -> None:
+    too_much = shutil.disk_usage(Path(shop.url.database or "").parent).total // MIB + 1
+    settings = quick_settings(shop, least_free_mib=too_much, serve_only=only)
+    with serving(settings) as url, httpx.Client(base_url=url, timeout=60) as client:
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.json()["type"]) == (503, "/problems/not-ready")
+        assert "PRICEWRIGHT_LEAST_FREE_MIB; make room" in ready.json()["detail"]
+        assert ready.json()["checks"]["writes"]["ok"] is False
+        assert ready.json()["checks"]["database"]["ok"] is True
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/v1/prices/TEA-1?market=online").status_code == 200
 
 
 def test_a_service_without_a_price_book_is_alive_but_not_ready(settings: Settings) -> None:
