@@ -44,24 +44,24 @@ def judge(build: Callable[[np.random.Generator], SmallShop], seeds: range) -> di
 
 
 def test_under_limits_in_money_and_units_the_answer_is_the_best_of_all() -> None:
-    seen = judge(joint_shop, range(300))
-    assert min(seen.values()) > 15
+    seen = judge(joint_shop, range(150))
+    assert min(seen.values()) > 5
 
 
 @pytest.mark.slow
 def test_under_limits_in_money_and_units_the_answer_is_the_best_of_all_of_thousands() -> None:
-    seen = judge(joint_shop, range(1_000, 4_000))
+    seen = judge(joint_shop, range(150, 4_000))
     assert min(seen.values()) > 150
 
 
 def test_under_relations_and_cross_effects_the_answer_is_the_best_of_all() -> None:
-    seen = judge(related_shop, range(200))
-    assert min(seen.values()) > 10
+    seen = judge(related_shop, range(60))
+    assert min(seen.values()) > 3
 
 
 @pytest.mark.slow
 def test_under_relations_and_cross_effects_the_answer_is_the_best_of_all_of_thousands() -> None:
-    seen = judge(related_shop, range(1_000, 3_000))
+    seen = judge(related_shop, range(60, 3_000))
     assert min(seen.values()) > 100
 
 

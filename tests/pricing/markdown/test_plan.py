@@ -32,10 +32,13 @@ def random_limits(rng: np.random.Generator, scale: float, n: int) -> MarkdownLim
     )
 
 
-def test_plans_equal_brute_force_on_500_tiny_clearances() -> None:
+@pytest.mark.parametrize(
+    ("tried", "impossible"), [(160, 1), pytest.param(500, 20, marks=pytest.mark.slow)]
+)
+def test_plans_equal_brute_force_on_tiny_clearances(tried: int, impossible: int) -> None:
     rng = np.random.default_rng(20261122)
     infeasible = coupled = 0
-    for _ in range(500):
+    for _ in range(tried):
         n = int(rng.integers(1, 4))
         items = random_items(rng, n, weeks=int(rng.integers(2, 4)), rungs=3)
         full = float((items.supply * items.ladder[:, 0]).sum())
@@ -57,8 +60,8 @@ def test_plans_equal_brute_force_on_500_tiny_clearances() -> None:
         assert found.report.status == "optimal"
         coupled += found.report.method == "column_generation"
     # The sample must contain what it is meant to test.
-    assert infeasible > 20
-    assert coupled > 150
+    assert infeasible > impossible
+    assert coupled > 0.3 * tried
 
 
 def judge_loose_gaps(seeds: range) -> list[str]:
@@ -91,7 +94,7 @@ def judge_loose_gaps(seeds: range) -> list[str]:
 
 
 def test_what_stops_at_a_loose_gap_is_told_with_a_true_bound_and_not_as_optimal() -> None:
-    assert judge_loose_gaps(range(300)).count("within_gap") > 30
+    assert judge_loose_gaps(range(100)).count("within_gap") > 10
 
 
 @pytest.mark.slow

@@ -99,10 +99,11 @@ def solve(problem: CoupledProblem, **given: float) -> tuple[IntArray, object]:
     )
 
 
-def test_the_answer_equals_brute_force_on_500_tiny_tied_problems() -> None:
+@pytest.mark.parametrize("tried", [150, pytest.param(500, marks=pytest.mark.slow)])
+def test_the_answer_equals_brute_force_on_tiny_tied_problems(tried: int) -> None:
     rng = np.random.default_rng(20261122)
     infeasible = tied = limited = 0
-    for _ in range(500):
+    for _ in range(tried):
         problem = tiny(rng)
         expected = brute_force(problem)
         if expected is None:
@@ -127,9 +128,9 @@ def test_the_answer_equals_brute_force_on_500_tiny_tied_problems() -> None:
         assert report.status == "optimal"
         tied += len(problem.groups.pairs) > 0
         limited += len(problem.limits) > 0
-    assert infeasible > 50
-    assert tied > 150
-    assert limited > 150
+    assert infeasible > 0.1 * tried
+    assert tied > 0.3 * tried
+    assert limited > 0.3 * tried
 
 
 @settings(max_examples=40, deadline=None)
