@@ -7,6 +7,13 @@ import signal
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
+# No example has a time to keep: a busy machine is no counterexample. In CI, where the profile of
+# Hypothesis for CI is loaded by now, examples are the same in every run.
+settings.register_profile("pricewright", settings(), deadline=None)
+settings.load_profile("pricewright")
+
 # A shell ignores SIGINT for what it starts in the background, and what is ignored stays ignored in
 # every child: a service under test would never hear the Ctrl-C that a test sends it. A handler of
 # our own is put back to the default in a child.

@@ -23,6 +23,7 @@ from api.settings import Settings, load_settings
 from tests.api.promotions_at_hand import SHOP
 from tests.api.shop import open_shop
 from tests.databases import sqlite_engine, url_of
+from tests.warm_children import start_warm
 
 QUICK = 0.05
 """Seconds between polls in tests."""
@@ -44,6 +45,13 @@ def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     root.setLevel(logging.WARNING)
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture(autouse=True)
+def _warm_children(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes of the work room have imported what they need."""
+    if request.node.get_closest_marker("cold_children") is None:
+        start_warm(monkeypatch)
 
 
 @pytest.fixture

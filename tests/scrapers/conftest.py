@@ -15,11 +15,19 @@ from storage.database import writing
 from storage.products.markets import add_markets
 from storage.tables import products as products_table
 from tests.databases import postgres_engine, sqlite_engine
+from tests.warm_children import start_warm
 
 KETTLE: Final = Product("K1", "Kestrel Kettle 1.7 l", "Kitchen", "Kestrel", "4006381333931")
 TOASTER: Final = Product("T1", "Wren Toaster Two Slice", "Kitchen", "Wren", "96385074")
 LAMP: Final = Product("L1", "Heron Desk Lamp", "Light", "Heron")
 SHELF: Final = (KETTLE, TOASTER, LAMP)
+
+
+@pytest.fixture(autouse=True)
+def _warm_children(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process of each crawl has imported what it needs."""
+    if request.node.get_closest_marker("cold_children") is None:
+        start_warm(monkeypatch)
 
 
 @pytest.fixture

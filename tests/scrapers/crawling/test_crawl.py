@@ -163,6 +163,7 @@ def test_a_shop_that_gives_no_way_in_fails_the_crawl_with_the_reason(
     assert last_crawl(database).status == "failed"
 
 
+@pytest.mark.cold_children
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the worker under /proc")
 def test_a_worker_that_is_killed_fails_the_crawl_and_leaves_no_half_batch(
     database: Engine,

@@ -67,6 +67,7 @@ def test_a_page_that_has_not_changed_is_not_read_again_but_its_price_is_fresh(
     assert after["/tagged"].source == "json-ld"
 
 
+@pytest.mark.cold_children
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the worker under /proc")
 def test_a_crawl_that_is_killed_goes_on_without_loss_and_without_duplicates(
     database: Engine,
