@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.end_to_end.command_line import CommandLine
 
 
+@pytest.mark.slow  # the whole way in small is `test_the_whole_way_by_hand`
 def test_the_demo_goes_all_the_way_serves_and_stops_on_ctrl_c(
     pricewright: CommandLine, tmp_path: Path
 ) -> None:
