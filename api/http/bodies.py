@@ -109,10 +109,12 @@ def encoded(answer: object, status: int = 200, **headers: str) -> Response:
     )
 
 
-def takes(record: type[Any], example: Mapping[str, Any]) -> dict[str, Any]:
+def takes(
+    record: type[Any], example: Mapping[str, Any], *, required: bool = True
+) -> dict[str, Any]:
     """The `openapi_extra` of a route that reads a record."""
     content = {"schema": {"$ref": _REF.format(name=record.__name__)}, "example": dict(example)}
-    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+    return {"requestBody": {"required": required, "content": {"application/json": content}}}
 
 
 def gives(

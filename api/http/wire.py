@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from pricing.money import Money
+
+UtcText = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""A time on the wire, as `utc_text` writes it."""
 
 
 class MoneyDocument(msgspec.Struct, frozen=True):

@@ -1,16 +1,20 @@
 """What people and partners say of competitors: prices seen elsewhere, matches, held prices."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from msgspec import Meta
+from msgspec.structs import asdict
+from pydantic import Field
 
 from api.errors import NotAnOperator, problem_responses
+from api.http.bodies import Raw, decoded, takes
 from api.http.documents import Amount, Document, UtcTime
 from api.routes.dependencies import Operator, Reading, Running
 from models.refusals import Conflict, Defect, Invalid, Missing, named_at, within
 from pricing.decimal_text import HOW
+from pricing.promotions.promotion import Record
 from scrapers.extract import Availability, Condition
 from scrapers.offers.doubts import settle_held
 from scrapers.offers.reported import Reported, store_reported
@@ -27,32 +31,30 @@ router = APIRouter(prefix="/v1", tags=["competitors"])
 _MOST = 1_000
 
 
-class ObservationBody(BaseModel):
+class ObservationBody(Record, frozen=True, kw_only=True):
     """A price that was seen."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    competitor: str = Field(description="Name of the site; a new one is made", examples=["north"])
-    market: str = Field(examples=["online"])
-    url: str = Field(examples=["https://north.example/kettle"])
-    title: str = Field(examples=["Kestrel Kettle 1.7 l"])
-    price: str = Field(description=f"Decimal string: {HOW}", examples=["39.90"])
-    currency: str = Field(examples=["EUR"])
-    observed_at: AwareDatetime
+    competitor: Annotated[
+        str, Meta(description="Name of the site; a new one is made", examples=["north"])
+    ]
+    market: Annotated[str, Meta(examples=["online"])]
+    url: Annotated[str, Meta(examples=["https://north.example/kettle"])]
+    title: Annotated[str, Meta(examples=["Kestrel Kettle 1.7 l"])]
+    price: Annotated[str, Meta(description=f"Decimal string: {HOW}", examples=["39.90"])]
+    currency: Annotated[str, Meta(examples=["EUR"])]
+    observed_at: Annotated[datetime, Meta(tz=True)]
     gtin: str | None = None
     mpn: str | None = None
     brand: str | None = None
-    list_price: str | None = Field(default=None, description="Decimal string")
+    list_price: Annotated[str | None, Meta(description="Decimal string")] = None
     availability: Availability | None = None
     condition: Condition | None = None
 
 
-class ObservationsBody(BaseModel):
+class ObservationsBody(Record, frozen=True, kw_only=True):
     """Prices that were seen."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    observations: list[ObservationBody] = Field(min_length=1, max_length=_MOST)
+    observations: Annotated[list[ObservationBody], Meta(min_length=1, max_length=_MOST)]
 
 
 class ReceiptDocument(Document):
@@ -102,10 +104,8 @@ class ReviewsDocument(Document):
     reviews: list[ReviewDocument]
 
 
-class AnswerBody(BaseModel):
+class AnswerBody(Record, frozen=True, kw_only=True):
     """A person's word on a match."""
-
-    model_config = ConfigDict(extra="forbid")
 
     same: bool
 
@@ -145,14 +145,23 @@ class QuarantineDocument(Document):
     offers: list[HeldDocument]
 
 
-class SettleBody(BaseModel):
+class SettleBody(Record, frozen=True, kw_only=True):
     """A person's word on a held price."""
 
-    model_config = ConfigDict(extra="forbid")
+    release: Annotated[
+        bool, Meta(description="True: the price is right and counts. False: drop it")
+    ]
 
-    release: bool = Field(description="True: the price is right and counts. False: drop it")
 
-
+_SEEN: Final = {
+    "competitor": "north",
+    "market": "online",
+    "url": "https://north.example/kettle",
+    "title": "Kestrel Kettle 1.7 l",
+    "price": "39.90",
+    "currency": "EUR",
+    "observed_at": "2026-03-01T12:00:00Z",
+}
 _Limit = Annotated[int, Query(ge=1, le=_MOST)]
 _WRITES = (Invalid, NotAnOperator, DatabaseUnavailable, Defect)
 _READS = (Invalid, DatabaseUnavailable, Defect)
@@ -163,10 +172,12 @@ _READS = (Invalid, DatabaseUnavailable, Defect)
     operation_id="report_observations",
     summary="Report competitor prices seen elsewhere",
     responses=problem_responses(*_WRITES),
+    openapi_extra=takes(ObservationsBody, {"observations": [_SEEN]}),
 )
-def report_observations(body: ObservationsBody, service: Running, _: Operator) -> ReceiptDocument:
+def report_observations(raw: Raw, service: Running, _: Operator) -> ReceiptDocument:
     """Store prices that a partner or a browser extension saw, after the checks of a crawl."""
-    seen = [Reported(**entry.model_dump()) for entry in body.observations]
+    sent = decoded(raw, ObservationsBody)
+    seen = [Reported(**asdict(entry)) for entry in sent.observations]
     with within("body"), named_at("observations", missing=UnknownMarket):
         receipt = store_reported(service.engine, seen, now=datetime.now(UTC))
     return ReceiptDocument(
@@ -199,13 +210,15 @@ def list_match_reviews(
     operation_id="answer_match_review",
     summary="Decide a match",
     responses=problem_responses(*_WRITES, Missing, Conflict),
+    openapi_extra=takes(AnswerBody, {"same": True}),
 )
 def answer_match_review(
-    review_id: int, body: AnswerBody, service: Running, operator: Operator
+    review_id: int, raw: Raw, service: Running, operator: Operator
 ) -> ReviewDocument:
     """The answer stands whatever later scores say, and trains them."""
+    same = decoded(raw, AnswerBody).same
     with service.write_turn, writing(service.engine) as conn:
-        review = decide(conn, review_id, same=body.same, by=operator, at=datetime.now(UTC))
+        review = decide(conn, review_id, same=same, by=operator, at=datetime.now(UTC))
     return ReviewDocument.of(review)
 
 
@@ -230,13 +243,13 @@ def list_quarantine(
     operation_id="settle_quarantine",
     summary="Let a held price count, or drop it",
     responses=problem_responses(*_WRITES, Missing, Conflict),
+    openapi_extra=takes(SettleBody, {"release": True}),
 )
 def settle_quarantine(
-    quarantine_id: int, body: SettleBody, service: Running, operator: Operator
+    quarantine_id: int, raw: Raw, service: Running, operator: Operator
 ) -> HeldDocument:
     """A released price counts from when it was seen."""
+    release = decoded(raw, SettleBody).release
     with service.write_turn, writing(service.engine) as conn:
-        held = settle_held(
-            conn, quarantine_id, release=body.release, by=operator, at=datetime.now(UTC)
-        )
+        held = settle_held(conn, quarantine_id, release=release, by=operator, at=datetime.now(UTC))
     return HeldDocument.of(held)

@@ -1,17 +1,21 @@
 """Costs that hold their prices until somebody says yes."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 import numpy as np
 from fastapi import APIRouter, Query
+from msgspec import Meta
 from pydantic import Field
 
 from api.errors import NotAnOperator, problem_responses
+from api.http.bodies import Raw, decoded, takes
 from api.http.documents import Amount, Document
+from api.http.wire import MoneyDocument
 from api.routes.dependencies import Operator, Reading, Running
 from models.refusals import Conflict, Defect, Invalid, within
 from pricing.money import Money
+from pricing.promotions.promotion import Record
 from storage.database import writing
 from storage.decision_inputs.catalogue import read_catalogue
 from storage.decision_inputs.trusted_costs import HeldCost, confirm_costs, held_costs
@@ -46,18 +50,28 @@ class HeldCostsDocument(Document):
     costs: list[HeldCostDocument]
 
 
-class SeenCost(Document):
+_Name = Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class SeenCost(Record, frozen=True, kw_only=True):
     """A cost as a person has seen it."""
 
-    sku: str = Field(min_length=1, max_length=256)
-    market: str = Field(min_length=1, max_length=256)
-    cost: Amount
+    sku: _Name
+    market: _Name
+    cost: MoneyDocument
 
 
-class ConfirmationBody(Document):
+class ConfirmationBody(Record, frozen=True, kw_only=True):
     """The costs that are right."""
 
-    costs: list[SeenCost] = Field(min_length=1, max_length=1000)
+    costs: Annotated[list[SeenCost], Meta(min_length=1, max_length=1000)]
+
+
+_EXAMPLE: Final = {
+    "costs": [
+        {"sku": "TEA-1", "market": "online", "cost": {"amount": "2.10", "currency": "EUR"}}
+    ]
+}  # fmt: skip
 
 
 @router.get(
@@ -83,11 +97,11 @@ def list_held_costs(
     operation_id="confirm_costs",
     summary="Say yes to costs that wait",
     responses=problem_responses(NotAnOperator, Invalid, Conflict, DatabaseUnavailable, Defect),
+    openapi_extra=takes(ConfirmationBody, _EXAMPLE),
 )
-def confirm_held_costs(
-    body: ConfirmationBody, service: Running, operator: Operator
-) -> HeldCostsDocument:
+def confirm_held_costs(raw: Raw, service: Running, operator: Operator) -> HeldCostsDocument:
     """All of them or none: where another cost waits by now, none is confirmed."""
+    body = decoded(raw, ConfirmationBody)
     with within("body", "costs"):
         seen = {
             (item.sku, item.market, Money.parse(item.cost.amount, item.cost.currency))

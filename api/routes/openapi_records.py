@@ -16,15 +16,22 @@ from api.promotions.documents import (
 )
 from api.quotes.documents import CartDocument
 from api.quotes.trying import TryRequest
+from api.routes.competitors import AnswerBody, ObservationsBody, SettleBody
+from api.routes.costs import ConfirmationBody
 from api.routes.openapi_quotes import QUOTE_RECORDS
+from api.routes.site_documents import site_schemas
 from storage.promotion_terms import Terms
 
 
 def promotion_schemas() -> dict[str, Any]:
     """Schemas by name."""
-    return schemas_of(
+    return site_schemas() | schemas_of(
         [
             *QUOTE_RECORDS,
+            AnswerBody,
+            ConfirmationBody,
+            ObservationsBody,
+            SettleBody,
             CartDocument,
             Terms,
             TryRequest,

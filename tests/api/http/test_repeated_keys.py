@@ -30,7 +30,7 @@ BODIES = [
     ("/v1/sites", '{"name": "a", "selectors": {"price": "x", "price": "y"}}',
      "body.selectors.price"),
     ("/v1/observations", '{"observations": [{"sku": "a", "sku": "b"}]}',
-     "body.observations.0.sku"),
+     "body.observations[0].sku"),
     ("/v1/freezes", '{"reason": "a", "reason": "b"}', "body.reason"),
 ]  # fmt: skip
 
