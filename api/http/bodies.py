@@ -12,9 +12,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
-from api.http.decimal_strings import may_hold_decimals, numbers_misread
 from models.refusals import Invalid
 from pricing.documents import refusal, refuse_repeated_keys, refuse_values
+from pricing.documents.decimal_strings import may_hold_decimals, numbers_misread
 from pricing.errors import RepeatedKey, UnreadablePart
 
 _MOST_KEY: Final = 200

@@ -25,6 +25,7 @@ import msgspec
 
 from models.refusals import Invalid, Place, Refusal
 from pricing.decimal_text import HOW, parse_number
+from pricing.documents.decimal_strings import numbers_misread
 from pricing.errors import NoDecimal
 
 _T = TypeVar("_T")
@@ -72,9 +73,12 @@ def record_of(
     if not issubclass(record, msgspec.Struct) and (unknown := unknown_field(value, record)):
         raise error.at(not_known(unknown[0][-1], unknown[1]), unknown[0])
     try:
-        return msgspec.convert(value, record, strict=not lax)
+        made = msgspec.convert(value, record, strict=not lax)
     except msgspec.ValidationError as refused:
         raise refusal(refused, value, record, error=error, lax=lax) from refused
+    for place, why in numbers_misread(made, value):
+        raise error.at(str(why), place)
+    return made
 
 
 def refusal(

@@ -161,6 +161,26 @@ def test_a_file_is_refused_by_file_line_and_field(
     assert says in told
 
 
+@pytest.mark.parametrize("number", ["1_000", " 5", "5,00", "1e1"])
+def test_an_amount_of_a_cart_or_promotion_is_a_decimal_string(
+    number: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cart = {**CART, "lines": [{"sku": "A", "price": number}]}
+    ten = {"id": "x", "type": "percent_off", "percent": number}
+    promotions = {**PROMOTIONS, "promotions": [ten]}
+    for said, terms, told in (
+        (cart, PROMOTIONS, "c.json, line 1: lines[0].price: "),
+        (CART, promotions, "p.json, line 1: promotions[0].percent: "),
+    ):
+        with pytest.raises(SystemExit) as left:
+            main(_evaluate(_beside(tmp_path / "x", "c.json", said),
+                           _beside(tmp_path / "x", "p.json", terms)))  # fmt: skip
+        assert left.value.code == 1
+        message = " ".join(capsys.readouterr().err.split())
+        assert told in message
+        assert f"{number!r} is no decimal string" in message
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from sqlalchemy import Engine
 
-from api.http.decimal_strings import numbers_misread
+from pricing.documents.decimal_strings import numbers_misread
 from storage.competitors.offers import latest_offers
 from storage.database import reading
 from tests.api.promotions_at_hand import cart

@@ -23,7 +23,7 @@ PROMOTIONS = [
     ([{**PERCENT, "percent": -5}], "promotions[0].percent", "above 0"),
     ([{**PERCENT, "percent": "1.23456"}], "promotions[0].percent", "four decimals"),
     ([{**PERCENT, "percent": "ten"}], "promotions[0].percent", "decimal"),
-    ([{**PERCENT, "percent": "NaN"}], "promotions[0].percent", "above 0"),
+    ([{**PERCENT, "percent": "NaN"}], "promotions[0].percent", "is no decimal string"),
     ([{"type": "percent_off", "id": "x"}], "promotions[0].percent", "missing"),
     ([{**PERCENT, "discount": 3}], "promotions[0].discount", "is not known"),
     ([{**PERCENT, "type": "percent"}], "promotions[0].type", "percent"),

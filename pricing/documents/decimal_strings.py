@@ -6,6 +6,7 @@ msgspec takes whatever Python takes for a `Decimal`: `1_250`, `" 12.50"`, digits
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -13,9 +14,7 @@ from typing import Any
 import msgspec
 
 from pricing.decimal_text import parse_decimal
-from pricing.errors import NoDecimal
-
-Place = tuple[str | int, ...]
+from pricing.errors import NoDecimal, Place
 
 
 @cache
@@ -58,6 +57,8 @@ def _parts(record: object) -> Iterator[tuple[Any, object]]:
         attributes = record.__struct_fields__
         for name, attribute in zip(record.__struct_encode_fields__, attributes, strict=True):
             yield name, getattr(record, attribute)
+    elif is_dataclass(record):
+        yield from ((told.name, getattr(record, told.name)) for told in fields(record))
     elif isinstance(record, Mapping):
         yield from record.items()
     elif isinstance(record, list | tuple):
