@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from datetime import datetime
@@ -11,18 +10,20 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from api.cli.database import database
 from api.cli.moments import operator
+from api.cli.promo_answers import answer_of, tables
 from api.cli.promo_files import parsed
 from api.cli.promo_store import register
 from api.cli.terminal import out, utc_now
 from api.errors import CannotWrite
 from api.settings import load_settings
-from pricing.promotions.dry_run import dry_run, tables, to_wire
+from pricing.promotions.dry_run import dry_run
 from pricing.promotions.errors import InvalidCart, InvalidPromotion
 from storage.database import reading, writing
 from storage.errors import CodesRefused
@@ -58,7 +59,9 @@ def evaluate_command(
     mode: Annotated[
         _Mode | None, typer.Option(help="How overlaps are resolved; as the file says if none.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the JSON that POST /v1/promotions:try answers.")
+    ] = False,
 ) -> None:
     """Say what a cart comes to, what applied, what almost did, and why the others did not."""
     cart_data, promotions_data = parsed(cart), parsed(promotions)
@@ -69,10 +72,12 @@ def evaluate_command(
             at=_moment(cart_data.value, promotions_data.value, at),
             mode=None if mode is None else mode.value,
         )
+    answer = answer_of(run)
     if as_json:
-        out.print(json.dumps(to_wire(run), ensure_ascii=False, indent=2), markup=False)
+        said = msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
+        out.print(said, markup=False, highlight=False, soft_wrap=True)
         return
-    for title, headings, rows in tables(run):
+    for title, headings, rows in tables(answer):
         table = Table(*headings, title=title, title_justify="left")
         for row in rows:
             table.add_row(*map(escape, row))

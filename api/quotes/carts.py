@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -13,11 +13,10 @@ from api.errors import MarketRequired
 from pricing.errors import MoneyError
 from pricing.money import Money
 from pricing.price_book import PUBLIC
-from pricing.promotions.cart import MAX_LINES, MILLION, Cart, Customer, Line
+from pricing.promotions.cart import MAX_LINES, MILLION, Cart, Line
 from pricing.promotions.codes import MAX_CODE, fold_code
 from pricing.promotions.errors import InvalidCart
-from pricing.promotions.file_format import CustomerRecord
-from pricing.promotions.promotion import Record
+from pricing.promotions.file_format import CartRequest, ancestors, customer_of
 from storage.errors import NoPriceForMarket
 
 if TYPE_CHECKING:
@@ -28,46 +27,6 @@ if TYPE_CHECKING:
 MAX_CODES: Final = 20
 _MAX_NAME: Final = 200
 _MAX_MINOR: Final = 2**53
-
-
-class CartLine(Record, frozen=True, kw_only=True):
-    """Units of a product; its price is the live one.
-
-    Attributes:
-        id: `1`, `2`, ... in the order given if left out.
-        collections, shop: for promotions that name them.
-    """
-
-    sku: str
-    quantity: int = 1
-    id: str = ""
-    collections: tuple[str, ...] = ()
-    shop: str = ""
-
-
-class CartRequest(Record, frozen=True, kw_only=True):
-    """A cart as a storefront sends it.
-
-    Attributes:
-        market: may be left out where there is just one.
-        channel: that of the market if left out.
-        tier: of the customer; a product without a price for it has the public one.
-        codes: as typed.
-        shipping: charge before promotions, in the market's currency.
-        group_sizes: members gathered so far, by group buy.
-        gift_choices: SKU chosen, by gift promotion.
-    """
-
-    lines: tuple[CartLine, ...]
-    market: str | None = None
-    channel: str = ""
-    tier: str = PUBLIC
-    customer: CustomerRecord = CustomerRecord()
-    payment: str = ""
-    codes: tuple[str, ...] = ()
-    shipping: Decimal = Decimal(0)
-    group_sizes: dict[str, int] = {}  # noqa: RUF012  (msgspec copies it)
-    gift_choices: dict[str, str] = {}  # noqa: RUF012
 
 
 class PricedCart(msgspec.Struct, frozen=True):
@@ -156,7 +115,7 @@ def priced_cart(
                 quantity=line.quantity,
                 price=price.minor,
                 regular=regular.minor if regular is not None and regular > price else 0,
-                categories=_ancestors(fact.category) if fact else (),
+                categories=ancestors(fact.category) if fact else (),
                 brand=fact.brand if fact else "",
                 collections=line.collections,
                 shop=line.shop,
@@ -165,7 +124,6 @@ def priced_cart(
             )
         )
         costs.append(None if cost is None else cost * line.quantity)
-    customer = request.customer
     cart = Cart(
         currency=market.currency,
         at=at.astimezone(UTC),
@@ -173,13 +131,7 @@ def priced_cart(
         market=market.code,
         channel=request.channel or market.channel,
         tier=request.tier,
-        customer=Customer(
-            customer.id,
-            customer.segments,
-            customer.lifecycle,
-            customer.first_order,
-            _birthday(customer.birthday),
-        ),
+        customer=customer_of(request.customer),
         payment=request.payment,
         shipping=_shipping(request.shipping, market.currency),
         prices_include_tax=True,
@@ -188,20 +140,6 @@ def priced_cart(
         gift_choices=request.gift_choices,
     )
     return PricedCart(cart, tuple(costs))
-
-
-def _ancestors(path: str) -> tuple[str, ...]:
-    parts = path.split("/")
-    return tuple("/".join(parts[: i + 1]) for i in range(len(parts)))
-
-
-def _birthday(text: str) -> date | None:
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InvalidCart("customer.birthday", f"{text!r} is not a date like 1990-05-17") from None
 
 
 def _shipping(amount: Decimal, currency: str) -> int:

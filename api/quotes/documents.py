@@ -109,13 +109,16 @@ class CartDocument(msgspec.Struct, frozen=True):
     """What a cart comes to.
 
     Attributes:
+        price_book: number of the book that the prices are from; null where the cart brought its
+            own, as one of a file does.
+        prices_include_tax: false where the tax comes on top.
         notice: text that the market's law wants beside these prices, word for word, where one of
             them is not the same for everybody; blank where none is needed.
     """
 
     currency: str
     at: str
-    price_book: int
+    price_book: int | None
     stale: bool
     mode: str
     proven_optimal: bool
@@ -134,6 +137,7 @@ class CartDocument(msgspec.Struct, frozen=True):
     near_misses: list[NearMissDocument]
     runner_up: RunnerUpDocument | None
     notice: str = ""
+    prices_include_tax: bool = True
 
 
 class QuoteDocument(msgspec.Struct, frozen=True):
@@ -171,7 +175,7 @@ def cart_document(
     *,
     typed: Iterable[TypedCode],
     shown: Mapping[str, str],
-    price_book: int,
+    price_book: int | None,
     stale: bool,
     notice: str = "",
 ) -> CartDocument:
@@ -183,7 +187,7 @@ def cart_document(
         explanation: why not otherwise.
         typed: the codes.
         shown: what a customer typed, by what stood in the cart for it.
-        price_book: number of the book that the prices are from.
+        price_book: number of the book that the prices are from; None where it was none.
         stale: whether a newer book could exist.
         notice: what the law wants to stand beside the prices.
     """
@@ -212,6 +216,7 @@ def cart_document(
         codes=list(typed),
         **wire.explained(explanation),
         notice=notice,
+        prices_include_tax=evaluation.prices_include_tax,
     )
 
 

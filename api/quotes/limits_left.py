@@ -16,12 +16,13 @@ from api.live.promotion_board import (
     local_day,
     unique_code,
 )
-from api.quotes.carts import CartRequest, PricedCart
+from api.quotes.carts import PricedCart
 from api.quotes.documents import CodeState
 from pricing.promotions.codes import fold_code
 from pricing.promotions.evaluate import evaluate
 from pricing.promotions.evaluation import Evaluation, Mode
 from pricing.promotions.explain import Explanation, evaluate_and_explain
+from pricing.promotions.file_format import CartRequest
 from pricing.promotions.promotion import Used
 from storage.promotions.found_codes import find_codes
 from storage.promotions.usage import UsedUp, code_uses, used_up

@@ -28,7 +28,7 @@ from api.live.promotion_board import (
 )
 from api.personal_prices import notice_of, personal_prices, tiers_forbidden
 from api.quotes.basis import OrderBasis
-from api.quotes.carts import CartRequest, check_request, market_named, priced_cart
+from api.quotes.carts import check_request, market_named, priced_cart
 from api.quotes.documents import (
     CartDocument,
     QuoteDocument,
@@ -42,6 +42,7 @@ from pricing.price_book import PUBLIC
 from pricing.promotions.cart import Cart
 from pricing.promotions.errors import InvalidCart
 from pricing.promotions.evaluation import Evaluation, Mode
+from pricing.promotions.file_format import CartRequest
 from storage.database import reading, writing
 from storage.errors import LimitReached
 from storage.law.personal_prices import PersonalPrice, log_personal_prices

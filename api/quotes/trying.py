@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from api.quotes.carts import CartRequest
+from pricing.promotions.file_format import CartRequest
 from pricing.promotions.promotion import Record
 from storage.promotion_terms import Terms
 

@@ -42,26 +42,35 @@ class PromotionFile(Record, frozen=True, kw_only=True):
     refund: Literal["never_bought", "pro_rata"] = "never_bought"
 
 
-class LineRecord(Record, frozen=True, kw_only=True):
-    """A line of a cart. Amounts in major units, tax in percent.
+class CartLine(Record, frozen=True, kw_only=True):
+    """Units of a product; its price is the live one.
 
     Attributes:
         id: `1`, `2`, ... in the order given if left out.
-        price: unit price; may be left out where a catalogue knows the SKU.
-        category, categories: paths such as `shoes/sneakers`.
-        floor: no promotion goes below it.
+        collections, shop: for promotions that name them.
     """
 
     sku: str
     quantity: int = 1
     id: str = ""
+    collections: tuple[str, ...] = ()
+    shop: str = ""
+
+
+class LineRecord(CartLine, frozen=True, kw_only=True):
+    """A line with what the shop knows of it. Amounts in major units, tax in percent.
+
+    Attributes:
+        price: unit price; may be left out where a catalogue knows the SKU.
+        category, categories: paths such as `shoes/sneakers`.
+        floor: no promotion goes below it.
+    """
+
     price: Decimal | None = None
     regular_price: Decimal | None = None
     category: str = ""
     categories: tuple[str, ...] = ()
     brand: str = ""
-    collections: tuple[str, ...] = ()
-    shop: str = ""
     floor: Decimal = Decimal(0)
     tax_rate: Decimal = Decimal(0)
 
@@ -76,8 +85,33 @@ class CustomerRecord(Record, frozen=True, kw_only=True):
     birthday: str = ""
 
 
-class CartFile(Record, frozen=True, kw_only=True):
-    """A cart.
+class CartRequest(Record, frozen=True, kw_only=True):
+    """A cart as a storefront sends it.
+
+    Attributes:
+        market: may be left out where there is just one.
+        channel: that of the market if left out.
+        tier: of the customer; a product without a price for it has the public one.
+        codes: as typed.
+        shipping: charge before promotions, in the market's currency.
+        group_sizes: members gathered so far, by group buy.
+        gift_choices: SKU chosen, by gift promotion.
+    """
+
+    lines: tuple[CartLine, ...]
+    market: str | None = None
+    channel: str = ""
+    tier: str = "public"
+    customer: CustomerRecord = CustomerRecord()
+    payment: str = ""
+    codes: tuple[str, ...] = ()
+    shipping: Decimal = Decimal(0)
+    group_sizes: dict[str, int] = msgspec.field(default_factory=dict)
+    gift_choices: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class CartFile(CartRequest, frozen=True, kw_only=True):
+    """The same cart with what the service knows otherwise.
 
     Attributes:
         at: moment for which it is priced, with UTC offset or in `time_zone`.
@@ -88,17 +122,8 @@ class CartFile(Record, frozen=True, kw_only=True):
     currency: str
     at: str = ""
     time_zone: str = "UTC"
-    market: str = ""
-    channel: str = ""
-    tier: str = "public"
-    customer: CustomerRecord = CustomerRecord()
-    payment: str = ""
-    codes: tuple[str, ...] = ()
-    shipping: Decimal = Decimal(0)
     shipping_tax_rate: Decimal = Decimal(0)
     prices_include_tax: bool = True
-    group_sizes: dict[str, int] = msgspec.field(default_factory=dict)
-    gift_choices: dict[str, str] = msgspec.field(default_factory=dict)
     used: dict[str, Used] = msgspec.field(default_factory=dict)
 
 
@@ -175,23 +200,16 @@ def parse_cart(
         InvalidCart: naming the field.
     """
     file = record_of(data, CartFile, error=InvalidCart)
-    customer = file.customer
     cart = Cart(
         currency=file.currency,
         at=at or _moment(file),
         lines=tuple(
             _line(line, i, file.currency, prices or {}) for i, line in enumerate(file.lines)
         ),
-        market=file.market,
+        market=file.market or "",
         channel=file.channel,
         tier=file.tier,
-        customer=Customer(
-            customer.id,
-            customer.segments,
-            customer.lifecycle,
-            customer.first_order,
-            _birthday(customer.birthday),
-        ),
+        customer=customer_of(file.customer),
         payment=file.payment,
         codes=file.codes,
         shipping=_minor(file.shipping, file.currency, "shipping"),
@@ -227,7 +245,7 @@ def _line(line: LineRecord, i: int, currency: str, prices: Mapping[str, int]) ->
         quantity=line.quantity,
         price=price,
         regular=regular,
-        categories=tuple(dict.fromkeys(part for path in paths for part in _ancestors(path))),
+        categories=tuple(dict.fromkeys(part for path in paths for part in ancestors(path))),
         brand=line.brand,
         collections=line.collections,
         shop=line.shop,
@@ -236,9 +254,25 @@ def _line(line: LineRecord, i: int, currency: str, prices: Mapping[str, int]) ->
     )
 
 
-def _ancestors(path: str) -> list[str]:
+def ancestors(path: str) -> tuple[str, ...]:
+    """A category and those that hold it: `shoes`, `shoes/sneakers`."""
     parts = path.split("/")
-    return ["/".join(parts[: i + 1]) for i in range(len(parts))]
+    return tuple("/".join(parts[: i + 1]) for i in range(len(parts)))
+
+
+def customer_of(record: CustomerRecord) -> Customer:
+    """Who buys.
+
+    Raises:
+        InvalidCart: the birthday is no date.
+    """
+    return Customer(
+        record.id,
+        record.segments,
+        record.lifecycle,
+        record.first_order,
+        _birthday(record.birthday),
+    )
 
 
 def _minor(amount: Decimal, currency: str, field: str) -> int:

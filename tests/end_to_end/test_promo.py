@@ -68,7 +68,7 @@ def test_the_moment_and_the_mode_can_be_chosen(files: Path, pricewright: Command
             "promo", "evaluate", "cart.json", "--promotions", "p.yaml", "--json", *more
         )
         answer = json.loads(said)
-        return f"{answer['mode']} {answer['total']}"
+        return f"{answer['mode']} {answer['total']['amount']}"
 
     assert total() == "best 40.90"
     assert total("--at", "2026-11-11T21:00") == "best 35.90"
