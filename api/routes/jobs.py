@@ -29,6 +29,7 @@ from api.jobs.documents import (
 from api.jobs.kinds import KINDS
 from api.jobs.scheduling import asks_next, set_schedule
 from api.routes.dependencies import Operator, Reading, Running
+from api.routes.paging import Before, OfKind, OfStatus, PageLength
 from api.work.asking import ask
 from api.work.errors import KindUnknown, RequestInvalid
 from api.work.kinds import Kind
@@ -49,7 +50,6 @@ from storage.jobs.schedules import list_schedules, remove_schedule
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 Number = Annotated[int, Path(ge=1, le=2**62)]
-_WORD: Final = "^[a-z-]{1,40}$"
 _ALWAYS: Final = (Invalid, DatabaseUnavailable, Defect)
 _ASKS: Final = (NotAnOperator, Conflict, TooLarge, *_ALWAYS)
 _EXAMPLE: Final = {"kind": "decide", "request": {"market": "online"}}
@@ -104,14 +104,10 @@ def post_job(service: Running, actor: Operator, raw: Raw) -> Response:
 )
 def get_jobs(
     conn: Reading,
-    kind: Annotated[str | None, Query(pattern=_WORD, description="Only those of this kind")] = None,
-    status: Annotated[
-        str | None, Query(pattern=_WORD, description="Only those of this status")
-    ] = None,
-    before: Annotated[
-        int | None, Query(ge=1, le=2**62, description="Only older ones than this")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    kind: OfKind = None,
+    status: OfStatus = None,
+    before: Before = None,
+    limit: PageLength = 50,
 ) -> Response:
     """Where each stands, without its long parts."""
     statuses = () if status is None else (status,)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path
 from fastapi.responses import Response
 from sqlalchemy.engine import Connection
 
@@ -28,6 +28,7 @@ from api.plans.wire import (
 )
 from api.plans.work import ask_for_plan
 from api.routes.dependencies import Operator, Reading, Running
+from api.routes.paging import Before, OfKind, OfStatus, PageLength
 from models.refusals import Defect, Invalid, TooLarge, within
 from storage.database import reading, writing
 from storage.errors import DatabaseUnavailable, PlanNotFound, PlanNotReady, PromotionRefused
@@ -44,7 +45,6 @@ from storage.jobs.plans import (
 router = APIRouter(prefix="/v1/plans", tags=["plans"])
 
 Number = Annotated[int, Path(ge=1, le=2**62)]
-_NAME: Final = "^[a-z]{1,40}$"
 _ALWAYS: Final = (Invalid, DatabaseUnavailable, Defect)
 _CHANGES: Final = (NotAnOperator, PlanNotFound, PlanNotReady, TooLarge, *_ALWAYS)
 _EXAMPLE: Final[dict[str, Any]] = {
@@ -92,14 +92,10 @@ def post_plan(service: Running, actor: Operator, raw: Raw) -> Response:
 )
 def get_plans(
     conn: Reading,
-    kind: Annotated[str | None, Query(pattern=_NAME, description="Only those of this kind")] = None,
-    status: Annotated[
-        str | None, Query(pattern=_NAME, description="Only those of this status")
-    ] = None,
-    before: Annotated[
-        int | None, Query(ge=1, le=2**62, description="Only older ones than this")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    kind: OfKind = None,
+    status: OfStatus = None,
+    before: Before = None,
+    limit: PageLength = 50,
 ) -> Response:
     """Where each stands, without its long parts."""
     found = list_plans(conn, kind=kind, status=status, before=before, limit=limit)

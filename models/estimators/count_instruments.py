@@ -31,13 +31,13 @@ from models.estimators.instruments import WEAK, Naive, iv_terms
 from models.estimators.iv_tests import FirstStage, Test, first_stage
 from models.estimators.k_class import Sample, prepared
 from models.estimators.model_frame import model_frame
-from models.estimators.sandwich import Coefficients, Errors, ErrorSpec, errors_of
+from models.estimators.sandwich import Coefficients, Errors, ErrorSpec, FirstTerm, errors_of
 
 _BY_CHANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CountIVFit:
+class CountIVFit(FirstTerm):
     """A Poisson regression with instruments.
 
     Attributes:
@@ -63,21 +63,6 @@ class CountIVFit:
     left_out: tuple[str, ...]
     used: str
     why: tuple[str, ...]
-
-    @property
-    def elasticity(self) -> float:
-        """Coefficient of the first endogenous term: the elasticity, where it is a log price."""
-        return float(self.coefficients.estimates[0])
-
-    @property
-    def std_error(self) -> float:
-        """Standard error of `elasticity`."""
-        return float(self.coefficients.std_errors[0])
-
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Confidence interval of `elasticity`."""
-        low, high = self.coefficients.intervals(level)
-        return float(low[0]), float(high[0])
 
 
 def fit_iv_counts(

@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from models.arrays import FloatArray
+from models.choices import chosen
 from models.errors import InvalidSpec, NotIdentified
 from models.estimators.model_frame import Terms, codes_of, model_frame
 from models.estimators.sandwich import Coefficients, Errors, ErrorSpec
@@ -110,7 +111,7 @@ def fit_dml(
         >>> abs(found.elasticity + 2) < 0.15
         True
     """
-    kind = _learner(learner)
+    kind = chosen(Learner, learner, "learner")
     if folds < _TWO or repeats < 1:
         raise InvalidSpec(f"folds must be 2 or more and repeats 1 or more: {folds}, {repeats}")
     terms = Terms(
@@ -141,14 +142,6 @@ def fit_dml(
         by_split=values,
         dropped=dict(rows.dropped),
     )
-
-
-def _learner(learner: Learner | str) -> Learner:
-    try:
-        return Learner(learner)
-    except ValueError:
-        known = ", ".join(repr(item.value) for item in Learner)
-        raise InvalidSpec(f"learner {learner!r} must be one of {known}") from None
 
 
 def _one_split(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from models.choices import chosen
 from models.errors import InvalidSpec
 from models.estimators.model_frame import Terms, quoted
 from models.estimators.sandwich import Errors, ErrorSpec
@@ -103,12 +104,7 @@ class ElasticitySpec:
         for name in ("units", "price"):
             object.__setattr__(self, name, str(getattr(self, name)))
         for name, kind in (("form", Form), ("family", Family), ("zeros", Zeros)):
-            value = getattr(self, name)
-            try:
-                object.__setattr__(self, name, kind(value))
-            except ValueError:
-                known = ", ".join(repr(item.value) for item in kind)
-                raise InvalidSpec(f"{name} {value!r} must be one of {known}") from None
+            object.__setattr__(self, name, chosen(kind, getattr(self, name), name))
         object.__setattr__(self, "errors", self.error_spec.kind)
         counts = self.family is not Family.NORMAL
         for wrong, message in (

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from models.arrays import FloatArray, IntArray
+from models.choices import chosen
 from models.errors import InvalidSpec
 from models.estimators.iv_tests import (
     IVTests,
@@ -38,7 +39,7 @@ from models.estimators.k_class import (
     prepared,
 )
 from models.estimators.model_frame import Terms, model_frame
-from models.estimators.sandwich import Coefficients, Errors, ErrorSpec, errors_of
+from models.estimators.sandwich import Coefficients, Errors, ErrorSpec, FirstTerm, errors_of
 
 WEAK: Final = 10.0
 """First-stage F below which instruments count as weak (Staiger and Stock 1997)."""
@@ -71,7 +72,7 @@ class Naive:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class IVFit:
+class IVFit(FirstTerm):
     """An instrumented regression and the tests that say whether to believe it.
 
     Attributes:
@@ -102,21 +103,6 @@ class IVFit:
     left_out: tuple[str, ...]
     used: str
     why: tuple[str, ...]
-
-    @property
-    def elasticity(self) -> float:
-        """Coefficient of the first endogenous term: the elasticity, where both sides are logs."""
-        return float(self.coefficients.estimates[0])
-
-    @property
-    def std_error(self) -> float:
-        """Standard error of `elasticity`."""
-        return float(self.coefficients.std_errors[0])
-
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Confidence interval of `elasticity`."""
-        low, high = self.coefficients.intervals(level)
-        return float(low[0]), float(high[0])
 
 
 def fit_iv(
@@ -159,11 +145,7 @@ def fit_iv(
 
     Example: see the module, and docs/price-sensitivity.md.
     """
-    try:
-        method = Method(method)
-    except ValueError:
-        known = ", ".join(repr(item.value) for item in Method)
-        raise InvalidSpec(f"method {method!r} must be one of {known}") from None
+    method = chosen(Method, method, "method")
     spec = ErrorSpec(errors_of(errors), cluster, lags, order)
     terms = iv_terms(formula, dependent, endogenous, exogenous, instruments, effects)
     extra = [*spec.columns, *([weights] if weights else [])]

@@ -205,3 +205,25 @@ def quantile(probability: float, freedom: float) -> float:
         special.ndtri(probability) if np.isinf(freedom) else special.stdtrit(freedom, probability)
     )
     return float(value)
+
+
+class FirstTerm:
+    """How a fit reads its first coefficient: the elasticity, where it is a log price's."""
+
+    __slots__ = ()
+    coefficients: Coefficients
+
+    @property
+    def elasticity(self) -> float:
+        """Coefficient of the first term: the elasticity, where it is a log price."""
+        return float(self.coefficients.estimates[0])
+
+    @property
+    def std_error(self) -> float:
+        """Standard error of `elasticity`."""
+        return float(self.coefficients.std_errors[0])
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Confidence interval of `elasticity`."""
+        low, high = self.coefficients.intervals(level)
+        return float(low[0]), float(high[0])

@@ -16,7 +16,8 @@ import pandas as pd
 
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.calendar import DateArray
-from models.errors import InvalidPanel, InvalidSpec
+from models.choices import chosen
+from models.errors import InvalidPanel
 
 DAYS_A_WEEK: Final = 7
 
@@ -76,12 +77,7 @@ class PanelSpec:
 
     def __post_init__(self) -> None:
         for name, kind in (("period", Period), ("pack_change", PackChange)):
-            value = getattr(self, name)
-            try:
-                object.__setattr__(self, name, kind(value))
-            except ValueError:
-                known = ", ".join(repr(item.value) for item in kind)
-                raise InvalidSpec(f"{name} {value!r} must be one of {known}") from None
+            object.__setattr__(self, name, chosen(kind, getattr(self, name), name))
 
 
 @dataclass(frozen=True, slots=True)

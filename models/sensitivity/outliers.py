@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from models.arrays import BoolArray, FloatArray
+from models.choices import chosen
 from models.errors import InvalidSpec
 from models.sensitivity.design import calendar_of, design_block
 from models.sensitivity.panel import Panel
@@ -77,11 +78,7 @@ def treat_outliers(
     Raises:
         InvalidSpec: an action that does not exist, or a limit of 2 or less.
     """
-    try:
-        action = OutlierAction(action)
-    except ValueError:
-        known = ", ".join(repr(item.value) for item in OutlierAction)
-        raise InvalidSpec(f"outliers {action!r} must be one of {known}") from None
+    action = chosen(OutlierAction, action, "outliers")
     if not limit > 2.0:
         raise InvalidSpec(f"the limit must lie above 2, it is {limit}")
     spec = FitSpec() if spec is None else spec
