@@ -93,11 +93,6 @@ class Context:
             if len(self._lines) < _MOST_LINES:
                 self._lines.append((self._clock(), line))
 
-    @property
-    def stop_wanted(self) -> bool:
-        """Whether the work should end early."""
-        return bool(self._stop_why)
-
     def check(self) -> None:
         """Go on, unless somebody wants the work to stop.
 

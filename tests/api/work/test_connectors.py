@@ -15,12 +15,12 @@ from api.work.asking import ask
 from api.work.connector import SILENCE, Connector
 from api.work.database import DatabaseConnector
 from api.work.errors import RequestInvalid
-from api.work.memory import MemoryConnector
 from storage.database import reading, writing
 from storage.errors import ScopeTaken
 from storage.jobs.leases import this_machine
 from storage.jobs.queue import Beat, Worker, cancel_job, list_jobs, submit_job
 from storage.jobs.schedules import Schedule, list_schedules, save_schedule
+from tests.api.work.memory import MemoryConnector
 from tests.api.work.toy_kinds import KINDS, SAY, Refused, Toy
 from tests.databases import postgres_engine, sqlite_engine
 

@@ -11,11 +11,11 @@ import pytest
 from api.work import carrying_out
 from api.work.connector import SILENCE
 from api.work.errors import KindUnknown, RequestInvalid
-from api.work.memory import InlinePlace, MemoryConnector
 from api.work.room import Warmth, WorkRoom
 from storage.errors import DatabaseUnavailable, JobNotFound, JobNotOpen
 from storage.jobs.queue import Worker
 from storage.jobs.schedules import Schedule
+from tests.api.work.memory import InlinePlace, MemoryConnector
 from tests.api.work.toy_kinds import KINDS, SAY, Toy
 
 BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
