@@ -3,12 +3,14 @@
 Limits have an order: the law at once, then the levels (cost and margin, minimum and maximum,
 recommended and advertised price), and last the pace, which is how far a price may go in one
 decision, a day or a week. Pace slows the way to a level and never bars it: where no price meets
-both, the price goes as far toward the level as pace allows, run after run, until it is there. Where
-levels exclude each other, or the law and a level, no step helps: somebody has to say which holds.
+both, the price goes as far toward the level as pace allows, run after run, until it is there. An
+unlawful price goes to the law whatever its owner has set. Where levels exclude each other
+otherwise, or the law and the cost, no step helps: somebody has to say which holds.
 """
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Final
 
 import numpy as np
@@ -17,7 +19,7 @@ from models.arrays import BoolArray, IntArray
 from pricing.catalogue import UNKNOWN, Catalogue
 from pricing.deciding.candidates import Ladders
 from pricing.deciding.guardrails import GuardrailLimits, PriceBounds
-from pricing.deciding.levels import levels_and_pace
+from pricing.deciding.levels import law_first, levels_and_pace
 from pricing.law.legal_bounds import LegalBounds
 
 _FAR: Final = 10
@@ -56,23 +58,26 @@ def take_steps(
     known = catalogue.take(rows)
     lawful = LegalBounds.none(len(rows)) if legal is None else legal.take(rows)
     level, pace = levels_and_pace(known, limits, lawful)
+    against_owner, by_law = law_first(known, limits, lawful)
+    aim = _where(against_owner, by_law, level)
     found = np.full(len(rows), UNKNOWN, dtype=np.int64)
     unpresentable = np.zeros(len(rows), dtype=np.bool_)
     for code, market in enumerate(known.markets):
-        here = np.flatnonzero((known.market.codes == code) & (level.lower <= level.upper))
+        here = np.flatnonzero((known.market.codes == code) & (aim.lower <= aim.upper))
         if len(here) == 0:
             continue
         found[here], unpresentable[here] = _steps(
             known.price[here],
-            _taken(level, here),
+            _taken(aim, here),
             _taken(pace, here),
             lawful.take(here),
-            ladders.upto(market, _height(known.price[here], level.upper[here], level.lower[here])),
+            ladders.upto(market, _height(known.price[here], aim.upper[here], aim.lower[here])),
         )
     moves = found != UNKNOWN
     step[rows[moves]] = found[moves]
     # Of levels that exclude each other, both are named, and not the pace between.
     _put(bounds, rows, moves | unpresentable | (level.lower > level.upper), level)
+    moves &= ~against_owner
     # Pace closes a side on which no level does, and one on which it does not reach the level.
     short = moves & (found < level.lower)
     closes = moves & (found >= level.lower) & (np.maximum(pace.upper, found) < level.upper)
@@ -153,6 +158,14 @@ def _taken(bounds: PriceBounds, rows: IntArray) -> PriceBounds:
         bounds.upper_limit[rows],
         bounds.hold[rows],
     )
+
+
+def _where(which: BoolArray, ours: PriceBounds, others: PriceBounds) -> PriceBounds:
+    columns = (
+        np.where(which, getattr(ours, item.name), getattr(others, item.name))
+        for item in fields(PriceBounds)
+    )
+    return PriceBounds(*columns)
 
 
 def _put(bounds: PriceBounds, rows: IntArray, where: BoolArray, level: PriceBounds) -> None:

@@ -11,6 +11,7 @@ from pricing.catalogue import UNKNOWN, Catalogue, Market
 from pricing.deciding.guardrails import PriceBounds
 from pricing.deciding.policy import PricingPolicy
 from pricing.deciding.strategies import StrategyPlan
+from pricing.law.legal_bounds import LegalBounds
 from pricing.price_points import EndingRule, candidate_grid
 from pricing.solving.relations import TiedRows
 
@@ -84,19 +85,45 @@ def one_grid_a_family(
     *,
     fixed: BoolArray,
     step: IntArray | None = None,
+    legal: LegalBounds | None = None,
 ) -> None:
     """Give rows that must have one price the same candidates, in place.
 
     `fixed` (n,) are rows that a strategy keeps where they are; `step` (n,) the only price that a
     row on its way back to a level may move to, UNKNOWN for none. The family goes as far that way as
-    all of its rows may.
+    all of its rows may. Where that leaves a row no lawful price (`legal`) that it could have alone,
+    those that may move go without those that may not, and at last it goes by itself.
     """
-    for family in _families(tied, len(catalogue)):
+
+    def narrow(family: IntArray) -> None:
         if step is not None and (step[family] != UNKNOWN).any():
             _one_step(family, prices, valid, catalogue, bounds, ladders, fixed, step)
         else:
             _one_grid(family, prices, valid, catalogue, bounds, ladders, fixed)
         valid[family, 1:] &= prices[family, 1:] != catalogue.price[family, None]
+
+    for family in _families(tied, len(catalogue)):
+        alone = prices[family], valid[family]
+        narrow(family)
+        if legal is None or not (lawless := _lawless(family, catalogue, legal, *alone)).any():
+            continue
+        if _lawless(family, catalogue, legal, prices[family], valid[family])[lawless].all():
+            continue
+        free = (bounds.hold[family] == 0) & ~fixed[family]
+        prices[family], valid[family] = alone
+        narrow(family[free])
+        met = _lawless(family, catalogue, legal, prices[family], valid[family])
+        left = lawless & ~met
+        prices[family[left]], valid[family[left]] = alone[0][left], alone[1][left]
+
+
+def _lawless(
+    family: IntArray, catalogue: Catalogue, legal: LegalBounds, prices: IntArray, valid: BoolArray
+) -> BoolArray:
+    """Which rows of a family stand beyond the law, and have a candidate that does not."""
+    here = legal.take(family)
+    lawful = (prices >= here.lower[:, None]) & (prices <= here.upper[:, None]) & valid
+    return here.broken(catalogue.price[family]) & lawful[:, 1:].any(axis=1)
 
 
 def _aim(

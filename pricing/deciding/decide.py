@@ -167,6 +167,7 @@ def _decide_together(
         tied,
         fixed=question.plan.frozen,
         step=options.step,
+        legal=question.legal,
     )
     rate = policy.rate_of(catalogue)
     k = options.prices.shape[1]
@@ -184,7 +185,7 @@ def _decide_together(
     else:
         column, passed_over, solve = _choose_tied(question, options, limits, rate, tied, cross)
     decided, refused = _last_word(question, options, column)
-    refused |= _relations_broken(decided, column > 0, tied)
+    refused |= _relations_broken(decided, column > 0, tied, options.unlawful & (column > 0))
     decided = np.where(refused != 0, catalogue.price, decided)
     held = refused | passed_over | options.without_choice(question.plan)
     pull = None
@@ -254,6 +255,7 @@ def _choose_tied(
         or_nothing(np.log(price / price[:, :1])),
         options.valid,
         (options.broken != 0) & options.open,
+        options.unlawful,
         options.prices,
         tied,
         cross,
@@ -323,14 +325,18 @@ def _cross_shift(price: IntArray, catalogue: Catalogue, cross: CrossEffects) -> 
     return cross.shift(ratio)
 
 
-def _relations_broken(price: IntArray, changed: BoolArray, tied: TiedRows) -> IntArray:
+def _relations_broken(
+    price: IntArray, changed: BoolArray, tied: TiedRows, to_law: BoolArray
+) -> IntArray:
     """(n,) `RELATION` for every row of a group in which these prices break a relation anew.
 
-    A group in which nothing changed may stand as it stood: its prices are old, and say why.
+    A group in which nothing changed may stand as it stood: its prices are old, and say why. No
+    relation keeps a row from the law (`to_law`).
     """
     if len(tied) == 0:
         return np.zeros(len(price), dtype=np.int64)
     groups = RelationGroups.of_ties(len(price), tied.row, tied.other)
     moved = np.unique(groups[changed])
-    wrong = np.intersect1d(moved, groups[tied.row[~tied.kept(price)]])
-    return np.where(np.isin(groups, wrong), int(Limit.RELATION), 0)
+    broken = ~tied.kept(price) & ~to_law[tied.row] & ~to_law[tied.other]
+    wrong = np.intersect1d(moved, groups[tied.row[broken]])
+    return np.where(np.isin(groups, wrong) & ~to_law, int(Limit.RELATION), 0)

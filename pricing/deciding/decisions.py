@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from models.arrays import BoolArray, FloatArray, IntArray, frozen
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels
 from pricing.currencies import estimate_text
-from pricing.deciding.guardrails import MISSING_INPUT, NO_CHANGE_NOW, Limit
+from pricing.deciding.guardrails import MISSING_INPUT, NO_CHANGE_NOW, PACE, Limit
 from pricing.deciding.level_doubts import LevelDoubts
 from pricing.deciding.strategies import OPTIMISED
 from pricing.deciding.stuck import freed_by, stuck
@@ -50,7 +50,8 @@ class ReasonCode(StrEnum):
     trusted one: cost, trusted_cost (amounts); where it is `implausible_level`: level, best and
     usual, the units a period of the curve and of sales"""
     LIMITS_EXCLUDE_EACH_OTHER = "limits_exclude_each_other"
-    """at_least, at_most (amounts), floor_limit, cap_limit"""
+    """at_least, at_most (amounts), floor_limit, cap_limit: the price stays; or it goes to the law,
+    which waits for nobody's word"""
     DEMAND = "demand"
     """elasticity, std_error: the curve that the decision rests on"""
     COMPETITOR = "competitor"
@@ -293,13 +294,13 @@ class Decisions:
 
     def _standing(self, row: int) -> Iterator[Reason]:
         """Where a price is going, or why it stays and what would free it."""
-        currency, action = self.catalogue.currency(row), self.action[row]
-        if action == Action.CHANGE and (found := self._way(row)) is not None:
+        currency = self.catalogue.currency(row)
+        if self._paced(row) and (found := self._way(row)) is not None:
             yield Reason(ReasonCode.ON_THE_WAY, found)
         for limit in Limit(int(self.held_by[row])).names:
             yield Reason(ReasonCode.HELD, {**self._named(row, limit), **self._doubt(row, limit)})
         if (
-            action != Action.CHANGE
+            not self._paced(row)
             and self.upper[row] < self.lower[row]
             and not self.held_by[row] & (MISSING_INPUT | NO_CHANGE_NOW)
         ):
@@ -316,6 +317,11 @@ class Decisions:
         if self.stuck[row]:
             for freed, cure in freed_by(int(self.held_by[row])).items():
                 yield Reason(ReasonCode.FREED_BY, {"limit": freed.names[0], "cure": cure})
+
+    def _paced(self, row: int) -> bool:
+        """Whether a price moves, and pace alone keeps it from going further."""
+        sides = int(self.lower_limit[row] | self.upper_limit[row])
+        return bool(self.action[row] == Action.CHANGE and sides & int(PACE))
 
     def _way(self, row: int) -> dict[str, str] | None:
         """The level that a price is going to, and what stops it short of that; None if nothing."""

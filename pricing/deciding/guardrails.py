@@ -94,6 +94,10 @@ LEVEL_FLOORS: Final = (
 LEVEL_CAPS: Final = Limit.MAXIMUM_PRICE | Limit.RRP_CAP
 """Levels: where a price must stand by its cost and its owner's word. The law goes before them."""
 
+SET_BY_OWNER: Final = Limit.MINIMUM_PRICE | Limit.MAXIMUM_PRICE | Limit.RRP_CAP | Limit.MAP_FLOOR
+"""Levels that somebody has set. They give way to the law; cost and margin do not: what may be sold
+at a loss only is to be taken off sale."""
+
 PACE: Final = Limit.MAXIMUM_CHANGE | Limit.CHANGE_PER_DAY | Limit.CHANGE_PER_WEEK
 """How far a price may go at once. It slows the way to a level and never bars it."""
 

@@ -6,16 +6,18 @@ price may break on its way there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
-from models.arrays import IntArray
+from models.arrays import BoolArray, IntArray
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
 from pricing.deciding.guardrails import (
     LEVEL_CAPS,
     LEVEL_FLOORS,
     PACE,
+    SET_BY_OWNER,
     UNLIMITED,
     GuardrailLimits,
     Limit,
@@ -40,17 +42,34 @@ def levels_and_pace(
     and a price in force.
     """
     floors, caps = floors_and_caps(catalogue, limits, legal)
-    nothing = np.zeros(len(catalogue), dtype=np.int64)
+    return _tightest(floors, caps, PACE), _tightest(floors, caps, ~PACE)
 
-    def of(*, pace: bool) -> PriceBounds:
-        some_floors = {limit: bound for limit, bound in floors.items() if (limit in PACE) is pace}
-        some_caps = {limit: bound for limit, bound in caps.items() if (limit in PACE) is pace}
-        lower, lower_limit = tightest(some_floors, highest=True)
-        unlimited = {Limit.NONE: np.full(len(catalogue), UNLIMITED)}
-        upper, upper_limit = tightest(some_caps or unlimited, highest=False)
-        return PriceBounds(np.maximum(lower, 1), upper, lower_limit, upper_limit, nothing)
 
-    return of(pace=False), of(pace=True)
+def law_first(
+    catalogue: Catalogue, limits: GuardrailLimits, legal: LegalBounds
+) -> tuple[BoolArray, PriceBounds]:
+    """Unlawful prices to which law, cost and what their owner has set leave none together.
+
+    Returns:
+        Which they are (n,), and where prices must stand by law and cost alone.
+    """
+    floors, caps = floors_and_caps(catalogue, limits, legal)
+    level = _tightest(floors, caps, PACE)
+    none_left = np.asarray(legal.broken(catalogue.price) & (level.lower > level.upper))
+    return none_left, _tightest(floors, caps, PACE | SET_BY_OWNER)
+
+
+def _tightest(
+    floors: Mapping[Limit, IntArray], caps: Mapping[Limit, IntArray], without: Limit
+) -> PriceBounds:
+    """The bounds of all limits but some."""
+    nothing = np.zeros_like(next(iter(floors.values())))
+    unlimited = {Limit.NONE: np.full(len(nothing), UNLIMITED)}
+    some_floors = {limit: bound for limit, bound in floors.items() if not limit & without}
+    some_caps = {limit: bound for limit, bound in caps.items() if not limit & without}
+    lower, lower_limit = tightest(some_floors, highest=True)
+    upper, upper_limit = tightest(some_caps or unlimited, highest=False)
+    return PriceBounds(np.maximum(lower, 1), upper, lower_limit, upper_limit, nothing)
 
 
 def tolerated(
@@ -64,7 +83,8 @@ def tolerated(
 
     A level that the price in force breaks too, as long as the price comes nearer to it; the
     competitor band meanwhile; and, where the price in force is unlawful and the new one is not, how
-    far it goes at once. Of `violations` what is left without these must not go live.
+    far it goes at once, and what its owner has set that leaves it no lawful price. Of `violations`
+    what is left without these must not go live.
 
     Args are those of `violations`.
     """
@@ -78,6 +98,8 @@ def tolerated(
         near = np.abs(price - bound) <= _WIDEST_CHANGE * bound
         freed = legal.broken(old) & ~legal.broken(price) & near
         allowed |= np.where(freed, int(PACE), 0)
+        none_left, _ = law_first(catalogue, limits, legal)
+        allowed |= np.where(freed & none_left, int(SET_BY_OWNER), 0)
         allowed |= np.where(legal.broken(old), int(Limit.COMPETITOR_BAND), 0)
     for limit, earlier, _ in earlier_prices(catalogue, limits):
         nearer = (earlier != UNKNOWN) & (np.abs(price - earlier) < np.abs(old - earlier))

@@ -38,6 +38,7 @@ def choose_tied(
     log_ratio: FloatArray,
     valid: BoolArray,
     must: BoolArray,
+    lawless: BoolArray,
     prices: IntArray,
     tied: TiedRows,
     cross: CrossEffects | None,
@@ -48,6 +49,7 @@ def choose_tied(
 
     A group of related rows for which no allowed prices go together keeps its prices, all of it, and
     its relations are named as conflicts. So does a group that needs more changes than are allowed.
+    Relations that would keep a row from the law give way, and are named as conflicts, too.
 
     Args:
         moving: (n, k) worth in proportion to units sold.
@@ -55,6 +57,7 @@ def choose_tied(
         log_ratio: (n, k) log(price / price in force).
         valid: (n, k) candidates; column 0 is the price in force.
         must: (n,) rows whose price in force breaks a hard limit: they move if they can.
+        lawless: (n,) those of them whose price in force is unlawful.
         prices: (n, k) the candidates in minor units.
         tied: relations over the rows.
         cross: effects of rows on each other's demand.
@@ -67,6 +70,8 @@ def choose_tied(
     n = len(valid)
     allowed = valid.copy()
     allowed[must, 0] = False
+    allowed[lawless, 0] = False
+    gave_way, tied = _law_first(tied, prices, allowed, lawless)
     pairs = tied.pairs(prices)
     groups = RelationGroups(n, pairs)
     stuck = _without_choice(groups, allowed)
@@ -89,12 +94,33 @@ def choose_tied(
         gap=policy.gap,
         time_limit=policy.time_limit,
     )
-    names = [tied.names[number] for number in np.unique(tied.relation[stuck[tied.row]])]
+    conflicts = np.union1d(gave_way, tied.relation[stuck[tied.row]])
+    names = [tied.names[number] for number in conflicts]
     alone = np.where(valid, moving + fixed, -np.inf).argmax(axis=1)
     held = _why_kept(column, alone, pairs.where(kept), limits, budget)
     held |= np.where(stuck, int(Limit.RELATION), 0)
     held |= np.where(over, int(Limit.CHANGE_BUDGET), 0)
     return TiedChoice(column, held, replace(solve, conflicts=tuple(names)))
+
+
+def _law_first(
+    tied: TiedRows, prices: IntArray, allowed: BoolArray, lawless: BoolArray
+) -> tuple[IntArray, TiedRows]:
+    """The relations that would keep rows from the law, by number, and the pairs without them.
+
+    Those that tie such a row to one that is lawful go first, so that rows go to the law together
+    where they can.
+    """
+    gave_way = np.empty(0, dtype=np.int64)
+    for both in (False, True):
+        if len(tied) == 0 or not lawless.any():
+            break
+        barred = lawless & _without_choice(RelationGroups(len(prices), tied.pairs(prices)), allowed)
+        mine, theirs = barred[tied.row], barred[tied.other]
+        yields = (mine | theirs) if both else (mine != theirs)
+        gave_way = np.union1d(gave_way, tied.relation[yields])
+        tied = tied.where(~yields)
+    return gave_way, tied
 
 
 def _without_choice(groups: RelationGroups, allowed: BoolArray) -> BoolArray:

@@ -21,7 +21,15 @@ from sqlalchemy.engine import Connection
 from models.arrays import IntArray, StrArray
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices
 from pricing.deciding.decisions import Action
-from pricing.deciding.guardrails import LEVEL_CAPS, LEVEL_FLOORS, GuardrailLimits, Limit, violations
+from pricing.deciding.guardrails import (
+    LEVEL_CAPS,
+    LEVEL_FLOORS,
+    PACE,
+    SET_BY_OWNER,
+    GuardrailLimits,
+    Limit,
+    violations,
+)
 from pricing.errors import InvalidRulePack
 from pricing.law.legal_bounds import LegalBounds
 from pricing.money import Money
@@ -190,14 +198,18 @@ class _Step:
         old: the price that the book replaces.
         price: how far the public price goes, minor units.
         up: True where the level is above it.
+        to_law: True where it goes to the law, against what its owner has set.
     """
 
     old: int
     price: int
     up: bool
+    to_law: bool
 
     def may_break(self, price: int) -> int:
         """The `Limit` bits that a price may break as it goes this way, as far as it goes."""
+        if self.to_law:
+            return int(SET_BY_OWNER) if price == self.price else 0
         if self.up and self.old < price == self.price:
             return int(LEVEL_FLOORS)
         if not self.up and price < self.old and price <= self.price:
@@ -229,12 +241,25 @@ def _steps_of(conn: Connection, version: int, run_id: int) -> dict[_Key, _Step]:
         decisions.c.price_minor > decisions.c.upper_minor,
         decisions.c.upper_minor < decisions.c.lower_minor,
     )
+    paced = (decisions.c.lower_limit.bitwise_or(decisions.c.upper_limit)).bitwise_and(
+        int(PACE)
+    ) != 0
+    to_law = sa.and_(
+        decisions.c.broken_before.bitwise_and(int(Limit.LAW)) != 0,
+        decisions.c.upper_minor < decisions.c.lower_minor,
+        sa.not_(paced),
+    )
     query = (
         sa.select(
             *(entries.c[name] for name in KEY),
             sa.func.coalesce(replaced, decisions.c.previous_minor),
-            sa.case((up, decisions.c.upper_minor), else_=decisions.c.lower_minor),
+            sa.case(
+                (to_law, decisions.c.price_minor),
+                (up, decisions.c.upper_minor),
+                else_=decisions.c.lower_minor,
+            ),
             sa.case((up, True), else_=False),
+            sa.case((to_law, True), else_=False),
         )
         .join(
             decisions,
@@ -246,10 +271,10 @@ def _steps_of(conn: Connection, version: int, run_id: int) -> dict[_Key, _Step]:
                 decisions.c.action == int(Action.CHANGE),
             ),
         )
-        .where(entries.c.version == version, sa.or_(up, down))
+        .where(entries.c.version == version, sa.or_(up, down, to_law))
     )
     return {
-        (row[0], row[1], row[2]): _Step(int(row[3] or 0), int(row[4]), bool(row[5]))
+        (row[0], row[1], row[2]): _Step(int(row[3] or 0), int(row[4]), bool(row[5]), bool(row[6]))
         for row in conn.execute(query)
     }
 

@@ -160,6 +160,79 @@ def test_levels_that_contradict_each_other_hold_the_price_and_name_what_frees_it
     }
 
 
+@pytest.mark.parametrize(
+    ("columns", "law", "price", "clash"),
+    [
+        ({"minimum_price": [1300], "rrp": [800]}, (0, 1174), 1169, ("minimum_price", "rrp_cap")),
+        ({"minimum_price": [1000], "rrp": [800]}, (0, 1174), 1169, ("minimum_price", "rrp_cap")),
+        ({"minimum_price": [1300]}, (0, 1174), 1169, ("minimum_price", "law")),
+        ({"rrp": [1200]}, (1500, 9000), 1509, ("law", "rrp_cap")),
+        ({"maximum_price": [700]}, (900, 900), 900, ("law", "maximum_price")),
+    ],
+)
+def test_what_its_owner_has_set_keeps_no_price_from_the_law(
+    columns: dict[str, list[int]], law: tuple[int, int], price: int, clash: tuple[str, str]
+) -> None:
+    known = shop([1439], [400], **columns)
+    found = run(known, law=law)
+    assert (found.price.tolist(), found.action.tolist()) == ([price], [Action.CHANGE])
+    said = wires(found)
+    assert {"code": "price_in_force_breaks", "limit": "law", "article": ARTICLE} in said
+    named = next(item for item in said if item["code"] == "limits_exclude_each_other")
+    assert (named["floor_limit"], named["cap_limit"]) == clash
+    assert not any(item["code"] == "on_the_way" for item in said)
+    # There it stays, and says what is at odds.
+    after = run(replace(known, price=found.price), law=law)
+    assert (after.price.tolist(), after.stuck.tolist()) == ([price], [True])
+
+
+def test_a_cost_above_the_lawful_price_holds_it_for_it_is_to_be_taken_off_sale() -> None:
+    found = run(shop([1439], [1200], minimum_price=[1300]), law=(0, 1174))
+    assert (found.price.tolist(), found.stuck.tolist()) == ([1439], [True])
+    assert "law" in {item["limit"] for item in wires(found) if item["code"] == "freed_by"}
+
+
+HELD_SIBLINGS: dict[str, dict[str, Any]] = {
+    "frozen by hand": {"strategies": (Strategy("stop", StrategyKind.FREEZE, skus=("P0",)),)},
+    "without a cost": {},
+    "without a curve": {},
+}
+
+
+@pytest.mark.parametrize("held", HELD_SIBLINGS)
+@pytest.mark.parametrize(
+    "kind", [RelationKind.SAME_PRICE, RelationKind.LADDER, RelationKind.PRIVATE_LABEL]
+)
+@pytest.mark.parametrize("cap", [1409, 1174])
+def test_a_held_sibling_keeps_nobody_from_the_law(kind: RelationKind, held: str, cap: int) -> None:
+    cost = [UNKNOWN if held == "without a cost" else 400, 400, 400]
+    known = shop([1439, 1439, 1439], cost)
+    demand = curves(known, -2.0)
+    if held == "without a curve":
+        demand = ConstantElasticityDemand.unknown(3)
+    tied = (Relation("one", kind, ("P0", "P1", "P2")),)
+    found = run(known, law=(0, cap), relations=tied, demand=demand, **HELD_SIBLINGS[held])
+    free = [1, 2] if held != "without a curve" else [0, 1, 2]
+    assert (found.price[free] <= cap).all()
+    assert (found.price[free] > 0).all()
+    if kind is RelationKind.SAME_PRICE:
+        assert len(set(found.price[free].tolist())) == 1, "those that may move stay together"
+
+
+def test_siblings_whose_lawful_prices_have_nothing_in_common_go_to_the_law_each() -> None:
+    known = shop([1000, 1000, 1000], [300, 300, 300])
+    legal = LegalBounds(np.array([0, 1200, 0]), np.array([800, 1300, 10**9]),
+                        Labels.of([ARTICLE] * 3))  # fmt: skip
+    policy = PricingPolicy(
+        relations=(Relation("one", RelationKind.SAME_PRICE, ("P0", "P1", "P2")),)
+    )
+    found = decide(
+        known, curves(known, -2.0), CompetitorPrices.none(3), policy, decided_at=NOW, legal=legal
+    )
+    assert not legal.broken(found.price).any()
+    assert found.solve.conflicts == ("one",)
+
+
 def test_a_price_whose_next_presentable_one_is_out_of_reach_is_held_and_counted() -> None:
     coarse = {"online": EndingRule((PriceEnding(None, 500, (499,)),))}
     found = run(shop([999], [400], minimum_price=[1300]), endings=coarse)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from sqlalchemy.engine import Connection, Engine
 
-from pricing.deciding.decide import PricingPolicy
+from pricing.catalogue import CompetitorPrices
+from pricing.deciding.decide import PricingPolicy, decide
 from pricing.deciding.decisions import Action
 from pricing.deciding.guardrails import GuardrailLimits
 from pricing.law.legal_bounds import NO_FLOOR
@@ -28,11 +29,14 @@ from storage.law.market_rules import (
     set_market_rules,
 )
 from storage.law.rule_packs import load_rule_packs
-from storage.prices.decisions import read_run, save_run
+from storage.prices.decisions import decision_of, read_run, save_run
 from storage.prices.price_books import live_version, load_price_book
+from storage.products.markets import market_ids
+from storage.products.products import product_ids
 from storage.releases.drafts import add_parts, approve, propose, read_draft, release_next_stage
 from storage.releases.publishing import kept_by_law, publish, roll_back
-from tests.storage.samples import NOW, add_cost, add_sale, add_shop, decisions_for
+from storage.tables import price_limits
+from tests.storage.samples import NOW, add_cost, add_sale, add_shop, curves_for, decisions_for
 
 DAY = timedelta(days=1)
 PACKS = load_rule_packs()
@@ -188,6 +192,31 @@ def test_a_price_that_no_longer_comes_nearer_to_its_floor_is_refused(shop: Engin
         with pytest.raises(PricesNotAllowed, match=r"tea-1 in online at 10\.99 EUR: cost floor"):
             publish(conn, late, at=NOW + 2 * DAY)
         assert served(conn)["tea-1"] == 1150
+
+
+def test_a_price_that_goes_to_the_law_against_its_owner_s_minimum_goes_live(shop: Engine) -> None:
+    with writing(shop) as conn:
+        publish(conn, run_with(conn, {"tea-1": 1500}), at=NOW - 2 * DAY)
+        set_market_rules(conn, "online", "US-CA", at=NOW, by="counsel")
+        declare_emergency(conn, Emergency("US-CA", NOW - 3 * DAY), at=NOW, by="counsel")
+        tea = {"product_id": product_ids(conn)["tea-1"], "market_id": market_ids(conn)["online"]}
+        least = {"valid_from": date(2026, 1, 1), "minimum_minor": 1400}
+        conn.execute(price_limits.insert().values(**tea, **least))
+        known = read_catalogue(conn, at=NOW, skus=["tea-1"])
+        legal = stored_legal_bounds(conn, PACKS, known, at=NOW)
+        demand, policy = curves_for(known).demand, PricingPolicy()
+        run = decide(known, demand, CompetitorPrices.none(1), policy, decided_at=NOW, legal=legal)
+        assert run.price.tolist() == [1099]
+        number = save_run(conn, run, policy=policy.document(), fit_id=None, created_at=NOW)
+        publish(conn, number, at=NOW)
+        assert served(conn)["tea-1"] == 1099
+        said = [reason.wire() for reason in decision_of(conn, "tea-1", "online").decision.reasons]
+        clash = next(item for item in said if item["code"] == "limits_exclude_each_other")
+        assert (clash["at_least"], clash["floor_limit"]) == ("14.00 EUR", "minimum_price")
+        assert clash["cap_limit"] == "law"
+        # Nothing else passes: a price below the minimum that no law asks for.
+        with pytest.raises(PricesNotAllowed, match="minimum price"):
+            publish(conn, run_with(conn, {"tea-1": 1050}), at=NOW + DAY)
 
 
 def test_publishing_directly_meets_the_same_check_and_writes_nothing(shop: Engine) -> None:
