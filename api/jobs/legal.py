@@ -23,6 +23,7 @@ from pricing.law.reference_price import (
     whole_percent,
 )
 from pricing.money import Money
+from storage.decision_inputs.limit_inputs import Keys, costs_in_force
 from storage.law.market_rules import (
     MarketRules,
     StoredEmergency,
@@ -34,6 +35,7 @@ from storage.law.market_rules import (
 from storage.law.rule_packs import RulePacks
 from storage.prices.asked_prices import asked_prices
 from storage.prices.charged_prices import transactions
+from storage.products.keys import key_ids
 from storage.products.markets import list_markets
 from storage.products.product_frame import product_frame
 from storage.products.products import chosen_products, product_id
@@ -52,6 +54,8 @@ class Ground:
         charged: the prices that the prior-price rule counts; one key.
         perishable: the goods spoil or expire soon.
         reduction: the announced reduction in force at the time asked about.
+        cost: unit cost in minor units on that day, for caps of goods without an earlier price;
+            UNKNOWN where none is known in the market's currency.
     """
 
     market: Market
@@ -62,6 +66,7 @@ class Ground:
     charged: PriceHistory
     perishable: bool
     reduction: StoredReduction | None
+    cost: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,16 @@ def ground_of(
         charged=_one_key(charged),
         perishable=category in rules.perishable_categories,
         reduction=reduction,
+        cost=_cost(conn, sku, place, at),
     )
+
+
+def _cost(conn: Connection, sku: str, market: Market, at: datetime) -> int:
+    product, place = key_ids(conn, np.array([sku]), np.array([market.code]))
+    day = np.array([at.astimezone(ZoneInfo(market.time_zone)).date()], dtype="datetime64[D]")
+    chosen = chosen_products(conn, skus=[sku])
+    keys = Keys(product, place, np.zeros(1, dtype=np.int64), [market], day, chosen)
+    return int(costs_in_force(conn, keys).cost[0])
 
 
 def reference_price(
@@ -266,6 +280,7 @@ def _emergency(conn: Connection, ground: Ground, price: int, at: datetime) -> Ve
             ground.pack,
             at=at,
             category=ground.category,
+            cost=ground.cost,
         )
         for stored in _declared(conn, ground.rules, ground.pack, at)
     ]

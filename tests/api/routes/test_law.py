@@ -16,6 +16,9 @@ from pricing.law.packs import Emergency, Finding, Verdict
 from pricing.law.reference_price import Announcement
 from storage.database import writing
 from storage.law.market_rules import declare_emergency, record_reduction, set_market_rules
+from storage.products.markets import market_ids
+from storage.products.products import product_ids
+from storage.tables import costs
 from tests.api.conftest import BEARER
 from tests.api.shop import OPENED, open_shop, publish_prices
 from tests.databases import url_of
@@ -90,6 +93,23 @@ def test_an_emergency_caps_the_price_in_force(client: httpx.Client, bananas: Eng
     assert answer["emergency"]["cap"]["amount"] == "1.41"
     assert [row["price"]["amount"] for row in answer["emergency"]["evidence"]["rows"]] == ["1.29"]
     assert ask(client, OPENED + 51 * DAY).json()["emergency"] is None
+
+
+def test_goods_without_an_earlier_price_are_capped_over_their_cost(
+    client: httpx.Client, bananas: Engine
+) -> None:
+    declared = Emergency("US-CA", OPENED - DAY)
+    with writing(bananas) as conn:
+        set_market_rules(conn, "online", "US-CA", at=OPENED, by="anna")
+        declare_emergency(conn, declared, at=OPENED, by="anna")
+        key = {"product_id": product_ids(conn)["TEA-1"], "market_id": market_ids(conn)["online"]}
+        for days, cost in ((-9, 70), (5, 80), (60, 500)):
+            day = (OPENED + days * DAY).date()
+            conn.execute(costs.insert().values(**key, valid_from=day, cost_minor=cost))
+    for at, cap in ((OPENED + DAY, "1.05"), (OPENED + 6 * DAY, "1.20")):
+        told = ask(client, at).json()["emergency"]
+        assert told is not None
+        assert (told["lawful"], told["cap"]["amount"]) == (False, cap)
 
 
 @pytest.mark.parametrize(
