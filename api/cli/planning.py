@@ -11,7 +11,7 @@ import pandas as pd
 import typer
 from rich.markup import escape
 
-from api.cli.planning_tables import show_certificate, show_difference, show_sides
+from api.cli.planning_tables import show_certificate, show_difference, show_relaxed, show_sides
 from api.cli.terminal import bars, out
 from api.jobs.result_files import refuse_unwritable, write_table
 from api.plans.bundles.input import receipts_of_file, segments_of_rows
@@ -80,6 +80,7 @@ def markdown(
     what = f"{items:,} item{'s' if items != 1 else ''} from week {result['first_week']} on"
     measures = ("sell_through", "revenue", "margin", "write_off")
     _show(what, result, measures, (("current policy", "margin"),))
+    show_relaxed(result["limits_that_gave"])
     out.print(f"plan: {escape(str(output_file))}")
 
 

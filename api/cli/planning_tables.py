@@ -56,6 +56,24 @@ def show_difference(sides: Mapping[str, Any], plan: str, other: str, measure: st
         )
 
 
+def show_relaxed(limits: Mapping[str, Any]) -> None:
+    """The limits that had to give, with what was asked and what the plan keeps to."""
+    for name, settings in limits.items():
+        asked, kept = (_setting(settings[key]) for key in ("asked", "kept"))
+        out.print(
+            f"[yellow]note:[/] {escape(name)} can no longer be held at {escape(asked)}; "
+            f"the plan keeps to {escape(kept)}"
+        )
+
+
+def _setting(setting: Any) -> str:  # noqa: ANN401
+    if not isinstance(setting, Mapping):
+        return f"{setting:g}"
+    if "amount" in setting:
+        return f"{setting['amount']} {setting['currency']}"
+    return ", ".join(f"{_setting(value)} in {name}" for name, value in setting.items())
+
+
 def _cell(figure: Mapping[str, Any] | None, measure: str) -> str:
     if figure is None:
         return "cost unknown"

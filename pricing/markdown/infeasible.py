@@ -11,7 +11,7 @@ from pricing.markdown.limits import MarkdownLimits
 
 _CLOSE: Final = 1e-4
 """Share of a limit to which its smallest relaxation is found, where it is not a small count."""
-_MONEY: Final = ("budget", "revenue_floor")
+MONEY_LIMITS: Final = ("budget", "revenue_floor")
 _TIGHTER_IS_LESS: Final = (
     "budget",
     "labels_per_week",
@@ -56,7 +56,7 @@ def explain_infeasible(
 def _worded(name: str, value: float) -> str:
     if name == "average_discount":
         return f"{value:.4f}"
-    return f"{value:.0f}" + (" minor units" if name in _MONEY else "")
+    return f"{value:.0f}" + (" minor units" if name in MONEY_LIMITS else "")
 
 
 def _least_setting(

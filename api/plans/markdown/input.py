@@ -103,6 +103,7 @@ class _Reader:
             cross=self._cross(),
             stores=[dict(item.stores or {}) for item in given.items],
             look_ahead=given.look_ahead,
+            relax=given.relax,
         )
 
     def _items(self) -> ClearanceItems:

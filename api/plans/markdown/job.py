@@ -59,6 +59,7 @@ class MarkdownQuestion:
         cross: (n, n) effects between items; None for none.
         stores: by item, the share of demand of each store that shares its stock.
         look_ahead: futures in which a season under way tries the coming week's prices.
+        relax: let a limit give that a season under way can no longer hold.
     """
 
     items: ClearanceItems
@@ -74,6 +75,7 @@ class MarkdownQuestion:
     cross: sparse.csr_array | None = None
     stores: Sequence[Mapping[str, float]] = field(default_factory=tuple)
     look_ahead: int = 0
+    relax: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -238,6 +240,7 @@ def _rest(
         rng=rng,
         effort=effort,
         look_ahead=question.look_ahead,
+        relax=question.relax,
         watch=watch,
     )
 

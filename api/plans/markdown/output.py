@@ -14,6 +14,7 @@ from api.plans.outlooks import sides
 from models.arrays import IntArray
 from pricing.currencies import decimals
 from pricing.markdown import ClearanceItems
+from pricing.markdown.infeasible import MONEY_LIMITS
 from simulations.scenarios.outlook import Outlook
 
 PLAN_ENDINGS: Final = (".json", ".csv", ".parquet")
@@ -75,6 +76,7 @@ def markdown_document(question: MarkdownQuestion, answer: MarkdownAnswer) -> dic
             name: {"used": answer.plan.used[name], "worth_of_one_more": answer.plan.charges[name]}
             for name in answer.plan.used
         },
+        "limits_that_gave": _relaxed(question, answer),
         "expected": _sides(answer.outlook, currency),
         "if_demand_is_20_percent_lower": {
             **_sides(answer.lower, currency),
@@ -126,6 +128,25 @@ def _items(answer: MarkdownAnswer) -> list[dict[str, Any]]:
                 for name, (units, sold) in stores.items()
             }
     return found
+
+
+def _relaxed(question: MarkdownQuestion, answer: MarkdownAnswer) -> dict[str, Any]:
+    """The limits that could no longer be held: what was asked, and what the plan keeps to."""
+    if answer.learned is None:
+        return {}
+    currency = question.items.currency
+
+    def shown(name: str, setting: object) -> object:
+        if isinstance(setting, Mapping):
+            return {key: shown(name, value) for key, value in setting.items()}
+        if name in MONEY_LIMITS:
+            return money(float(str(setting)), currency)
+        return round(float(str(setting)), 6)
+
+    return {
+        name: {"asked": shown(name, getattr(question.limits, name)), "kept": shown(name, setting)}
+        for name, setting in answer.learned.relaxed.items()
+    }
 
 
 def _learned(question: MarkdownQuestion, answer: MarkdownAnswer) -> dict[str, Any] | None:

@@ -161,6 +161,13 @@ class MarkdownIn(PlanIn, frozen=True, kw_only=True):
             description="futures in which the coming week's prices are tried; 0 plans anew without",
         ),
     ] = 0
+    relax: Annotated[
+        bool,
+        Meta(
+            description="where a season under way can no longer hold the limits, one gives as "
+            "little as it can, and the result says which"
+        ),
+    ] = False
     current_policy: Annotated[
         dict[int, float], Meta(description="discount by the week from which it holds")
     ] = msgspec.field(default_factory=lambda: dict(USUAL_POLICY))

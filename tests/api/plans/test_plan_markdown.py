@@ -205,6 +205,33 @@ def test_a_document_with_everything_is_continued_from_its_history(tmp_path: Path
     assert value <= bound
 
 
+def test_a_limit_that_had_to_give_is_named_with_its_setting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = game(weeks=6, limits={"budget": "100.00"}) | {
+        "history": [
+            {"sku": sku, "week": week, "price": "54.00", "units": 200}
+            for sku in ("STYLE", "OTHER")
+            for week in (1, 2)
+        ],
+    }
+    with pytest.raises(SystemExit) as left:
+        run(tmp_path, document)
+    assert left.value.code == 1
+    assert "no plan holds these joint limits together: budget" in capsys.readouterr().err
+    answer = json.loads(finished(tmp_path, document | {"relax": True}).read_text("utf-8"))
+    gave = answer["limits_that_gave"]["budget"]
+    assert gave["asked"] == {"amount": "100.00", "currency": "USD"}
+    assert float(gave["kept"]["amount"]) > 200 * 6 * 2
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        f"budget can no longer be held at 100.00 USD; the plan keeps to {gave['kept']['amount']}"
+        in said
+    )
+    kept = json.loads(finished(tmp_path, game(weeks=6)).read_text("utf-8"))
+    assert kept["limits_that_gave"] == {}
+
+
 def test_a_season_under_way_is_planned_anew_and_looks_ahead_only_when_asked(
     tmp_path: Path,
 ) -> None:
