@@ -167,6 +167,11 @@ def _print_run(outcome: RepriceOutcome, rules: PricingRules) -> None:
         out.print(
             f"[yellow]note:[/] no allowed prices satisfy relation {escape(name)!r}; its prices stay"
         )
+    for name in solve.undecided:
+        out.print(
+            f"[yellow]note:[/] relation {escape(name)!r} ties too much together to find its prices "
+            "in time; they stay. Split it into smaller ones, or offer fewer candidate prices"
+        )
     if outcome.tested:
         out.print(f"{outcome.tested:,} of them are price tests")
     for tier in dict.fromkeys(tier for tier, _ in outcome.tiers):

@@ -67,6 +67,10 @@ class DecisionRunDocument(Document):
     hold: int
     solve: SolveDocument
     conflicts: list[str] = Field(description="Relations that no allowed prices could satisfy")
+    undecided: list[str] = Field(
+        description="Relations for which none were found in time: split them, or offer fewer "
+        "candidate prices"
+    )
     price_tests: int
     cross_effects: int = Field(description="Fitted cross-price effects that the prices rest on")
     tiers: list[str] = Field(examples=[["gold", "public"]])
@@ -98,6 +102,7 @@ class DecisionRunDocument(Document):
                 seconds=solve.seconds,
             ),
             conflicts=list(solve.conflicts),
+            undecided=list(solve.undecided),
             price_tests=int(found.report.get("price_tests", 0)),
             cross_effects=int(found.report.get("cross_effects", 0)),
             tiers=list(found.tiers),

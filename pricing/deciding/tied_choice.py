@@ -24,7 +24,8 @@ class TiedChoice:
     Attributes:
         column: (n,) chosen candidates.
         held: (n,) `Limit` bits of rows that a relation or a joint limit keeps where they are.
-        solve: how good the answer is; `conflicts` names relations that could not be satisfied.
+        solve: how good the answer is; `conflicts` names relations that could not be satisfied,
+            `undecided` those for which nothing was found in time.
     """
 
     column: IntArray
@@ -74,9 +75,9 @@ def choose_tied(
     gave_way, tied = _law_first(tied, prices, allowed, lawless)
     pairs = tied.pairs(prices)
     groups = RelationGroups(n, pairs)
-    stuck = _without_choice(groups, allowed)
+    stuck, _ = _without_choice(groups, allowed)
     allowed[stuck] = valid[stuck]
-    stuck = _without_choice(groups, allowed)
+    stuck, unknown = _without_choice(groups, allowed)
     budget = min((x.at_most for x in limits if x.name in CHANGE_COUNTS), default=np.inf)
     counts = next((x.usage[:, -1] > 0 for x in limits if x.name in CHANGE_COUNTS), valid[:, 0])
     over = _beyond_budget(groups, allowed, stuck, budget, counts)
@@ -94,13 +95,18 @@ def choose_tied(
         gap=policy.gap,
         time_limit=policy.time_limit,
     )
-    conflicts = np.union1d(gave_way, tied.relation[stuck[tied.row]])
-    names = [tied.names[number] for number in conflicts]
+    conflicts = np.union1d(gave_way, tied.relation[(stuck & ~unknown)[tied.row]])
+    undecided = np.setdiff1d(tied.relation[unknown[tied.row]], conflicts)
     alone = np.where(valid, moving + fixed, -np.inf).argmax(axis=1)
     held = _why_kept(column, alone, pairs.where(kept), limits, budget)
     held |= np.where(stuck, int(Limit.RELATION), 0)
     held |= np.where(over, int(Limit.CHANGE_BUDGET), 0)
-    return TiedChoice(column, held, replace(solve, conflicts=tuple(names)))
+    solve = replace(
+        solve,
+        conflicts=tuple(tied.names[number] for number in conflicts),
+        undecided=tuple(tied.names[number] for number in undecided),
+    )
+    return TiedChoice(column, held, solve)
 
 
 def _law_first(
@@ -115,7 +121,8 @@ def _law_first(
     for both in (False, True):
         if len(tied) == 0 or not lawless.any():
             break
-        barred = lawless & _without_choice(RelationGroups(len(prices), tied.pairs(prices)), allowed)
+        stuck, _ = _without_choice(RelationGroups(len(prices), tied.pairs(prices)), allowed)
+        barred = lawless & stuck
         mine, theirs = barred[tied.row], barred[tied.other]
         yields = (mine | theirs) if both else (mine != theirs)
         gave_way = np.union1d(gave_way, tied.relation[yields])
@@ -123,11 +130,18 @@ def _law_first(
     return gave_way, tied
 
 
-def _without_choice(groups: RelationGroups, allowed: BoolArray) -> BoolArray:
-    """(n,) rows of groups for which no allowed candidates go together."""
+def _without_choice(groups: RelationGroups, allowed: BoolArray) -> tuple[BoolArray, BoolArray]:
+    """(n,) rows of groups for which no allowed candidates go together, or none were found.
+
+    Returns:
+        Those rows, and which of them are of groups for which none were found: there may be some.
+    """
     _, total = groups.best(np.where(allowed, 0.0, -np.inf))
-    impossible = np.unique(groups.group[~np.isfinite(total)])
-    return np.isin(groups.group, impossible)
+    none, unknown = (
+        np.isin(groups.group, np.unique(groups.group[where]))
+        for where in (~np.isfinite(total), np.isposinf(total))
+    )
+    return none, unknown
 
 
 def _beyond_budget(

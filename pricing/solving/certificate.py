@@ -196,12 +196,15 @@ class SolveReport:
             cross-price effects tie rows together, or the name of a planner's search.
         seconds: wall time of the solver.
         conflicts: names of related groups that no allowed prices could satisfy; they are held.
+        undecided: names of related groups for which none were found within the effort, so that
+            nobody knows; they are held, too.
     """
 
     certificate: Certificate
     method: str
     seconds: float
     conflicts: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
@@ -233,6 +236,7 @@ class SolveReport:
             "gap": self.gap,
             "seconds": self.seconds,
             "conflicts": self.conflicts,
+            "undecided": self.undecided,
         }
 
 

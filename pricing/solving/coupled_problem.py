@@ -162,9 +162,15 @@ class CoupledProblem:
         """The best columns if no row moved the demand of another and nothing were limited.
 
         Raises:
-            InvalidLimits: a group of tied rows has no candidates that go together.
+            InvalidLimits: a group of tied rows has no candidates that go together, or none were
+                found.
         """
         column, total = self.groups.best(np.where(self.valid, self.moving + self.fixed, -np.inf))
+        if np.isposinf(total).any():
+            raise InvalidLimits(
+                "of a group of related rows no candidates that go together were found; split its "
+                "relations into smaller groups, or offer fewer candidate prices"
+            )
         if not np.isfinite(total).all():
             raise InvalidLimits("a group of related rows has no candidates that go together")
         return column

@@ -107,7 +107,7 @@ class RelationGroups:
             column (n,), and the score (n,) of the group at its first member, 0 at the others:
             their sum is the total. -inf where no candidates of a group go together. Of a group that
             went to CP-SAT the score is a bound, a hair above the best, or further where the effort
-            was not enough.
+            was not enough; inf where it was not enough to find any that go together.
         """
         column: IntArray = np.argmax(score, axis=1)
         total = np.take_along_axis(score, column[:, None], axis=1)[:, 0]

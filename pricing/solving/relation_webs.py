@@ -36,6 +36,7 @@ class RelationWeb:
         self._edges = edges
         self._fits = fits
         s, k = len(rows), fits.shape[1]
+        self._known: IntArray | None = None  # columns that were found to go together
         self._model = CpModel()
         self._chosen = [[self._model.new_bool_var("") for _ in range(k)] for _ in range(s)]
         for member in self._chosen:
@@ -53,9 +54,11 @@ class RelationWeb:
             score: (s, k); -inf where there is no candidate.
 
         Returns:
-            The bound is -inf where no candidates go together, or none were found within the effort.
+            The bound is -inf where no candidates go together, which is proven then, and inf where
+            none were found within the effort.
         """
         alive = np.isfinite(score)
+        every = np.arange(len(score))
         if not alive.any(axis=1).all():
             return np.argmax(score, axis=1), -np.inf
         top = np.where(alive, score, -np.inf).max(axis=1)
@@ -69,17 +72,25 @@ class RelationWeb:
         solver = new_solver()
         solver.parameters.max_deterministic_time = _EFFORT
         found = solve(solver, self._model)
+        column = self._known
+        if found.answered:
+            column = np.array(
+                [[solver.boolean_value(x) for x in member].index(True) for member in self._chosen],
+                dtype=np.int64,
+            )
+        if column is None or not alive[every, column].all():
+            if found.complete:
+                return np.argmax(score, axis=1), -np.inf
+            column = self._known
+            if column is None or not alive[every, column].all():
+                return np.argmax(score, axis=1), np.inf
+            return column, float(top.sum())
         if not found.answered:
-            return np.argmax(score, axis=1), -np.inf
-        column = np.array(
-            [[solver.boolean_value(x) for x in member].index(True) for member in self._chosen],
-            dtype=np.int64,
-        )
-        if not alive[np.arange(len(column)), column].all():
-            return column, -np.inf
+            return column, float(top.sum())
+        self._known = column
         if found.complete:
             # Nothing else is better by more than the rounding of the steps.
-            worth = float(score[np.arange(len(column)), column].sum())
+            worth = float(score[every, column].sum())
             return column, worth + unit * len(column)
         least = max(solver.best_objective_bound, 0.0)
         return column, float(top.sum() - unit * (least - len(column)))

@@ -314,6 +314,7 @@ def _solve_of(head: sa.Row[Any]) -> SolveReport:
         method=head.solve_method,
         seconds=head.solve_seconds,
         conflicts=tuple(head.report.get("conflicts", ())),
+        undecided=tuple(head.report.get("undecided", ())),
     )
 
 

@@ -18,6 +18,7 @@ from pricing.deciding.decide import PricingPolicy, decide
 from pricing.deciding.decisions import Action, Decisions
 from pricing.deciding.guardrails import GuardrailLimits, Limit
 from pricing.errors import InvalidCatalogue, InvalidLimits
+from pricing.solving import relation_webs
 from pricing.solving.relation_groups import RelationGroups
 from pricing.solving.relations import Relation, RelationKind, tie
 from tests.pricing.catalogues import EUROPE, JAPAN, NOW, catalogue_of, curves
@@ -107,6 +108,37 @@ def test_a_group_that_cannot_be_satisfied_is_named_and_held_whole() -> None:
     assert tied.price[:2].tolist() == [1000, 3000]
     assert tied.action.tolist() == [Action.HOLD, Action.HOLD, Action.CHANGE]
     assert (tied.held_by[:2] & int(Limit.RELATION)).all()
+
+
+def entangled(most: float) -> tuple[Relation, ...]:
+    """Five products, each tied to each: more than a table can hold."""
+    return tuple(
+        Relation(f"{a}-{b}", RelationKind.PRIVATE_LABEL, (f"P{a}", f"P{b}"), most=most)
+        for a in range(5)
+        for b in range(a + 1, 5)
+    )
+
+
+def test_no_time_to_find_prices_is_told_apart_from_relations_that_conflict(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    catalogue = catalogue_of([1000, 1010, 1020, 1030, 1040], [400] * 5, market=NET)
+    found = run(catalogue, -3.0, *entangled(0.9), candidates=40)
+    assert (found.solve.conflicts, found.solve.undecided) == ((), ())
+    assert found.changes > 0
+    monkeypatch.setattr(relation_webs, "_EFFORT", 0.0)
+    none = run(catalogue, -3.0, *entangled(0.9), candidates=40)
+    assert none.solve.conflicts == ()
+    assert set(none.solve.undecided) == {rule.name for rule in entangled(0.9)}
+    assert none.price.tolist() == catalogue.price.tolist()
+    assert (none.held_by & int(Limit.RELATION)).all()
+
+
+def test_relations_that_conflict_are_proven_to_however_entangled() -> None:
+    catalogue = catalogue_of([1000, 1010, 1020, 1030, 3000], [400, 400, 400, 400, 1000], market=NET)
+    found = run(catalogue, -3.0, *entangled(0.1), candidates=40)
+    assert found.solve.undecided == ()
+    assert set(found.solve.conflicts) == {rule.name for rule in entangled(0.1)}
 
 
 def test_a_row_without_a_cost_holds_and_its_family_joins_it() -> None:
