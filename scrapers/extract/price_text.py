@@ -69,18 +69,30 @@ _DASHES = re.compile(r"[\u2010-\u2015\u2212]")
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060\u00ad]")
 _ROUND = re.compile(r"(?<=\d)[.,]\s?-{1,2}(?!\d)")  # "1299.-" and "12,--": no cents
 
+_UNSPACED: Final = r"\u0e00-\u0e7f\u3005\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff"
+"""Letters of scripts that put a number right behind a word: Thai, kana, Han, Hangul."""
 _NUMBER = re.compile(
-    r"""(?<![\w.,])-?(?:
-        \d{1,3}(?:'\d{3})+(?:[.,]\d{1,2})?(?!\d)      # 1'299.50
-      | \d{1,3}(?:[ ]\d{3})+(?:[.,]\d{1,4})?(?![\d])  # 1 299,50
-      | \d{1,3}(?:[.]\d{3})+(?:,\d{1,4})?(?!\d)       # 1.299,50
-      | \d{1,3}(?:,\d{3})+(?:[.]\d{1,4})?(?!\d)       # 1,299.50
-      | \d{1,2}(?:,\d{2})+,\d{3}(?:[.]\d{1,2})?(?!\d) # 1,29,999.00 (lakh)
-      | \d+(?:[.,]\d+)?                               # 1299 12.5 12,5
-      | [.]\d{1,2}                                    # .75
+    rf"""(?<![.,])(?<![^\W{_UNSPACED}])-?(?:
+        \d{{1,3}}(?:'\d{{3}})+(?:[.,]\d{{1,2}})?(?!\d)      # 1'299.50
+      | \d{{1,3}}(?:[ ]\d{{3}})+(?:[.,]\d{{1,4}})?(?![\d])  # 1 299,50
+      | \d{{1,3}}(?:[.]\d{{3}})+(?:,\d{{1,4}})?(?!\d)       # 1.299,50
+      | \d{{1,3}}(?:,\d{{3}})+(?:[.]\d{{1,4}})?(?!\d)       # 1,299.50
+      | \d{{1,2}}(?:,\d{{2}})+,\d{{3}}(?:[.]\d{{1,2}})?(?!\d) # 1,29,999.00 (lakh)
+      | \d+(?:[.,]\d+)?                                   # 1299 12.5 12,5
+      | [.]\d{{1,2}}                                        # .75
     )""",
     re.VERBOSE,
 )
+_GLUED: Final = re.compile(rf"[{_UNSPACED}]$")
+_PRICE_BEFORE: Final = re.compile(
+    r"(?:[价價]|价格|價格|価格|値段|税込|税込み|税抜|税別|本体|セール|定価|仅售|只要|가격|판매가|할인가|정가|ราคา)$"
+)
+"""Words right behind which even a bare number is an amount; behind others it is part of a name."""
+_ON_CONDITION: Final = re.compile(
+    r"(?:[满滿减減返抵送赠贈省券]|会员价|會員價|会員価格|割引|値引き?|お得|クーポン|ポイント|还款|首付|定金|订金|"
+    r"月付|每月|毎月|月々|回払い|分割|送料|配送料|邮费|郵費|運費|运费|배송비|적립|쿠폰|ส่วนลด|ค่าส่ง)(?:[约約]|แค่)?$"
+)
+"""What right before an amount makes it a threshold, a saving, a share or the cost of delivery."""
 _MORE_DIGITS: Final = re.compile(r"[.,]\d")  # a number that does not end where it should
 _EURO_AS_MARK = re.compile(r"(?<![\d€£$])(\d{1,3}(?:[ .]?\d{3})*)(€|£|\$)(\d{2})(?!\d|[.,]\d)")
 _MYRIADS: Final = re.compile(r"(\d[\d,.]*)\s?[億亿]\s?(\d[\d,.]*)\s?万")
@@ -110,7 +122,7 @@ _TERM_AFTER = re.compile(
 )
 _MULTIBUY = re.compile(
     r"\bbuy\s+\d+\W{1,3}get\s+\d|"
-    r"(?<![\w.,])\d{1,2}\s*(?:for|für|pour|per|por|za|за|voor|/|件)\s*(?=[^\d\s]{0,4}\s*\d)",
+    rf"(?<![.,])(?<![^\W{_UNSPACED}])\d{{1,2}}\s*(?:for|für|pour|per|por|za|за|voor|/|件)\s*(?=[^\d\s]{{0,4}}\s*\d)",
     re.IGNORECASE,
 )
 _WAS_BEFORE = re.compile(
@@ -192,7 +204,7 @@ def parse_price(
     tax = TaxWords(clean)
     for span, carries in zip(spans, signed, strict=True):
         before, after = clean[: span.start()], clean[span.end() :]
-        if after.lstrip().startswith("%") or _SIZE_AFTER.match(after):
+        if _is_no_amount(before, after, signed=carries is True):
             continue
         amount = _number(span[0], after, code or currency, decimal_mark)
         if isinstance(amount, str):
@@ -220,6 +232,16 @@ def parse_price(
     if carried:
         current, reasons = _without_counts(current, reasons)
     return replace(_conclude(code, amounts, current, former, reasons), net=tuple(net))
+
+
+def _is_no_amount(before: str, after: str, *, signed: bool) -> bool:
+    """Whether a number is a share, a size, part of a name, or a sum that is no price."""
+    if after.lstrip().startswith("%") or _SIZE_AFTER.match(after):
+        return True
+    if not _GLUED.search(before):
+        return False
+    said = signed or _PRICE_BEFORE.search(before) or _WAS_BEFORE.search(before)
+    return not said or _ON_CONDITION.search(before) is not None
 
 
 def _number(text: str, after: str, code: str | None, decimal_mark: str | None) -> Decimal | str:

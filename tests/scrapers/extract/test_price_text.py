@@ -268,3 +268,56 @@ def test_three_digits_after_the_point_mean_what_the_currency_makes_of_them() -> 
     assert parse_machine_price("24.990", currency="KWD") == Decimal("24.990")
     assert parse_machine_price("24.990", currency="CLP") == 24990
     assert parse_machine_price("24.990", currency="EUR") is None
+
+
+# A number right behind a letter of a script that is written without spaces.
+GLUED = [
+    ("本体価格1,800円(税込1,980円)", "1980", "JPY", None),
+    ("税抜1,800円税込1,980円", "1980", "JPY", None),
+    ("価格1980円送料500円", "1980", "JPY", None),
+    ("定価2,000円→1,500円", "1500", "JPY", "2000"),
+    ("セール価格980円", "980", "JPY", None),
+    ("ポイント100円分 1,980円", "1980", "JPY", None),
+    ("现价99元原价199元", "99", None, "199"),
+    ("小米14手机3999元", "3999", None, None),
+    ("型号A100价格129元", "129", None, None),
+    ("每件129元", "129", None, None),
+    ("가격129,000원", "129000", "KRW", None),
+    ("ราคา129บาท", "129", None, None),
+]
+NOT_THE_PRICE = [
+    "满300元减50元", "送料500円", "月付129元", "会员价119元", "售价129元起", "价格129元/kg",
+    "共12件129元", "月々1,000円×12回", "商品编号100012345", "第3代耳机",
+    "クーポン500円", "券后减20元", "销量1000",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "amount", "currency", "former"), GLUED)
+def test_a_number_right_behind_a_han_or_kana_is_read(
+    text: str, amount: str, currency: str | None, former: str | None
+) -> None:
+    reading = parse_price(text)
+    assert (reading.amount, reading.currency) == (Decimal(amount), currency), reading.reason
+    assert reading.list_amount == (None if former is None else Decimal(former))
+
+
+@pytest.mark.parametrize("text", NOT_THE_PRICE)
+def test_a_threshold_a_saving_or_part_of_a_name_is_no_price(text: str) -> None:
+    assert parse_price(text).amount is None
+
+
+@given(
+    label=st.sampled_from(["价格", "售价", "税込", "販売価格", "现价", "特價", "仅售", "只要"]),
+    gap=st.sampled_from(["", " ", ":", "\uff1a", "\n", " \u3000", "\uff1a "]),
+    written=st.sampled_from([("129.00", "129.00"), ("1,980", "1980"), ("\uff11\uff19", "19"),
+                             ("1299", "1299"), ("12,999.50", "12999.50")]),
+    sign=st.sampled_from(["元", "円", " 元", "(含税)", ""]),
+    tail=st.sampled_from(["", " 包邮", "\u3002", " 送料500円", "(共3件)"]),
+)  # fmt: skip
+def test_a_label_may_stand_right_before_its_price_in_any_layout(
+    label: str, gap: str, written: tuple[str, str], sign: str, tail: str
+) -> None:
+    if not sign and tail[:1] == "(":
+        tail = ""
+    reading = parse_price(f"{label}{gap}{written[0]}{sign}{tail}")
+    assert reading.amount == Decimal(written[1]), (reading.reason, reading.amounts)
