@@ -27,6 +27,8 @@ from api.errors import SettingsInvalid
 from api.logs import LogFormat, LogLevel
 from pricing.currencies import decimals
 from pricing.documents import read_json
+from scrapers.addresses import PrivateAddresses
+from scrapers.errors import ForbiddenAddress
 from storage.settings import StorageSettings
 
 _PREFIX = "PRICEWRIGHT_"
@@ -98,6 +100,8 @@ class Settings(BaseSettings):
         crawls_at_once: sites that the schedule crawls at a time.
         crawl_poll_seconds: how often to look for sites that are due.
         chromium: the browser of sites with `render`; looked for where it is unset.
+        private_addresses: hosts and networks off the public internet that alerts and whatever else
+            the service sends may reach; JSON such as `["alerts.lan", "10.20.0.0/16"]`.
         private_sites: sites at private addresses and feeds from files may be set over HTTP.
         work_processes: jobs that compute at the same time, each in a process of its own, and leave
             to crawl; 0 works on no job here.
@@ -163,6 +167,7 @@ class Settings(BaseSettings):
     crawls_at_once: int = Field(default=2, ge=1, le=8)
     crawl_poll_seconds: Seconds = 30.0
     chromium: str = ""
+    private_addresses: tuple[str, ...] = ()
     private_sites: bool = False
     work_processes: int = Field(default=1, ge=0, le=256)
     work_poll_seconds: Seconds = 1.0
@@ -175,6 +180,15 @@ class Settings(BaseSettings):
     @classmethod
     def _each_market_is_there_once(cls, given: object) -> object:
         return read_json(given) if isinstance(given, str) else given
+
+    @field_validator("private_addresses")
+    @classmethod
+    def _private_addresses_can_be_meant(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            PrivateAddresses.of(entries)
+        except ForbiddenAddress as error:
+            raise ValueError(str(error)) from None
+        return entries
 
     @field_validator("currency")
     @classmethod
@@ -246,6 +260,11 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """The URL of the database."""
         return self.storage.database_url
+
+    @property
+    def private_places(self) -> PrivateAddresses:
+        """The private hosts and networks that may be reached."""
+        return PrivateAddresses.of(self.private_addresses)
 
     @property
     def signing_key(self) -> bytes:

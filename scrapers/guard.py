@@ -10,15 +10,14 @@ between check and connection gets by.
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from scrapy.exceptions import IgnoreRequest
 from scrapy.resolver import CachingHostnameResolver
 
+from scrapers.addresses import check_url, is_public, literal_address
 from scrapers.errors import ForbiddenAddress
 
 if TYPE_CHECKING:
@@ -34,86 +33,6 @@ PRIVATE_ORIGIN: Final = "PRICEWRIGHT_PRIVATE_ORIGIN"
 
 SITE_HOST: Final = "PRICEWRIGHT_SITE_HOST"
 """Scrapy setting: the host, with everything below it, that the crawl stays on."""
-
-_PORTS: Final = frozenset({None, 80, 443, 8080, 8443})
-_LOCAL_NAMES: Final = (".localhost", ".local", ".internal", ".intranet", ".lan", ".home.arpa")
-_NAT64: Final = IPv6Network("64:ff9b::/96")
-
-
-def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether an address belongs to the public internet, looking through embedded IPv4."""
-    if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if inner is None and address in _NAT64:
-            inner = IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
-        if address.is_site_local:
-            return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
-
-
-def literal_address(host: str) -> IPv4Address | IPv6Address | None:
-    """The IP address that a host is in any spelling a socket accepts, or None for a name.
-
-    `127.0.0.1`, `2130706433`, `0x7f.1`, `0177.0.0.1`, `[::ffff:127.0.0.1]`, `fe80::1%eth0`.
-    """
-    host = host.strip("[]").split("%", 1)[0].rstrip(".")
-    try:
-        return ip_address(host)
-    except ValueError:
-        pass
-    try:
-        return IPv4Address(socket.inet_aton(host))
-    except OSError:
-        return None
-
-
-def origin_of(url: str) -> str:
-    """`host:port` of an http or https address, the port always written out.
-
-    Raises:
-        ForbiddenAddress: the address is malformed or of another scheme.
-    """
-    try:
-        parts = urlsplit(url)
-        usual = {"http": 80, "https": 443}[parts.scheme]
-        port = usual if parts.port is None else parts.port
-    except (ValueError, KeyError):
-        raise ForbiddenAddress(f"{url!r} is not an http or https address") from None
-    if not parts.hostname:
-        raise ForbiddenAddress(f"{url!r} names no host")
-    return f"{parts.hostname}:{port}"
-
-
-def check_url(url: str, *, private_origin: str = "") -> None:
-    """Refuse an address that a crawler may not ask for.
-
-    Args:
-        url: absolute address.
-        private_origin: the one `host:port` that may be private, because the site says so
-            explicitly. Everything else behind the same firewall stays out of reach.
-
-    Raises:
-        ForbiddenAddress: another scheme, a user name in the address, an odd port, a literal private
-            address in any spelling, or a name that only means something in a local network.
-    """
-    origin = origin_of(url)
-    parts = urlsplit(url)
-    if parts.username is not None or parts.password is not None:
-        raise ForbiddenAddress(f"the address at {origin} carries a user name; leave it out")
-    if origin == private_origin:
-        return
-    if parts.port not in _PORTS:
-        raise ForbiddenAddress(
-            f"{url!r} asks for port {parts.port}; shops answer on 80, 443, 8080 and 8443"
-        )
-    name = (parts.hostname or "").rstrip(".")
-    address = literal_address(name)
-    if address is not None and not is_public(address):
-        raise ForbiddenAddress(f"{url!r} is the private address {address}")
-    if address is None and ("." not in name or f".{name}".endswith(_LOCAL_NAMES)):
-        raise ForbiddenAddress(f"{url!r} is a name of a local network")
 
 
 class ForbiddenRequest(IgnoreRequest):

@@ -17,9 +17,9 @@ from sqlalchemy import Connection
 from models.refusals import within
 from pricing.currencies import DECIMALS
 from pricing.documents import Form, not_known, read_document, schema_of
+from scrapers.addresses import check_url, origin_of
 from scrapers.errors import ForbiddenAddress, InvalidSchedule, InvalidSites, UnknownSite
 from scrapers.extract.selectors import InvalidSelector, check_selector
-from scrapers.guard import check_url, origin_of
 from scrapers.plausibility import LARGEST_JUMP
 from scrapers.schedule import Schedule, parse_schedule
 from storage.competitors.sites import save_site

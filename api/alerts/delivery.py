@@ -14,12 +14,12 @@ from datetime import timedelta
 from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
-import httpx
 import numpy as np
 import structlog
 
 from api.alerts.webhook import Delivered, Message, Refused, send
 from api.errors import SettingsInvalid
+from api.http.outbound import outbound_client
 from storage.database import writing
 from storage.jobs.outbox import claim_due, mark_delivered, mark_failed
 
@@ -37,8 +37,6 @@ _log = structlog.get_logger(__name__)
 BATCH: Final = 20
 """Messages claimed, and connections opened, at a time."""
 _LEASE_SLACK: Final = timedelta(seconds=60)
-# A proxy of the environment cannot reach a receiver on this machine.
-_WITHOUT_PROXY: Final = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,7 @@ async def _send_all(
     key = "" if secret is None else secret.get_secret_value()
     limit = timedelta(seconds=settings.webhook_timeout_seconds)
     # The limit on the whole exchange is kept by `send`; the environment's proxies are honoured.
-    async with httpx.AsyncClient(timeout=None, mounts=_WITHOUT_PROXY) as client:  # noqa: S113
+    async with outbound_client(settings.private_places, timeout=None) as client:
         return await asyncio.gather(
             *(send(client, url, key, _outgoing(message), now=at, limit=limit) for message in batch)
         )

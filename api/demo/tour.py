@@ -108,6 +108,7 @@ def give_tour(folder: Path, *, seed: int, port: int, once: bool) -> None:
             port=port,
             webhook_url=receiver.url,
             webhook_secret=secret,
+            private_addresses=("127.0.0.1",),
             operators=f"demo:{token}",
             snapshot_poll_seconds=0.2,
             alert_poll_seconds=0.2,

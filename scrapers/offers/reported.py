@@ -14,6 +14,7 @@ from pricing.currencies import decimals
 from pricing.decimal_text import parse_decimal
 from pricing.errors import NoDecimal, UnknownCurrency
 from pricing.money import Money, Rounding
+from scrapers.addresses import check_url, origin_of
 from scrapers.errors import ForbiddenAddress, InvalidObservation
 from scrapers.extract import (
     Availability,
@@ -25,7 +26,6 @@ from scrapers.extract import (
     parse_gtin,
 )
 from scrapers.extract.price_text import LARGEST
-from scrapers.guard import check_url, origin_of
 from scrapers.offers.store import OfferStore
 from scrapers.outcomes import Ledger, Observation, Outcome
 from scrapers.sites import Site, site_from, store_site

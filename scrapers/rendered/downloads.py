@@ -26,9 +26,10 @@ from scrapy_playwright.handler import (  # type: ignore[import-untyped]
 )
 from scrapy_playwright.page import PageMethod  # type: ignore[import-untyped]
 
+from scrapers.addresses import origin_of
 from scrapers.browser import RENDER_SECONDS
 from scrapers.errors import ForbiddenAddress
-from scrapers.guard import PRIVATE_ORIGIN, AddressGuard, ForbiddenRequest, origin_of
+from scrapers.guard import PRIVATE_ORIGIN, AddressGuard, ForbiddenRequest
 from scrapers.manners.robots import RobotsGate
 from scrapers.manners.settings import LARGEST_RESPONSE, USER_AGENT
 from scrapers.rendered.proxy import GuardedProxy

@@ -17,8 +17,8 @@ from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
+from scrapers.addresses import check_url, is_public, literal_address, origin_of
 from scrapers.errors import ForbiddenAddress
-from scrapers.guard import check_url, is_public, literal_address, origin_of
 
 _log = logging.getLogger(__name__)
 

@@ -9,8 +9,9 @@ from scrapy import Request
 from scrapy.exceptions import IgnoreRequest
 from twisted.internet.address import IPv4Address, IPv6Address
 
+from scrapers.addresses import check_url, is_public, literal_address
 from scrapers.errors import ForbiddenAddress
-from scrapers.guard import AddressGuard, PublicAddresses, check_url, is_public, literal_address
+from scrapers.guard import AddressGuard, PublicAddresses
 
 FORBIDDEN = [
     "http://127.0.0.1/",

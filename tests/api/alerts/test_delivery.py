@@ -248,3 +248,16 @@ def test_a_message_tried_a_thousand_times_still_has_a_pause() -> None:
     rng = np.random.default_rng(0)
     assert next_pause(99, Refused("x"), settings, rng) is not None
     assert next_pause(1000, Refused("x"), settings, rng) is None
+
+
+def test_a_receiver_off_the_public_internet_gets_nothing_unless_a_setting_names_it(
+    engine: Engine, receiver: WebhookReceiver
+) -> None:
+    now = datetime.now(UTC)
+    put(engine, at=now)
+    shut = settings_for(engine, receiver.url, private_addresses=())
+    assert deliver_due(engine, shut, now) == DeliveryReport(retried=1)
+    assert receiver.received == ()
+    assert "private address 127.0.0.1; name it in PRICEWRIGHT_PRIVATE_ADDRESSES" in (
+        state(engine).last_error or ""
+    )
