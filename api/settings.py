@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dotenv import dotenv_values
 from pydantic import (
     AnyHttpUrl,
     Field,
@@ -35,6 +38,13 @@ _PREFIX = "PRICEWRIGHT_"
 _SIGNING_BYTES = 32
 _SECRET_BYTES = (24, 64)  # what the Standard Webhooks specification allows
 _HOW_TO_MAKE_ONE = "make one with `openssl rand -base64 32` and put `whsec_` in front"
+
+_RENAMED = {
+    f"{_PREFIX}PLAN_PROCESSES": f"{_PREFIX}WORK_PROCESSES",
+    f"{_PREFIX}PLAN_POLL_SECONDS": f"{_PREFIX}WORK_POLL_SECONDS",
+}
+"""Variables of earlier versions, with what takes their place."""
+_OF_OTHERS = (f"{_PREFIX}SHARED_DATA",)  # where the test suite finds public data
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -296,8 +306,10 @@ def load_settings(env_file: Path | None = Path(".env"), /, **given: object) -> S
             `database_url` wins over `DATABASE_URL`.
 
     Raises:
-        SettingsInvalid: names each variable at fault, what it was and what it may be.
+        SettingsInvalid: names each variable at fault, what it was and what it may be; or one that
+            begins like ours and is none.
     """
+    _refuse_unknown_variables(env_file)
     of_storage = {name: given.pop(name) for name in StorageSettings.model_fields if name in given}
     try:
         # The base class takes `_env_file`; mypy sees only the fields.
@@ -307,6 +319,37 @@ def load_settings(env_file: Path | None = Path(".env"), /, **given: object) -> S
         raise SettingsInvalid("; ".join(_readable(error, given))) from None
     except (SettingsError, UnicodeDecodeError) as error:
         raise SettingsInvalid(f"{env_file} cannot be read: {error}; save it as UTF-8") from None
+
+
+def _refuse_unknown_variables(env_file: Path | None) -> None:
+    """A variable that nobody reads is a setting that does not hold, and nobody would know."""
+    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields if name != "storage"}
+    faults = []
+    for source, names in (("", os.environ), (f"{env_file}: ", _names_in(env_file))):
+        for name in names:
+            plain = name.upper()
+            if not plain.startswith(_PREFIX) or plain in known or plain in _OF_OTHERS:
+                continue
+            if plain in _RENAMED:
+                faults.append(f"{source}{name} is called {_RENAMED[plain]} now; rename it")
+                continue
+            short = {other.removeprefix(_PREFIX) for other in known}  # what all share says nothing
+            close = get_close_matches(plain.removeprefix(_PREFIX), sorted(short), 1)
+            all_of_them = "the manual's page Settings has all"
+            meant = f"do you mean {_PREFIX}{close[0]}?" if close else all_of_them
+            faults.append(f"{source}{name} is not known; {meant}")
+    if faults:
+        raise SettingsInvalid("; ".join(faults))
+
+
+def _names_in(env_file: Path | None) -> tuple[str, ...]:
+    """The variables of a file; none where it is not there, or is not text."""
+    if env_file is None:
+        return ()
+    try:
+        return tuple(dotenv_values(env_file, encoding="utf-8", interpolate=False))
+    except (OSError, UnicodeDecodeError):
+        return ()  # whoever reads the values says so
 
 
 def _readable(error: ValidationError, given: dict[str, object]) -> list[str]:

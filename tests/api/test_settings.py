@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from api.errors import SettingsInvalid
-from api.settings import load_settings
+from api.settings import Settings, load_settings
+from tests.end_to_end.command_line import CommandLine
 
 SECRET = "whsec_" + "a" * 32  # 24 bytes in base64
 
@@ -102,3 +103,59 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"PRICEWRIGHT_HOST=caf\xe9\n")
     with pytest.raises(SettingsInvalid, match="UTF-8"):
         load_settings(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("PRICEWRIGHT_PROT", "PRICEWRIGHT_PROT is not known; do you mean PRICEWRIGHT_PORT?"),
+        (
+            "pricewright_log_levle",
+            "pricewright_log_levle is not known; do you mean PRICEWRIGHT_LOG_",
+        ),
+        ("PRICEWRIGHT_STORAGE", "PRICEWRIGHT_STORAGE is not known"),
+        ("PRICEWRIGHT_XYZZY", "PRICEWRIGHT_XYZZY is not known; the manual's page Settings"),
+        ("PRICEWRIGHT_PLAN_PROCESSES", "is called PRICEWRIGHT_WORK_PROCESSES now; rename it"),
+        ("PRICEWRIGHT_PLAN_POLL_SECONDS", "is called PRICEWRIGHT_WORK_POLL_SECONDS now"),
+    ],
+)
+def test_a_variable_that_is_none_of_ours_is_refused_with_the_nearest_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, says: str
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"OTHER=1\nexport {name}=2\n", "utf-8")
+    with pytest.raises(SettingsInvalid) as refused:
+        load_settings(file)
+    assert f"{file}: {name}" in str(refused.value)
+    assert says in str(refused.value)
+    monkeypatch.setenv(name, "2")
+    with pytest.raises(SettingsInvalid) as refused:
+        load_settings(None)
+    assert says in str(refused.value)
+
+
+def test_a_variable_is_read_in_any_case_and_those_of_others_are_let_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("pricewright_port=9001\nPRICEWRIGHTS=3\nPRICE=4\n", "utf-8")
+    monkeypatch.setenv("PRICEWRIGHT_SHARED_DATA", "/data")
+    assert load_settings(file).port == 9001
+    assert load_settings(tmp_path / "none").port == 8000
+
+
+def test_every_field_is_known_and_stands_in_the_manual(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text("utf-8")
+    for name in Settings.model_fields:
+        if name != "storage":
+            monkeypatch.setenv(f"PRICEWRIGHT_{name.upper()}", "")
+            assert f"`PRICEWRIGHT_{name.upper()}`" in page
+    assert load_settings(None).port == 8000
+
+
+def test_commands_and_server_refuse_a_misspelt_variable_alike(tmp_path: Path) -> None:
+    for command in (("serve",), ("worker",), ("migrate",), ("publish",), ("jobs", "list")):
+        line = CommandLine(tmp_path, {"PRICEWRIGHT_FOUR_EYE": "true"})
+        told = line(*command)
+        assert told.status == 1, command
+        assert "do you mean PRICEWRIGHT_FOUR_EYES?" in told.err, command
