@@ -9,7 +9,7 @@ UV     := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint format migrations bench docs lock clean
+.PHONY: help demo test slow lint format migrations audit bench docs lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,15 @@ lint: $(VENV)/.dev ## format check, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Strict: a dependency that could not be audited is a failure, and no silent success.
+audit: $(VENV)/.dev ## look for known vulnerabilities of all locked dependencies; asks pypi.org
+	@for lock in requirements.lock requirements-dev.lock; do \
+	  $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$lock || { \
+	    echo "make audit: $$lock has a dependency that is vulnerable or could not be audited; the lines above name it."; \
+	    echo "The advisories come from https://pypi.org/pypi/NAME/VERSION/json: a mirror of the package index has none."; \
+	    exit 1; }; \
+	done
 
 format: $(VENV)/.dev ## rewrite the sources in the house format
 	$(BIN)/ruff format .
