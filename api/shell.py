@@ -39,6 +39,7 @@ from api.live.serving import PREFIX, PriceServing
 from api.live.snapshot import LivePrices
 from api.live.writability import Writability
 from api.quotes.desk import QuoteDesk
+from api.quotes.named_markets import NamedMarkets
 from api.quotes.sweeping import forget_old_keys, settle_due_groups, sweep_quotes
 from api.work.periodic import Periodic
 from storage.access.service_secrets import QUOTE_SIGNING_KEY, kept_secret
@@ -59,6 +60,7 @@ _log = structlog.get_logger(__name__)
 
 _STOP_WAIT: Final = timedelta(seconds=15)
 _FORGET: Final = timedelta(hours=1)
+_MARKETS: Final = timedelta(seconds=30)
 
 
 class Worker(Protocol):
@@ -89,6 +91,7 @@ def open_desk(settings: Settings, packs: RulePacks) -> QuoteDesk:
         signing_key=settings.signing_key or secrets.token_bytes(32),
         keys=KeyRing(engine),
         sessions=_session_desk(engine, settings),
+        named_markets=NamedMarkets(settings, engine),
         write_turn=threading.Lock() if engine.dialect.name == "sqlite" else nullcontext(),
     )
 
@@ -111,6 +114,7 @@ def desk_work(desk: QuoteDesk) -> list[Worker]:
     promotions = timedelta(seconds=settings.promotion_poll_seconds)
     return [
         Periodic("price book refresh", desk.live.refresh, prices),
+        Periodic("markets of settings", desk.named_markets.refresh, _MARKETS),
         Periodic("keys refresh", desk.keys.refresh, prices),
         Periodic("sessions forgotten", lambda: forget_what_is_over(desk.sessions), _FORGET),
         Periodic("writes are possible", desk.writability.refresh, prices),

@@ -12,6 +12,7 @@ from api.access.sessions import SessionDesk
 from api.live.promotion_board import PromotionBoard
 from api.live.snapshot import LivePrices
 from api.live.writability import Writability
+from api.quotes.named_markets import NamedMarkets
 from api.settings import Settings
 
 
@@ -28,6 +29,7 @@ class QuoteDesk:
         signing_key: signs quotes.
         keys: of programs.
         sessions: of people.
+        named_markets: knows which settings name a market that there is not.
         write_turn: held while something is stored, where the database has one writer at a time
             anyway: waiting here is fair, waiting in SQLite is not.
     """
@@ -40,4 +42,5 @@ class QuoteDesk:
     signing_key: bytes
     keys: KeyRing
     sessions: SessionDesk
+    named_markets: NamedMarkets
     write_turn: AbstractContextManager[object]

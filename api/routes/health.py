@@ -74,6 +74,9 @@ class Ready(Document):
 
     status: Literal["ready"] = "ready"
     checks: Checks
+    doubts: list[str] = Field(
+        description="Settings that do not hold, such as one that names a market which there is not"
+    )
 
 
 @router.get("/healthz", operation_id="healthz", summary="The process answers")
@@ -99,4 +102,4 @@ async def readyz(desk: Desk) -> Ready:
     reasons = [check.why for check in parts if check.why]
     if reasons:
         raise NotReady("; ".join(reasons), checks=checks.model_dump(mode="json"))
-    return Ready(checks=checks)
+    return Ready(checks=checks, doubts=list(desk.named_markets.doubts))

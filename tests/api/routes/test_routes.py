@@ -16,11 +16,15 @@ from sqlalchemy import Engine
 
 from api.app import create_app
 from api.errors import every_refusal
+from api.quotes.named_markets import NamedMarkets
 from api.server import serving
 from api.settings import Settings
+from pricing.catalogue import Market
 from pricing.money import Money
+from storage.database import writing
+from storage.products.markets import add_markets
 from storage.writability import MIB
-from tests.api.conftest import BEARER, database_away, quick_settings
+from tests.api.conftest import BEARER, database_away, eventually, quick_settings
 from tests.api.shop import observe_offer, publish_prices
 
 NOW = datetime.now(UTC)
@@ -119,6 +123,32 @@ def test_a_service_whose_disk_is_full_is_alive_but_not_ready(
         assert ready.json()["checks"]["database"]["ok"] is True
         assert client.get("/healthz").status_code == 200
         assert client.get("/v1/prices/TEA-1?market=online").status_code == 200
+
+
+def test_a_setting_that_names_a_market_that_there_is_not_is_shown_until_there_is(
+    shop: Engine, log_lines: Callable[[], list[dict[str, Any]]]
+) -> None:
+    settings = quick_settings(
+        shop,
+        map_floor_in=("onlin", "store-01"),
+        promotion_modes={"later": "priority"},
+        return_policies={"online": "pro_rata"},
+    )
+    doubts = [
+        "PRICEWRIGHT_MAP_FLOOR_IN: there is no market 'onlin', do you mean 'online'?",
+        "PRICEWRIGHT_PROMOTION_MODES: there is no market 'later'; there are online, store-01",
+    ]
+    with serving(settings) as url:
+        assert eventually(lambda: httpx.get(f"{url}/readyz", timeout=60).json()["doubts"] == doubts)
+    warned = [line["why"] for line in log_lines() if line["event"] == "a setting does not hold"]
+    assert warned == doubts
+    watch = NamedMarkets(settings, shop)
+    watch.refresh()
+    with writing(shop) as conn:
+        add_markets(conn, [Market("later", "EUR", "Europe/Berlin")])
+    assert list(watch.doubts) == doubts
+    watch.refresh()
+    assert list(watch.doubts) == doubts[:1]
 
 
 def test_a_service_without_a_price_book_is_alive_but_not_ready(settings: Settings) -> None:
