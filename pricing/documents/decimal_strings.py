@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 
+from models.refusals import Place
 from pricing.decimal_text import parse_decimal
-from pricing.errors import NoDecimal, Place
+from pricing.errors import NoDecimal
 
 
 @cache
