@@ -9,7 +9,7 @@ UV     := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint format migrations audit bench docs lock clean
+.PHONY: help demo test slow lint format messages migrations audit bench docs lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ audit: $(VENV)/.dev ## look for known vulnerabilities of all locked dependencies
 format: $(VENV)/.dev ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+messages: $(VENV)/.dev ## bring the console's catalogues of messages in step with its sources
+	$(BIN)/python -m tests.api.console.messages
 
 # Peers that only the benchmarks need would disturb the tests, so they have an environment of their own.
 $(BENCH)/.done: requirements-bench.lock pyproject.toml $(VENV)/.uv

@@ -11,6 +11,7 @@ import structlog
 
 from api.access.first_account import make_first_account
 from api.alerts.delivery import deliver_due
+from api.console.assembly import console_routers
 from api.jobs.crawls import ask_for_due_crawls
 from api.jobs.documents import job_schemas
 from api.jobs.release import keep_releases
@@ -91,6 +92,7 @@ _ROUTES: Final = routes_of(
     session.router,
     health.router,
     problems.router,
+    *console_routers(),
 )
 
 

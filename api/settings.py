@@ -113,6 +113,10 @@ class Settings(BaseSettings):
         private_addresses: hosts and networks off the public internet that alerts and whatever else
             the service sends may reach; JSON such as `["alerts.lan", "10.20.0.0/16"]`.
         private_sites: sites at private addresses and feeds from files may be set over HTTP.
+        console_language: of the pages, `en` or `zh-Hans`, for whoever has chosen none; while it is
+            unset that of the browser.
+        hsts_seconds: how long a browser that came by https may not come otherwise
+            (`Strict-Transport-Security`); 0 says nothing.
         work_processes: jobs that compute at the same time, each in a process of its own, and leave
             to crawl; 0 works on no job here.
         work_poll_seconds: how often to look for jobs that were asked for elsewhere.
@@ -179,6 +183,8 @@ class Settings(BaseSettings):
     chromium: str = ""
     private_addresses: tuple[str, ...] = ()
     private_sites: bool = False
+    console_language: Literal["en", "zh-Hans"] | None = None
+    hsts_seconds: int = Field(default=0, ge=0, le=63_072_000)
     work_processes: int = Field(default=1, ge=0, le=256)
     work_poll_seconds: Seconds = 1.0
     work_jobs_per_process: int = Field(default=100, ge=1)

@@ -33,6 +33,7 @@ from api.http.bodies import unique_keys
 from api.http.docs_page import add_docs_page
 from api.http.problem_answers import install_problem_answers
 from api.http.request_log import RequestLog
+from api.http.security_headers import SecurityHeaders
 from api.live.openapi import price_paths, price_schemas
 from api.live.promotion_board import PromotionBoard
 from api.live.serving import PREFIX, PriceServing
@@ -185,6 +186,7 @@ def in_shell(
     )
     app.add_middleware(Door, admission=admission)
     app.add_middleware(RequestLog, quiet_prefix=PREFIX)
+    app.add_middleware(SecurityHeaders, hsts_seconds=service.settings.hsts_seconds)
     app.openapi = partial(_openapi, app, schemas)  # type: ignore[method-assign]
     return app
 

@@ -235,6 +235,22 @@ def require_roles(principal: Principal, rule: Rule) -> None:
         )
 
 
+def may(principal: Principal | None, method: str, path: str) -> bool:
+    """Whether the table lets somebody ask this: for buttons that are shown, or not.
+
+    Args:
+        principal: who; None for a stranger, who may nothing.
+        method: of HTTP.
+        path: a path, its variables filled in.
+    """
+    rule = rule_of(method, path)
+    return (
+        principal is not None
+        and rule is not None
+        and _not_allowed(principal, rule, path, {}) is None
+    )
+
+
 def _not_allowed(
     principal: Principal, rule: Rule, path: str, headers: Mapping[bytes, bytes]
 ) -> Refusal | Elsewhere | None:

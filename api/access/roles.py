@@ -211,6 +211,17 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/v1/jobs/{job}/cancel"): _RUN,
     ("PUT", "/v1/jobs/schedules/{name}"): _RUN,
     ("DELETE", "/v1/jobs/schedules/{name}"): _RUN,
+    # The console. Its files hold nothing of a shop.
+    ("GET", "/"): _OPEN,
+    ("GET", "/console/static/{digest}/{path}"): _OPEN,
+    ("GET", "/console/login"): _OPEN,
+    ("POST", "/console/login"): _OPEN,
+    ("POST", "/console/logout"): _OWN_SESSION,
+    ("GET", "/console/password"): _OWN_SESSION,
+    ("POST", "/console/password"): _OWN_SESSION,
+    ("GET", "/console"): _LOOK_AT_PART,
+    ("GET", "/console/{path}"): _LOOK_AT_PART,
+    ("GET", "/console/today"): _LOOK_AT_PART,
     # Who may ask.
     ("POST", "/v1/session"): _OPEN,
     ("GET", "/v1/session"): _OWN_SESSION,

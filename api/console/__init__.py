@@ -1,0 +1,1 @@
+"""The pages that people use in a browser, made on the server."""
