@@ -71,7 +71,7 @@ class Visit:
         return self.formats.now
 
     def may(self, method: str, path: str) -> bool:
-        """Whether who is logged in may ask this of the service: `POST`, `/console/drafts/7/approve`."""
+        """Whether who is logged in may ask this: `POST`, `/console/drafts/7/approve`."""
         return may(self.principal, method, path)
 
     @property
@@ -107,6 +107,10 @@ class Visit:
         answer = self.page("frame/notice.html", tone=tone, title=title, text=text)
         answer.headers.update(_TO_NOTICES)
         return answer
+
+    def leads_to(self, path: str) -> Response:
+        """The answer to a button after which another page is shown."""
+        return Response(status_code=204, headers={"hx-redirect": self.url(path), **_NOT_KEPT})
 
     def json(self, document: object) -> Response:
         """A document for the page's own scripts."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Form
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
@@ -88,6 +89,8 @@ async def unique_keys(request: Request) -> None:
     route = request.scope.get("route")
     if not isinstance(route, APIRoute) or route.body_field is None:
         return  # a route that reads none, or reads it with `decoded`
+    if isinstance(route.body_field.field_info, Form):
+        return  # a page's form, which FastAPI has read by now
     try:
         text = (await request.body()).decode()
         refuse_values(text)

@@ -13,11 +13,20 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    StorageState,
+    sync_playwright,
+)
+from sqlalchemy import Engine
 
+from api.access.roles import Role
 from scrapers.browser import find_browser
 from scrapers.errors import CrawlFailed
-from tests.api.conftest import TOKEN
+from tests.api.access.let_in import PASSWORD, person
 
 DESKTOP: Final = (1440, 900)
 PHONE: Final = (390, 844)
@@ -104,11 +113,29 @@ class Visitor:
 Visits = Callable[..., Visitor]
 
 
-@pytest.fixture
-def visits(chromium: Browser) -> Iterator[Visits]:
-    """Opens a window: `visits(url, language="en", theme="light", size=DESKTOP)`.
+def let_people_in(engine: Engine) -> None:
+    """Accounts of `ada` (admin), `max` (manager), `pia` (approver) and `ana` (analyst)."""
+    for name, role in (
+        ("ada", Role.ADMIN),
+        ("max", Role.MANAGER),
+        ("pia", Role.APPROVER),
+        ("ana", Role.ANALYST),
+    ):
+        person(engine, name, role)
 
-    At the end of the test each window must have been without a fault.
+
+@pytest.fixture(scope="session")
+def sessions() -> dict[tuple[str, str], StorageState]:
+    """The cookies of who has logged in, by service and name: nobody logs in for each test."""
+    return {}
+
+
+@pytest.fixture
+def visits(chromium: Browser, sessions: dict[tuple[str, str], StorageState]) -> Iterator[Visits]:
+    """Opens a window: `visits(url, language="en", theme="light", size=DESKTOP, name="ada")`.
+
+    The service must have been given its people by `let_people_in`; with `name=None` nobody is
+    logged in. At the end of the test each window must have been without a fault.
     """
     visitors: list[Visitor] = []
     with ExitStack() as windows:
@@ -119,16 +146,21 @@ def visits(chromium: Browser) -> Iterator[Visits]:
             language: Language = "en",
             theme: Theme = "light",
             size: tuple[int, int] = DESKTOP,
-            logged_in: bool = True,
+            name: str | None = "ada",
         ) -> Visitor:
             window = chromium.new_context(
                 viewport={"width": size[0], "height": size[1]},
                 color_scheme=theme,
                 locale={"en": "en-GB", "zh-Hans": "zh-CN"}[language],
                 reduced_motion="reduce",
-                extra_http_headers={"authorization": f"Bearer {TOKEN}"} if logged_in else {},
+                storage_state=None if name is None else sessions.get((url, name)),
             )
             windows.callback(window.close)
+            if name is not None and (url, name) not in sessions:
+                account = {"name": name, "password": PASSWORD}
+                answer = window.request.post(f"{url}/v1/session", data=account)
+                assert answer.status == 201, answer.text()
+                sessions[url, name] = window.storage_state()
             visitor = Visitor(window.new_page(), url)
             visitor.page.on("console", visitor.hear)
             visitor.page.on("pageerror", lambda error: visitor.faults.append(f"script: {error}"))

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import BaseLoader, ChoiceLoader, DictLoader
 
+from api.access.roles import RULES
 from api.app import create_app
 from api.console import rendering
 from api.console.charts import Axis, Chart, Mark, Series
@@ -37,6 +38,14 @@ COLUMNS: Final = (
 )
 
 _TEMPLATE: Final = Path(__file__).with_name("gallery.html").read_text(encoding="utf-8")
+
+_ROUTES: Final = (
+    ("GET", "/console/gallery"),
+    ("GET", "/console/gallery/rows"),
+    ("GET", "/console/gallery/chart"),
+    ("POST", "/console/gallery/press"),
+    ("POST", "/console/gallery/refuse"),
+)
 
 router = page_router()
 
@@ -117,7 +126,10 @@ def app_with_gallery(settings: Settings) -> Iterator[FastAPI]:
     kept = [(rendering._environment(tag), loader_of(tag)) for tag in languages()]
     for environment, loader in kept:
         environment.loader = ChoiceLoader([loader, DictLoader({"gallery.html": _TEMPLATE})])
+    RULES.update(dict.fromkeys(_ROUTES, RULES["GET", "/console/today"]))
     yield app
+    for route in _ROUTES:
+        del RULES[route]
     for environment, loader in kept:
         environment.loader = loader
 

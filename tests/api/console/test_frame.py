@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from api.server import serving
 from tests.api.conftest import quick_settings
-from tests.api.console.conftest import DESKTOP, PHONE, Language, Theme, Visits
+from tests.api.console.conftest import DESKTOP, PHONE, Language, Theme, Visits, let_people_in
 from tests.api.console.gallery import PROBE, app_with_gallery
 from tests.api.shop import open_shop
 from tests.databases import sqlite_engine
@@ -20,6 +20,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The service with the small shop and the gallery: none of these tests changes anything."""
     with sqlite_engine(tmp_path_factory.mktemp("console")) as engine:
         open_shop(engine)
+        let_people_in(engine)
         settings = quick_settings(engine, crawl_schedule=False, work_processes=0)
         with app_with_gallery(settings) as app, serving(settings, app) as url:
             yield url
