@@ -64,14 +64,15 @@ class Formats:
             return NONE
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
         written = format_decimal(abs(value), pattern, locale=self.locale)
-        return _sign(value, signed=signed) + written
+        return _sign(round(value, digits), signed=signed) + written
 
     def percent(self, share: float | None, digits: int = 1, *, signed: bool = False) -> str:
         """A share as per cent: 0.05 is 5 %."""
         if share is None or not math.isfinite(share):
             return NONE
         pattern = "#,##0" + ("." + "0" * digits if digits else "") + "%"
-        return _sign(share, signed=signed) + format_percent(abs(share), pattern, locale=self.locale)
+        written = format_percent(abs(share), pattern, locale=self.locale)
+        return _sign(round(share, digits + 2), signed=signed) + written
 
     def moment(self, moment: datetime | None) -> str:
         """A day and a time to the minute; the year where it is not this one."""
@@ -116,7 +117,7 @@ class Formats:
         written = format_currency(
             abs(major), currency, pattern, locale=self.locale, currency_digits=False
         )
-        return _sign(major, signed=signed) + written
+        return _sign(round(major, digits), signed=signed) + written
 
 
 def _sign(value: float, *, signed: bool) -> str:

@@ -86,6 +86,19 @@ class Visit:
         root: str = self.request.scope.get("root_path", "")
         return root.rstrip("/") + path
 
+    def link(self, page: str, rest: str = "") -> str:
+        """The address of a page by its name; empty where there is none, or the visitor may not.
+
+        Args:
+            page: the name of its `PAGE`.
+            rest: what follows its own path: `/7`.
+        """
+        for known in every_page():
+            path = ROOT + known.path + rest
+            if known.name == page and self.may("GET", path):
+                return self.url(path)
+        return ""
+
     def say(self, message: str, **values: object) -> str:
         """A message in the visitor's language."""
         return self.language.say(message, **values)

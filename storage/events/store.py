@@ -109,6 +109,12 @@ def newest_events(
     return tuple(StoredEvent(*row) for row in rows)
 
 
+def count_events(conn: Connection, kinds: Collection[type[Event]], *, since: datetime) -> int:
+    """How many events of some types happened since a time."""
+    these = table.c.type.in_([kind.type_name for kind in kinds]), table.c.at >= since
+    return conn.scalar(sa.select(sa.func.count()).where(*these)) or 0
+
+
 def first_at(conn: Connection, kind: type[Event], key: str) -> datetime | None:
     """When an event of this type first happened to a key; None if it never did."""
     these = table.c.type == kind.type_name, table.c.key == key
