@@ -9,7 +9,7 @@ from api.console import static_files
 from api.console.page import ROOT, every_page
 from api.console.problem_pages import page_router
 from api.console.visit import Visiting
-from api.errors import UnknownResource
+from models.refusals import Missing
 
 
 def console_routers() -> tuple[APIRouter, ...]:
@@ -38,8 +38,6 @@ def _rest() -> APIRouter:
 
     @router.get("/{path:path}")
     async def nothing_here(visit: Visiting) -> None:
-        raise UnknownResource(
-            visit.say("There is no page at %(path)s.", path=visit.request.url.path)
-        )
+        raise Missing(visit.say("There is no page at %(path)s.", path=visit.request.url.path))
 
     return router

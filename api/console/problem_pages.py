@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from fastapi import APIRouter
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from api.console.language import N_
 from api.console.page import ROOT
 from api.console.visit import visit_of
-from api.errors import NotAnOperator, Problem, UnexpectedFailure
+from api.errors import NotAnOperator, http_answer
 from api.http.request_log import request_id_of
-from api.http.stored_problems import problem_of
+from models.refusals import Defect, Invalid, Kind, Refusal
+from storage.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -39,13 +42,13 @@ class PageRoute(APIRoute):
             try:
                 return await answer(request)
             except Exception as error:
-                problem = problem_of(error)
+                refusal = _told(error)
                 if wants_json(request):
-                    raise problem or error from error
-                if problem is None:
+                    raise refusal or error from error
+                if refusal is None:
                     _log.exception("page failed", path=request.url.path)
-                    problem = UnexpectedFailure(visit_of(request).say(_DEFECT))
-                return problem_page(request, problem)
+                    refusal = Defect(visit_of(request).say(_DEFECT))
+                return problem_page(request, refusal)
 
         return answer_shown
 
@@ -60,21 +63,37 @@ def wants_json(request: Request) -> bool:
     return "application/json" in request.headers.get("accept", "")
 
 
-def problem_page(request: Request, problem: Problem) -> Response:
+def _told(error: Exception) -> Refusal | None:
+    """What a person is told of an error; None for a defect."""
+    match error:
+        case RequestValidationError():
+            faults = [(".".join(map(str, f["loc"][1:])), str(f["msg"])) for f in error.errors()]
+            errors = [{"field": field, "message": message} for field, message in faults]
+            return Invalid("; ".join(f"{field}: {said}" for field, said in faults), errors=errors)
+        case OperationalError() | InterfaceError():
+            return DatabaseUnavailable("the database does not answer; try again in some seconds")
+        case Refusal() if error.kind is not Kind.DEFECT:
+            return error
+    return None
+
+
+def problem_page(request: Request, refusal: Refusal) -> Response:
     """A refusal as a page of its own, or as a notice where a part of a page was asked for."""
     visit = visit_of(request)
     in_page = request.headers.get("hx-request") == "true"
-    if isinstance(problem, NotAnOperator) and not in_page:
+    request_id = request_id_of(request.scope)
+    status, headers, _ = http_answer(refusal, instance=request.url.path, request_id=request_id)
+    if isinstance(refusal, NotAnOperator) and not in_page:
         return RedirectResponse(visit.url(f"{ROOT}/login"), status_code=303)
     if in_page:
-        answer = visit.notice("bad", visit.say(problem.title), problem.detail)
-        answer.status_code = problem.status
+        answer = visit.notice("bad", visit.say(refusal.title), str(refusal))
+        answer.status_code = status
     else:
         answer = visit.page(
             "frame/problem.html",
-            status=problem.status,
-            problem=problem,
-            request_id=request_id_of(request.scope),
+            status=status,
+            refusal=refusal,
+            request_id=request_id,
         )
-    answer.headers.update(problem.headers)
+    answer.headers.update(headers)
     return answer

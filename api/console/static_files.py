@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from api.errors import UnknownResource
+from models.refusals import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,9 +75,7 @@ async def read_static_file(request: Request, digest: str, path: str) -> Response
     """One file, as it was when the page that names it was made."""
     file = static_files().get(path)
     if file is None or file.digest != digest:
-        raise UnknownResource(
-            f"no file of the console is at {request.url.path}; load the page again"
-        )
+        raise Missing(f"no file of the console is at {request.url.path}; load the page again")
     headers = {"cache-control": _FOREVER, "vary": "accept-encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):
         headers["content-encoding"] = "gzip"

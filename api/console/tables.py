@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from api.errors import invalid_field
+from models.refusals import Invalid
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -91,7 +91,7 @@ def question_of(request: Request, columns: Sequence[Column]) -> Question:
     sort = query.get("sort", "")
     by = sort.removeprefix("-")
     if by and by not in {column.field for column in columns if column.sortable}:
-        raise invalid_field("sort", f"the table is not sorted by {by!r}")
+        raise Invalid(f"the table is not sorted by {by!r}", ("query", "sort"))
     filters = {}
     known = {column.field: column for column in columns if column.filter is not None}
     for name, value in query.items():
@@ -99,9 +99,9 @@ def question_of(request: Request, columns: Sequence[Column]) -> Question:
             continue
         column = known.get(name.removeprefix(_FILTER))
         if column is None:
-            raise invalid_field(name, "the table is not filtered by this")
+            raise Invalid("the table is not filtered by this", ("query", name))
         if isinstance(column.filter, Mapping) and value not in column.filter:
-            raise invalid_field(name, f"is one of {', '.join(column.filter)}, not {value!r}")
+            raise Invalid(f"is one of {', '.join(column.filter)}, not {value!r}", ("query", name))
         filters[column.field] = value
     return Question(
         page=_number(query.get("page", "1"), "page", 1_000_000),
@@ -159,5 +159,5 @@ def cell(
 
 def _number(given: str, name: str, most: int) -> int:
     if not given.isascii() or not given.isdigit() or not 1 <= int(given[:12]) <= most:
-        raise invalid_field(name, f"is a number from 1 to {most}, not {given[:40]!r}")
+        raise Invalid(f"is a number from 1 to {most}, not {given[:40]!r}", ("query", name))
     return int(given)

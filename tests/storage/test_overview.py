@@ -29,7 +29,8 @@ def test_an_empty_database(engine: Engine) -> None:
         assert count_waiting(conn, failed_since=NOW) == Waiting(0, 0, 0, 0)
         assert beginnings(conn) == Beginnings(products=False, decided=None)
         assert newest_fit(conn) is None
-        assert newest_imports(conn) == site_visits(conn) == ()
+        assert newest_imports(conn) == ()
+        assert site_visits(conn) == ()
 
 
 def test_a_busy_morning(engine: Engine) -> None:

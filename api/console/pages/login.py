@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 
 from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response
@@ -23,8 +23,9 @@ from api.console.language import N_
 from api.console.page import Page
 from api.console.problem_pages import page_router
 from api.console.visit import Visit, Visiting
-from api.errors import InvalidRequest, NotAnOperator, TooManyRequests
+from api.errors import NotAnOperator, TooManyRequests, answer_to
 from api.routes.dependencies import OwnSession, Running
+from models.refusals import Invalid
 
 router = page_router()
 PAGE = Page(name="login", title=N_("Log in"), router=router, path="/login")
@@ -69,7 +70,7 @@ async def take_login(
         told = _WRONG if isinstance(refused, NotAnOperator) else _OFTEN
         answer: Response = visit.page(
             "login/page.html",
-            status=refused.status,
+            status=answer_to(refused).status,
             wanted=_wanted(request),
             name=name,
             error=visit.say(told),
@@ -112,11 +113,8 @@ async def take_password(
         return _password_form("login/password_form.html", visit, session, wrong)
     try:
         renewed = await change_password(service.sessions, session, old, new)
-    except InvalidRequest as refused:
-        faults = cast("list[dict[str, str]]", refused.extensions["errors"])
-        wrong = {
-            fault["field"].removeprefix("body."): visit.say(fault["message"]) for fault in faults
-        }
+    except Invalid as refused:
+        wrong = {str(refused.place[-1]): visit.say(refused.sentence)}
         return _password_form("login/password_form.html", visit, session, wrong)
     answer = visit.leads_to(HOME)
     return _with_cookie(answer, cookie_of(service.sessions, renewed, request.scope))

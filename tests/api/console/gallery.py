@@ -19,8 +19,8 @@ from api.console.language import languages
 from api.console.problem_pages import page_router
 from api.console.tables import Column, cell, question_of, rows_document
 from api.console.visit import Visiting
-from api.errors import NotPossibleNow
 from api.settings import Settings
+from models.refusals import Conflict
 from pricing.money import Money
 
 PROBE: Final = "<img src=x onerror=alert(1)><script>alert(2)</script>'\"{{ 7*7 }}"
@@ -113,7 +113,7 @@ def press(visit: Visiting) -> HTMLResponse:
 
 @router.post("/gallery/refuse")
 def refuse() -> None:
-    raise NotPossibleNow(f"prices are frozen: {PROBE}; lift the freeze first")
+    raise Conflict(f"prices are frozen: {PROBE}; lift the freeze first")
 
 
 @contextmanager

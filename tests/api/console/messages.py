@@ -7,7 +7,7 @@ never guessed. The tests fail until every message has its translation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from babel.messages.pofile import read_po, write_po
 
 import api.app  # noqa: F401  (with it, every problem that can be told is known)
 from api.console.page import every_page
-from api.errors import Problem
+from api.errors import every_refusal
 
 CONSOLE: Final = Path(__file__).parents[3] / "api" / "console"
 LOCALES: Final = ("zh_Hans",)
@@ -51,8 +51,8 @@ def messages_of(domain: str) -> Catalog:
             for line, message, _, _ in extract(method, source, _KEYWORDS, options=_OPTIONS):
                 catalogue.add(message, locations=[(file.relative_to(CONSOLE).as_posix(), line)])
     if domain == FRAME:
-        for problem in _problems(Problem):
-            catalogue.add(problem.title, locations=[("../errors.py", 1)])
+        for refusal in every_refusal().values():
+            catalogue.add(refusal.title, locations=[("../errors.py", 1)])
     return catalogue
 
 
@@ -105,12 +105,6 @@ def _sources(domain: str) -> Iterator[Path]:
     for file in sorted((CONSOLE / "templates").rglob("*.html")):
         if file.relative_to(CONSOLE / "templates").parts[0] not in pages:
             yield file
-
-
-def _problems(kind: type[Problem]) -> Iterable[type[Problem]]:
-    yield kind
-    for below in kind.__subclasses__():
-        yield from _problems(below)
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def _rivals(engine: Engine, now: datetime, title: str) -> None:
         record(
             conn,
             CrawlDegraded(
-                competitor="north", market="online", crawl=north, at=now, failed="",
+                competitor="north", market="online", crawl=north, at=now.isoformat(), failed="",
                 findings=(less,),
             ),
             at=now,
@@ -98,7 +98,7 @@ def _rival_price(now: datetime) -> CompetitorPriceChanged:
     return CompetitorPriceChanged(
         sku="TEA-1", market="online", competitor="north", url="https://north.example/1",
         title="Their tea", old=Amount(amount="5.20", currency="EUR"),
-        new=Amount(amount="4.80", currency="EUR"), change_pct=-7.7, observed_at=now,
+        new=Amount(amount="4.80", currency="EUR"), change_pct=-7.7, observed_at=now.isoformat(),
     )  # fmt: skip
 
 
