@@ -186,13 +186,6 @@ class PrivateAddresses:
         named = host.strip("[]").rstrip(".").lower() in self.hosts
         return named or any(inner in network for network in self.networks)
 
-    def opens_host(self, host: str) -> bool:
-        """Whether a host is open as it is written, whatever it resolves to."""
-        literal = literal_address(host)
-        if literal is not None:
-            return self.opens(host, literal)
-        return host.strip("[]").rstrip(".").lower() in self.hosts
-
 
 def require_reachable(
     host: str, addresses: Collection[str], private: PrivateAddresses

@@ -267,13 +267,9 @@ def _refuse_private(service: Service, site: Site, before: Site | None) -> None:
         ("feed_file", site.feed_file, None if before is None else before.feed_file),
     ):
         if now and now != was:
-            host = str(now).rpartition(":")[0]
-            if field == "allow_private" and service.settings.private_places.opens_host(host):
-                continue
             raise Invalid(
                 "can not be set over HTTP; write it into sites.yaml and run `pricewright sites "
-                "load`, name the host in PRICEWRIGHT_PRIVATE_ADDRESSES, or set "
-                "PRICEWRIGHT_PRIVATE_SITES=true",
+                "load`, or set PRICEWRIGHT_PRIVATE_SITES=true",
                 ("body", field),
             )
 
