@@ -52,6 +52,7 @@ _COMMANDS: Final = {
     "schema": ("api.cli.schemas", "Print the JSON Schema of a kind of file."),
     "serve": ("api.cli.serve", "Serve live prices over HTTP and deliver alerts."),
     "alerts": ("api.cli.alerts", "See and send what waits in the outbox."),
+    "audit": ("api.cli.audit", "See who did what; verify that the record of it is whole."),
     "backup": ("api.cli.backup", "Write the whole database to one file."),
     "restore": ("api.cli.restore", "Bring a backup into a database, of either kind."),
     "migrate": ("api.cli.migrate", "Bring the database up to date."),

@@ -11,6 +11,7 @@ import structlog
 
 from api.errors import http_answer
 from models.refusals import Defect
+from storage.audit.chain import audited_from
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -66,7 +67,8 @@ class RequestLog:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_named)
+            with audited_from(request_id):
+                await self._app(scope, receive, send_named)
         except Exception:
             _log.exception("request failed", method=scope["method"], path=scope["path"])
             if status:

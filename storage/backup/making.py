@@ -130,8 +130,10 @@ def _write(
     changes = outward([column.type for column in columns])
     encoder = msgspec.json.Encoder()
     query = sa.text(select_all(table, conn.dialect))
-    result = conn.execute(query.execution_options(yield_per=_BATCH))
-    with archive.part(table.name) as part:
+    with (
+        conn.execute(query.execution_options(yield_per=_BATCH)) as result,
+        archive.part(table.name) as part,
+    ):
         told(0)
         for rows in result.partitions():
             lines = []

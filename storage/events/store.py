@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from pricing.events.catalogue import event_from
-from pricing.events.event import Event
+from pricing.events.event import Deed, Event
+from storage.audit.chain import Act, Principal, append_audit, digest_of
 from storage.database import require_writer
 from storage.events.tables import events as table
 from storage.events.tables import outbox
@@ -65,6 +66,8 @@ class StoredEvent:
 def record(conn: Connection, event: Event, *, at: datetime, actor: str = SYSTEM) -> str:
     """Store what happened, and put it into the outbox if it is told; returns its identifier.
 
+    A deed goes into the audit, too, so that others who would do one wait for this transaction.
+
     Args:
         conn: the transaction that makes it so.
         event: what happened.
@@ -93,6 +96,11 @@ def record(conn: Connection, event: Event, *, at: datetime, actor: str = SYSTEM)
                 event_id=event_id, receiver=WEBHOOK, status="pending", next_attempt_at=at
             )
         )
+    if isinstance(event, Deed):
+        subject, _, _ = event.type_name.partition(".")
+        after = digest_of(event.facts())
+        act = Act(Principal.named(actor), event.action, subject, event.key, after=after)
+        append_audit(conn, act, at=at)
     return event_id
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 
 # Each adds its tables to the metadata.
 import storage.access.tables
+import storage.audit.tables
 import storage.competitors.tables
 import storage.events.tables
 import storage.jobs.job_tables

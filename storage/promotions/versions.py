@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from pricing.promotions.codes import fold_code
 from pricing.promotions.errors import InvalidPromotion
+from storage.audit.chain import Act, Principal, append_audit, digest_of
 from storage.bulk import listed
 from storage.database import require_writer, take_turns
 from storage.errors import NameTaken, PromotionNotFound, StepNotAllowed, VersionMoved
@@ -292,7 +293,7 @@ def record(
     version: int,
     **detail: object,
 ) -> None:
-    """Add a row to the audit of a promotion."""
+    """Add a row to the audit of a promotion, and to that of everything."""
     require_writer(conn)
     conn.execute(
         promotion_audit.insert().values(
@@ -304,6 +305,19 @@ def record(
             detail=detail,
         )
     )
+    before, after = None, digest_of({"version": version, **detail})
+    if action in {"created", "revised"}:
+        before, after = (_digest(conn, promotion_id, number) for number in (version - 1, version))
+    by = Principal.named(actor)
+    append_audit(conn, Act(by, action, "promotion", str(promotion_id), before, after), at=at)
+
+
+def _digest(conn: Connection, promotion_id: int, version: int) -> str | None:
+    t = promotion_versions.c
+    document = conn.scalar(
+        sa.select(t.document).where(t.promotion_id == promotion_id, t.version == version)
+    )
+    return None if document is None else digest_of(document)
 
 
 def _newest() -> sa.Select[Any]:

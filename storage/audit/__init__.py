@@ -1,0 +1,1 @@
+"""Who did what, to what, when: one chain of records that only grows, and can be verified."""
