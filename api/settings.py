@@ -48,6 +48,7 @@ _OF_OTHERS = (f"{_PREFIX}SHARED_DATA",)  # where the test suite finds public dat
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 _SECRET = ("webhook_secret", "operators", "quote_signing_key")
 TOKEN_LETTERS = 16  # fewer could be guessed
 
@@ -123,6 +124,11 @@ class Settings(BaseSettings):
         work_jobs_per_process: a process ends after so many jobs.
         work_idle_seconds: it ends when there was no job for so long.
         work_memory_mib: it ends after a job that left it with more memory than this.
+        keep_evidence_days: offers and looks at competitors' pages on which no decision rests go
+            after so many days; unset: never. At least as long as offers are used.
+        keep_outbox_days: deliveries that are over go after so many days; unset: never.
+        keep_quotes_days: quotes that expired or were cancelled go after so many days; unset: never.
+        keep_jobs_days: jobs that ended go after so many days, with their logs; unset: never.
         backup_folder: where backups go that name no file; beside an embedded database if unset.
     """
 
@@ -190,6 +196,10 @@ class Settings(BaseSettings):
     work_jobs_per_process: int = Field(default=100, ge=1)
     work_idle_seconds: Seconds = 300.0
     work_memory_mib: int = Field(default=1024, ge=64)
+    keep_evidence_days: Days | None = None
+    keep_outbox_days: Days | None = None
+    keep_quotes_days: Days | None = None
+    keep_jobs_days: Days | None = None
     backup_folder: Path | None = None
 
     @field_validator("promotion_modes", "return_policies", mode="before")
@@ -269,6 +279,16 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{_PREFIX}WEBHOOK_SECRET is missing: {_PREFIX}WEBHOOK_URL is set and alerts are "
                 f"always signed; {_HOW_TO_MAKE_ONE}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _evidence_outlives_its_use(self) -> Self:
+        days = self.keep_evidence_days
+        if days is not None and days * 24 < self.offer_max_age_hours:
+            raise ValueError(
+                f"{_PREFIX}KEEP_EVIDENCE_DAYS={days} is shorter than offers are used for decisions "
+                f"({_PREFIX}OFFER_MAX_AGE_HOURS={self.offer_max_age_hours:g}); keep them longer"
             )
         return self
 

@@ -16,6 +16,7 @@ KINDS: Final = Kinds(
         "import": "api.jobs.bringing_in:IMPORT",
         "match": "api.jobs.bringing_in:MATCH",
         "plan": "api.plans.work:PLAN",
+        "retention": "api.jobs.forgetting:RETENTION",
         "what-if": "api.jobs.deciding:WHAT_IF",
     },
     "api.jobs.kinds:KINDS",

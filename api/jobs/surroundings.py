@@ -25,6 +25,12 @@ def surroundings(settings: Settings) -> dict[str, Any]:
         "time_zone": settings.time_zone,
         "log_format": settings.log_format.value,
         "log_level": settings.log_level.value,
+        "keep_days": {
+            "evidence": settings.keep_evidence_days,
+            "outbox": settings.keep_outbox_days,
+            "quotes": settings.keep_quotes_days,
+            "jobs": settings.keep_jobs_days,
+        },
         "backup_folder": str(backup_folder(settings)),
     }
 

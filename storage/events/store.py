@@ -21,6 +21,7 @@ from pricing.events.catalogue import event_from
 from pricing.events.event import Deed, Event
 from storage.audit.chain import Act, Principal, append_audit, digest_of
 from storage.database import require_writer
+from storage.errors import InvalidRecord
 from storage.events.tables import events as table
 from storage.events.tables import outbox
 from storage.uuid7 import new_uuid7
@@ -128,3 +129,34 @@ def first_at(conn: Connection, kind: type[Event], key: str) -> datetime | None:
     these = table.c.type == kind.type_name, table.c.key == key
     found: datetime | None = conn.scalar(sa.select(sa.func.min(table.c.at)).where(*these))
     return found
+
+
+def forget_events(
+    conn: Connection, kinds: Collection[type[Event]], *, before: datetime, limit: int
+) -> int:
+    """Delete events of some types from before a time of which no delivery is left.
+
+    Returns how many went. A deed is none of them: it is history.
+
+    Args:
+        conn: a transaction that writes.
+        kinds: types of events that nothing but their receivers reads.
+        before: the time, aware.
+        limit: most events.
+
+    Raises:
+        InvalidRecord: a deed is among the types.
+    """
+    require_writer(conn)
+    if any(issubclass(kind, Deed) for kind in kinds):
+        raise InvalidRecord("deeds are history; they are not forgotten")
+    some = (
+        sa.select(table.c.event_id)
+        .where(
+            table.c.type.in_([kind.type_name for kind in kinds]),
+            table.c.at < before,
+            ~sa.exists().where(outbox.c.event_id == table.c.event_id),
+        )
+        .limit(limit)
+    )
+    return conn.execute(table.delete().where(table.c.event_id.in_(some))).rowcount

@@ -164,3 +164,27 @@ def messages(
         query = query.where(table.c.status == status)
     rows = conn.execute(query.order_by(table.c.message_id.desc()).limit(limit))
     return tuple(OutboxState(*row) for row in rows)
+
+
+def forget_deliveries(conn: Connection, *, before: datetime, limit: int) -> int:
+    """Delete deliveries that were taken or given up before a time; returns how many.
+
+    The events stay. So does the newest delivery, that its number is not given out again.
+
+    Args:
+        conn: a transaction that writes.
+        before: the time, aware.
+        limit: most deliveries.
+    """
+    require_writer(conn)
+    newest = sa.select(sa.func.max(table.c.message_id)).scalar_subquery()
+    some = (
+        sa.select(table.c.message_id)
+        .where(
+            table.c.status.in_(("delivered", "dead")),
+            sa.func.coalesce(table.c.delivered_at, table.c.next_attempt_at) < before,
+            table.c.message_id != newest,
+        )
+        .limit(limit)
+    )
+    return conn.execute(table.delete().where(table.c.message_id.in_(some))).rowcount
