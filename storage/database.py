@@ -15,7 +15,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +27,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from storage.columns import json_text
 from storage.errors import DatabaseUnavailable, NotMigrated, NotWriting, SettingsInvalid
+from storage.private_files import private_file, private_folder
 from storage.schema_version import VERSIONS, steps, stored_revision
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def engine_url(url: str) -> URL:
         parsed = sa.make_url(url)
     except ArgumentError:
         raise SettingsInvalid(
-            f"DATABASE_URL {url!r} is not a database URL; write it like "
+            f"DATABASE_URL {_hidden(url)!r} is not a database URL; write it like "
             "'sqlite:///var/pricewright.db' or 'postgresql://user:password@host/name'"
         ) from None
     match parsed.get_backend_name():
@@ -69,6 +70,12 @@ def engine_url(url: str) -> URL:
             raise SettingsInvalid(
                 f"DATABASE_URL names a {other!r} database; use sqlite:/// or postgresql://"
             )
+
+
+def _hidden(url: str) -> str:
+    """What of a text that is no URL can be repeated: before an @ there may be a password."""
+    before, at, host = url.rpartition("@")
+    return f"***{at}{host}" if before else url
 
 
 def open_engine(url: str) -> Engine:
@@ -97,13 +104,20 @@ def open_engine(url: str) -> Engine:
 def _sqlite_engine(url: URL) -> Engine:
     folder = Path(url.database or ".").parent
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
     except OSError as problem:
         raise DatabaseUnavailable(
             f"cannot make the folder {str(folder)!r} of the database: {problem.strerror}"
         ) from problem
     engine = sa.create_engine(url, json_serializer=json_text)
     file = Path(url.database or ".").absolute()
+
+    @sa.event.listens_for(engine, "do_connect")
+    def only_for_its_owner(*_: object) -> None:
+        """SQLite would make the file for all to read; its log beside it gets the same mode."""
+        if not str(url.database).startswith("file:"):  # a URI names no path
+            with suppress(OSError):  # SQLite says better what is wrong
+                private_file(file)
 
     @sa.event.listens_for(engine, "checkout")
     def same_file(

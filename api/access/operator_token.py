@@ -14,6 +14,7 @@ import structlog
 from api.errors import SettingsInvalid
 from api.settings import TOKEN_LETTERS
 from storage.database import engine_url
+from storage.private_files import private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +77,7 @@ def _kept(path: Path) -> str:
 
 def _make(path: Path) -> None:
     """A file that only its owner reads, there whole or not at all, made by one process."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{_FILE}-")  # with mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -57,6 +57,7 @@ from simulations.demo_market.market import (
 )
 from simulations.demo_market.rivals import RIVALS
 from storage.imports import import_file
+from storage.private_files import private_folder
 
 """The newest week of the demo's history: fixed, so that equal seeds show equal figures."""
 
@@ -399,7 +400,7 @@ def _clear(folder: Path) -> None:
         if not marker.exists():
             raise DemoFailed(f"{folder} holds something else; name an empty folder with --folder")
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     marker.touch()
 
 

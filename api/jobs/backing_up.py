@@ -18,6 +18,7 @@ from storage.backup.making import BackupReport, Progress, check_backup, make_bac
 from storage.database import reading
 from storage.errors import BackupRefused
 from storage.jobs.queue import read_job
+from storage.private_files import private_folder
 
 _NAME: Final = re.compile(r"pricewright-\d{8}T\d{6}Z\.zip")
 _STALE_SECONDS: Final = 24 * 3600.0
@@ -43,7 +44,7 @@ def backup_file(folder: Path, at: datetime) -> Path:
         CannotWrite: the folder cannot be made.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder)
     except OSError as error:
         raise CannotWrite(f"{folder}: {error.strerror or error}") from error
     return folder / f"pricewright-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}.zip"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -82,15 +82,11 @@ def audit_records(
         limit: so many at most.
     """
     t = table.c
-    query = (
-        sa.select(
-            t.number, t.at, t.person_id, people.c.principal, people.c.name, t.verb,
-            t.subject_kind, t.subject_id, t.origin, t.before_sha256, t.after_sha256, t.hash,
-        )
-        .join_from(table, people)
-        .order_by(t.number.desc())
-        .limit(limit)
-    )  # fmt: skip
+    columns: list[sa.Column[Any]] = [
+        t.number, t.at, t.person_id, people.c.principal, people.c.name, t.verb, t.subject_kind,
+        t.subject_id, t.origin, t.before_sha256, t.after_sha256, t.hash,
+    ]  # fmt: skip
+    query = sa.select(*columns).join_from(table, people).order_by(t.number.desc()).limit(limit)
     if subject is not None:
         query = query.where(t.subject_kind == subject[0], t.subject_id == subject[1])
     if before is not None:

@@ -100,7 +100,7 @@ _POSTGRES: Final = (
 
 
 def _make(table: sa.Table, dialect: str, statement: str, moment: str = "after_create") -> None:
-    sa.event.listen(table, moment, sa.DDL(statement).execute_if(dialect=dialect))
+    sa.event.listen(table, moment, sa.DDL(statement).execute_if(dialect=dialect))  # type: ignore[no-untyped-call]
 
 
 def _guard(table: sa.Table) -> None:

@@ -305,9 +305,11 @@ def record(
             detail=detail,
         )
     )
-    before, after = None, digest_of({"version": version, **detail})
+    before: str | None = None
+    after: str | None = digest_of({"version": version, **detail})
     if action in {"created", "revised"}:
-        before, after = (_digest(conn, promotion_id, number) for number in (version - 1, version))
+        before = _digest(conn, promotion_id, version - 1)
+        after = _digest(conn, promotion_id, version)
     by = Principal.named(actor)
     append_audit(conn, Act(by, action, "promotion", str(promotion_id), before, after), at=at)
 

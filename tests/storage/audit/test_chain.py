@@ -135,20 +135,19 @@ def _set(conn: Connection, place: int, **values: object) -> None:
     conn.execute(table.update().where(table.c.number == place).values(**values))
 
 
+def _move_up(conn: Connection) -> None:
+    conn.execute(table.delete().where(table.c.number == 3))
+    _set(conn, 4, number=3)
+    _set(conn, 5, number=4)
+
+
 TAMPERING: dict[str, tuple[Callable[[Connection], object], int]] = {
     "another verb": (lambda conn: _set(conn, 3, verb="rejected"), 3),
     "another time": (lambda conn: _set(conn, 3, at=NOW - timedelta(days=1)), 3),
     "another request": (lambda conn: _set(conn, 3, origin="x"), 3),
     "another hash": (lambda conn: _set(conn, 3, hash="0" * 64), 3),
     "one left out": (lambda conn: conn.execute(table.delete().where(table.c.number == 3)), 3),
-    "one left out and the rest moved up": (
-        lambda conn: (
-            conn.execute(table.delete().where(table.c.number == 3)),
-            _set(conn, 4, number=3),
-            _set(conn, 5, number=4),
-        ),
-        3,
-    ),
+    "one left out and the rest moved up": (lambda conn: _move_up(conn), 3),
     "the first left out": (lambda conn: conn.execute(table.delete().where(table.c.number == 1)), 1),
     "the end cut off": (lambda conn: conn.execute(table.delete().where(table.c.number > 3)), 4),
     "all cut off": (lambda conn: conn.execute(table.delete()), 1),
@@ -308,7 +307,7 @@ def test_what_says_nothing_is_refused(engine: Engine) -> None:
 
 
 def test_events_without_a_deed_are_none(engine: Engine) -> None:
-    from tests.storage.events.test_store import price_changed
+    from tests.pricing.events.samples import price_changed
 
     with writing(engine) as conn:
         record(conn, price_changed(), at=NOW)

@@ -29,7 +29,7 @@ from storage.promotions.tables import (
 from storage.retention.jobs import forget_jobs
 from storage.retention.quotes import forget_quotes
 from tests.databases import sqlite_engine
-from tests.storage.events.test_store import price_changed
+from tests.pricing.events.samples import price_changed
 from tests.storage.samples import NOW, add_shop
 
 DAY = timedelta(days=1)
