@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.database import migration_config, require_released
+from storage.schema_version import steps, stored_revision
 
 
 def revision_of(conn: Connection) -> str | None:
@@ -17,19 +18,13 @@ def revision_of(conn: Connection) -> str | None:
     Raises:
         NotMigrated: they come from before the first release.
     """
-    from alembic.runtime.migration import MigrationContext
-
     require_released(conn)
-    return MigrationContext.configure(conn).get_current_revision()
+    return stored_revision(conn)
 
 
-@cache
 def known_revisions() -> frozenset[str]:
     """The steps that this program has."""
-    from alembic.script import ScriptDirectory
-
-    scripts = ScriptDirectory.from_config(migration_config())
-    return frozenset(script.revision for script in scripts.walk_revisions())
+    return frozenset(steps())
 
 
 def bring_to(conn: Connection, revision: str) -> None:

@@ -43,6 +43,7 @@ def _environment(url: str, **more: str) -> dict[str, str]:
         "PRICEWRIGHT_QUOTE_SIGNING_KEY": SIGNING,
         "PRICEWRIGHT_WEBHOOK_SECRET": WEBHOOK,
         "PRICEWRIGHT_WEBHOOK_URL": f"http://shop:{PASSWORD}@127.0.0.1:9/alerts",
+        "PRICEWRIGHT_PRIVATE_ADDRESSES": '["127.0.0.1"]',
         "PRICEWRIGHT_LOG_LEVEL": "debug",
         **more,
     }
