@@ -10,7 +10,6 @@ from typing import Any, Final
 import msgspec
 
 from api.jobs.deciding import DECIDING
-from api.refusals import refused
 from api.work.context import Context
 from api.work.kinds import Kind
 from pricing.events.competitors import CompetitorPriceChanged, CrawlDegraded
@@ -80,5 +79,4 @@ RETENTION: Final = Kind(
     _forget,
     # Not beside a run of decisions, which reads offers long before it is stored and pins them.
     scope=lambda _: DECIDING,
-    refused=refused,
 )

@@ -49,5 +49,5 @@ def test_a_record_names_the_request_that_did_it(client: httpx.Client, shop: Engi
     )
     assert answer.status_code < 300, answer.text
     with reading(shop) as conn:
-        (found,) = audit_records(conn)
-    assert (found.name, found.verb, found.origin) == ("tess", "frozen", "req-42")
+        (found,) = [record for record in audit_records(conn) if record.verb == "frozen"]
+    assert (found.name, found.origin) == ("tess", "req-42")
