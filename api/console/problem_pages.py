@@ -43,7 +43,7 @@ class PageRoute(APIRoute):
                 return await answer(request)
             except Exception as error:
                 refusal = _told(error)
-                if wants_json(request):
+                if not wants_page(request):
                     raise refusal or error from error
                 if refusal is None:
                     _log.exception("page failed", path=request.url.path)
@@ -58,9 +58,9 @@ def page_router() -> APIRouter:
     return APIRouter(prefix=ROOT, route_class=PageRoute, include_in_schema=False)
 
 
-def wants_json(request: Request) -> bool:
-    """Whether a script of the page asks: it reads problem documents itself."""
-    return "application/json" in request.headers.get("accept", "")
+def wants_page(request: Request) -> bool:
+    """Whether a person is to read the answer; scripts and programs read problem documents."""
+    return "text/html" in request.headers.get("accept", "")
 
 
 def _told(error: Exception) -> Refusal | None:

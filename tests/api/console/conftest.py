@@ -1,4 +1,4 @@
-"""The console in a real browser: one Chromium a session, and pages that are watched.
+"""The console in a real browser: one Chromium for all tests, and pages that are watched.
 
 A watched page fails its test on any line that the browser's console calls an error, on anything
 that the Content-Security-Policy stopped, and on any request to another host.
@@ -44,9 +44,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("chromium"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """The browser."""
+    """The browser. It goes with the package: a loop of Playwright's runs while it is there."""
     try:
         path = find_browser()
     except CrawlFailed as none:

@@ -26,6 +26,7 @@ from tests.api.shop import open_shop
 from tests.databases import sqlite_engine
 
 CHOSEN = "a password of my own"
+A_BROWSER = {"accept": "text/html"}
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +152,11 @@ def test_it_leads_nowhere_else(url: str) -> None:
         answer = httpx.post(f"{url}/console/login", params={"next": elsewhere}, data=account)
         assert answer.status_code == 303
         assert answer.headers["location"] == "/console"
+
+
+def test_a_program_is_answered_with_documents_and_a_browser_with_pages(url: str) -> None:
+    told = httpx.post(f"{url}/console/login", data={"name": "ada"})
+    assert told.headers["content-type"] == "application/problem+json"
+    shown = httpx.post(f"{url}/console/login", data={"name": "ada"}, headers=A_BROWSER)
+    assert (told.status_code, shown.status_code) == (422, 422)
+    assert "password: Field required" in shown.text
