@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from fastapi import APIRouter
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from api.console.language import N_
 from api.console.page import ROOT
 from api.console.visit import visit_of
 from api.errors import NotAnOperator, http_answer
+from api.http.problem_answers import refusal_of
 from api.http.request_log import request_id_of
-from models.refusals import Defect, Invalid, Kind, Refusal
-from storage.errors import DatabaseUnavailable
+from models.refusals import Defect, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -42,7 +40,7 @@ class PageRoute(APIRoute):
             try:
                 return await answer(request)
             except Exception as error:
-                refusal = _told(error)
+                refusal = refusal_of(error)
                 if not wants_page(request):
                     raise refusal or error from error
                 if refusal is None:
@@ -61,20 +59,6 @@ def page_router() -> APIRouter:
 def wants_page(request: Request) -> bool:
     """Whether a person is to read the answer; scripts and programs read problem documents."""
     return "text/html" in request.headers.get("accept", "")
-
-
-def _told(error: Exception) -> Refusal | None:
-    """What a person is told of an error; None for a defect."""
-    match error:
-        case RequestValidationError():
-            faults = [(".".join(map(str, f["loc"][1:])), str(f["msg"])) for f in error.errors()]
-            errors = [{"field": field, "message": message} for field, message in faults]
-            return Invalid("; ".join(f"{field}: {said}" for field, said in faults), errors=errors)
-        case OperationalError() | InterfaceError():
-            return DatabaseUnavailable("the database does not answer; try again in some seconds")
-        case Refusal() if error.kind is not Kind.DEFECT:
-            return error
-    return None
 
 
 def problem_page(request: Request, refusal: Refusal) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from fastapi.exceptions import RequestValidationError
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+_AWAY: Final = "the database does not answer; try again in some seconds"
+
 
 def install_problem_answers(app: FastAPI) -> None:
     """Make every error answer of this app a problem document."""
@@ -38,6 +40,20 @@ def install_problem_answers(app: FastAPI) -> None:
     for gone in (DatabaseUnavailable, OperationalError, InterfaceError):
         app.add_exception_handler(gone, _answer_database_away)
     app.add_exception_handler(DataError, _answer_unkept)
+
+
+def refusal_of(error: Exception) -> Refusal | None:
+    """What a person is told of an error that a route raised; None for a defect."""
+    match error:
+        case RequestValidationError():
+            faults = [(".".join(map(str, f["loc"][1:])), str(f["msg"])) for f in error.errors()]
+            errors = [{"field": field, "message": message} for field, message in faults]
+            return Invalid("; ".join(f"{field}: {said}" for field, said in faults), errors=errors)
+        case OperationalError() | InterfaceError():
+            return DatabaseUnavailable(_AWAY)
+        case Refusal() if error.kind is not Kind.DEFECT:
+            return error
+    return None
 
 
 def _answer(request: Request, refusal: Refusal) -> Response:
@@ -121,6 +137,4 @@ async def _answer_unkept(request: Request, error: Exception) -> Response:
 async def _answer_database_away(request: Request, error: Exception) -> Response:
     why = str(error).strip().split("\n", 1)[0]
     _log.log(ANSWERS[Kind.UNAVAILABLE].severity, "the database does not answer", why=why)
-    return _answer(
-        request, DatabaseUnavailable("the database does not answer; try again in some seconds")
-    )
+    return _answer(request, DatabaseUnavailable(_AWAY))
