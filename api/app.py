@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from api.access.first_account import make_first_account
+from api.access.oidc import provider_of
 from api.alerts.delivery import deliver_due
 from api.console.assembly import console_routers
 from api.jobs.crawls import ask_for_due_crawls
@@ -20,6 +21,7 @@ from api.plans.wire import plan_schemas
 from api.promotions.watch import watch_promotions
 from api.quotes.desk import QuoteDesk
 from api.routes import (
+    access_keys,
     competitors,
     costs,
     decision_runs,
@@ -29,8 +31,10 @@ from api.routes import (
     health,
     jobs,
     law,
+    logins,
     market_analysis,
     offers,
+    people,
     plans,
     price_book_changes,
     price_books,
@@ -90,6 +94,9 @@ _ROUTES: Final = routes_of(
     plans.router,
     jobs.router,
     session.router,
+    logins.router,
+    access_keys.router,
+    people.router,
     health.router,
     problems.router,
     *console_routers(),
@@ -113,7 +120,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     packs = load_rule_packs(chosen.rule_packs)
     desk = open_desk(chosen, packs)
     parts: dict[str, Any] = {part.name: getattr(desk, part.name) for part in fields(QuoteDesk)}
-    service = Service(**parts, packs=packs, work=work_room(desk.engine, chosen))
+    service = Service(
+        **parts, packs=packs, work=work_room(desk.engine, chosen), provider=provider_of(chosen)
+    )
     return in_shell(
         service,
         _ROUTES,

@@ -11,6 +11,7 @@
     ├── TooManyRequests          asked too often; says how long to wait
     ├── MethodNotAllowed         the path exists, the method does not
     ├── MarketRequired           several markets and none was named
+    ├── ProviderAway             the provider of identities does not answer as one does
     ├── NoPriceBook              nothing was published yet
     └── NotReady                 the service should get no traffic
 
@@ -153,6 +154,17 @@ class MarketRequired(ApiError):
     slug = "market-required"
     title = "Market required"
     example = "name a market with ?market=; this price book has online, store-01"
+
+
+class ProviderAway(ApiError):
+    """The provider of identities does not answer as one does. Log in with a password meanwhile."""
+
+    kind = Kind.UNAVAILABLE
+    status = 502
+    slug = "provider-away"
+    title = "Provider away"
+    example = "the provider of identities does not answer; try again, or log in with a password"
+    retry_after = 10
 
 
 class NoPriceBook(ApiError):

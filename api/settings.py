@@ -49,7 +49,7 @@ _OF_OTHERS = (f"{_PREFIX}SHARED_DATA",)  # where the test suite finds public dat
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
-_SECRET = ("webhook_secret", "operators", "quote_signing_key")
+_SECRET = ("webhook_secret", "operators", "quote_signing_key", "oidc_client_secret")
 TOKEN_LETTERS = 16  # fewer could be guessed
 
 
@@ -87,6 +87,13 @@ class Settings(BaseSettings):
             they ask: behind a proxy, or for a provider of identities.
         session_idle_minutes: a person who did nothing for so long logs in again.
         session_hours: and so long after they logged in, whatever they did.
+        oidc_discovery_url: where a provider of identities describes itself; people log in by it,
+            too. It ends in `/.well-known/openid-configuration`.
+        oidc_client_id: how the provider knows this service.
+        oidc_client_secret: what was agreed upon with it; unset for a public client.
+        oidc_roles_claim: the claim that lists a person's groups or roles; dots lead into objects.
+        oidc_roles: role by what the claim lists, as JSON such as `{"pricing-team": "manager"}`; who
+            has none of them is not let in.
         four_eyes: a draft must be approved by somebody other than who proposed it.
         budget_share_of_products: most share of prices that may change without an approval.
         budget_average_change: most mean size of the changes, as a share of the old price.
@@ -166,6 +173,13 @@ class Settings(BaseSettings):
     public_url: AnyHttpUrl | None = None
     session_idle_minutes: float = Field(default=60.0, gt=0, le=60 * 24 * 7, allow_inf_nan=False)
     session_hours: float = Field(default=12.0, gt=0, le=24 * 30, allow_inf_nan=False)
+    oidc_discovery_url: AnyHttpUrl | None = None
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = None
+    oidc_roles_claim: str = Field(default="roles", min_length=1)
+    oidc_roles: Annotated[
+        dict[str, Literal["analyst", "manager", "approver", "admin"]], NoDecode
+    ] = Field(default_factory=dict)
     four_eyes: bool = False
     budget_share_of_products: Share = 0.6
     budget_average_change: Share = 0.08
@@ -202,9 +216,9 @@ class Settings(BaseSettings):
     keep_jobs_days: Days | None = None
     backup_folder: Path | None = None
 
-    @field_validator("promotion_modes", "return_policies", mode="before")
+    @field_validator("promotion_modes", "return_policies", "oidc_roles", mode="before")
     @classmethod
-    def _each_market_is_there_once(cls, given: object) -> object:
+    def _each_name_is_there_once(cls, given: object) -> object:
         return read_json(given) if isinstance(given, str) else given
 
     @field_validator("private_addresses")
@@ -289,6 +303,21 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{_PREFIX}KEEP_EVIDENCE_DAYS={days} is shorter than offers are used for decisions "
                 f"({_PREFIX}OFFER_MAX_AGE_HOURS={self.offer_max_age_hours:g}); keep them longer"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_provider_is_whole(self) -> Self:
+        if self.oidc_discovery_url is None:
+            return self
+        missing = [
+            f"{_PREFIX}{name.upper()}"
+            for name in ("public_url", "oidc_client_id", "oidc_roles")
+            if not getattr(self, name)
+        ]
+        if missing:
+            raise ValueError(
+                f"{_PREFIX}OIDC_DISCOVERY_URL is set, so {', '.join(missing)} must be, too"
             )
         return self
 

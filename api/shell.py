@@ -25,6 +25,7 @@ from fastapi.openapi.utils import get_openapi
 from api.access.admission import Admission
 from api.access.door import Door
 from api.access.keyring import KeyRing
+from api.access.named_scope import named_in_scope
 from api.access.openapi import SECURITY_SCHEMES, describe_door
 from api.access.operator_token import operators_of
 from api.access.sessions import SessionDesk, forget_what_is_over
@@ -34,6 +35,7 @@ from api.http.docs_page import add_docs_page
 from api.http.problem_answers import install_problem_answers
 from api.http.request_log import RequestLog
 from api.http.security_headers import SecurityHeaders
+from api.live.draft_prices import DraftPrices
 from api.live.openapi import price_paths, price_schemas
 from api.live.promotion_board import PromotionBoard
 from api.live.serving import PREFIX, PriceServing
@@ -82,10 +84,12 @@ def open_desk(settings: Settings, packs: RulePacks) -> QuoteDesk:
         packs: the rules of law.
     """
     engine = open_engine(settings.database_url)
+    live = LivePrices(engine, timedelta(seconds=settings.snapshot_poll_seconds), packs)
     return QuoteDesk(
         settings=settings,
         engine=engine,
-        live=LivePrices(engine, timedelta(seconds=settings.snapshot_poll_seconds), packs),
+        live=live,
+        drafts=DraftPrices(engine, live, settings.snapshot_poll_seconds),
         board=PromotionBoard(engine),
         writability=Writability(engine, settings.least_free_mib * MIB),
         # Until the start has read what the database keeps, nobody can know it.
@@ -132,7 +136,7 @@ def routes_of(*routers: APIRouter) -> list[BaseRoute]:
     They know no application, so all applications of a process share them: FastAPI takes longer to
     work out what a hundred endpoints ask for than the rest of a start does.
     """
-    behind = APIRouter(dependencies=[Depends(unique_keys)])
+    behind = APIRouter(dependencies=[Depends(named_in_scope), Depends(unique_keys)])
     for router in routers:
         behind.include_router(router)
     return behind.routes
@@ -176,7 +180,7 @@ def in_shell(
     install_problem_answers(app)
     # The last one added is the outermost.
     max_age = service.settings.price_max_age_seconds
-    app.add_middleware(PriceServing, live=service.live, max_age=max_age)
+    app.add_middleware(PriceServing, live=service.live, drafts=service.drafts, max_age=max_age)
     admission = Admission(
         operators_of(service.settings),
         service.keys,

@@ -101,7 +101,7 @@ class Admission:
             if self._open_to_strangers(rule, path, token):
                 return None
             return _login(scope, path, headers) or not_let_in(rule)
-        return _not_allowed(principal, rule, path, headers)
+        return _not_allowed(principal, rule, scope["method"], path, headers)
 
     async def _who(
         self, scope: Scope, rule: Rule | None, token: bytes, headers: Mapping[bytes, bytes]
@@ -247,15 +247,17 @@ def may(principal: Principal | None, method: str, path: str) -> bool:
     return (
         principal is not None
         and rule is not None
-        and _not_allowed(principal, rule, path, {}) is None
+        and _not_allowed(principal, rule, method, path, {}) is None
     )
 
 
 def _not_allowed(
-    principal: Principal, rule: Rule, path: str, headers: Mapping[bytes, bytes]
+    principal: Principal, rule: Rule, method: str, path: str, headers: Mapping[bytes, bytes]
 ) -> Refusal | Elsewhere | None:
     if rule.besides is Besides.SHOPPER:
         return None
+    if principal.test and method not in _SAFE and not path.startswith(_QUOTES):
+        return NotAllowed(f"{principal.name} is a test key, and a test changes nothing")
     if rule.besides is Besides.LOGGED_IN:
         return (
             None if principal.kind == "person" else NotAllowed("only who logged in has a session")

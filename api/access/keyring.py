@@ -102,7 +102,7 @@ class KeyRing:
             self.tell(now)
         with reading(self.engine) as conn:
             change = last_change(conn)
-            if self._day != now.date():
+            if self._day != now.date() or self._limited():  # others count, too
                 self._told, self._day = uses_on(conn, now.date()), now.date()
             if change == self._change:
                 return False
@@ -150,8 +150,13 @@ class KeyRing:
         """Once a minute; at every poll what has a quota, which all processes must know."""
         if now - self._told_at >= _TELL_EVERY:
             return True
-        limited = {held.principal.id for held in self._held.values() if held.per_day is not None}
-        return not limited.isdisjoint(list(self._untold))
+        return not self._limited().isdisjoint(list(self._untold))
+
+    def _limited(self) -> frozenset[str]:
+        """The keys that have a quota of a day."""
+        return frozenset(
+            held.principal.id for held in self._held.values() if held.per_day is not None
+        )
 
 
 def _held(key: AccessKey, place: int) -> _Held:
@@ -183,6 +188,5 @@ def _until_tomorrow(now: datetime) -> int:
 
 def _too_many(of: str, most: int, seconds: int) -> TooManyRequests:
     return TooManyRequests(
-        f"this key may ask {most} times a {of}; wait, or have its limit raised",
-        headers={"retry-after": str(seconds)},
-    )
+        f"this key may ask {most} times a {of}; wait, or have its limit raised"
+    ).with_headers(retry_after=str(seconds))

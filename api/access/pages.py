@@ -64,10 +64,15 @@ def ended_cookie(desk: SessionDesk, scope: Scope) -> str:
 
 
 def session_id_in(cookies: bytes) -> str | None:
-    """The id in a `Cookie` header; None where it has none."""
+    """The id of a session in a `Cookie` header; None where it has none."""
+    return cookie_value(cookies, COOKIE)
+
+
+def cookie_value(cookies: bytes, name: str) -> str | None:
+    """What a `Cookie` header says of a name; None where it says nothing."""
     for part in cookies.split(b";"):
-        name, _, value = part.strip().partition(b"=")
-        if name == COOKIE.encode():
+        found, _, value = part.strip().partition(b"=")
+        if found == name.encode():
             return value.decode("ascii", "replace")
     return None
 

@@ -56,8 +56,3 @@ class Principal:
     def has(self, roles: Collection[Role]) -> bool:
         """Whether they have any of these roles."""
         return not self.roles.isdisjoint(roles)
-
-
-def identity_of(actor: str) -> str:
-    """Whose deed it is: of a key that a person made, the person's."""
-    return actor.partition("/")[0]

@@ -66,11 +66,13 @@ class Reach(Enum):
 
     Attributes:
         NOTHING: nothing that belongs to a market or a category.
+        NAMED: the market of the query and the product of the path, looked at before the route.
         PART: some markets or products, which the route compares with the scope of who asks.
         WHOLE: the shop as a whole: refused to those with a scope.
     """
 
     NOTHING = auto()
+    NAMED = auto()
     PART = auto()
     WHOLE = auto()
 
@@ -104,6 +106,7 @@ _SETTLE: Final = Rule(MAY_SETTLE, reach=_PART)
 _OWN_SESSION: Final = Rule(frozenset(), Besides.LOGGED_IN, Reach.NOTHING)
 _LOOK: Final = _for(_A, _M, _P)
 _LOOK_AT_PART: Final = _for(_A, _M, _P, reach=_PART)
+_LOOK_AT_NAMED: Final = _for(_A, _M, _P, reach=Reach.NAMED)
 _WORK_OUT: Final = _for(_A, _M)
 _WORK_OUT_PART: Final = _for(_A, _M, reach=_PART)
 _RUN: Final = _for(_M)
@@ -111,8 +114,9 @@ _RUN_PART: Final = _for(_M, reach=_PART)
 _APPROVE_PART: Final = _for(_P, reach=_PART)
 _STOP_PART: Final = _for(_M, _P, reach=_PART)
 _BRING_BACK: Final = _for(_M, _P)
-_RIVALS: Final = _for(_A, _M, _P, _C, reach=_PART)
-_OBSERVE: Final = _for(_M, _C, reach=_PART)
+_RIVALS: Final = _for(_A, _M, _P, _C)
+_RIVALS_NAMED: Final = _for(_A, _M, _P, _C, reach=Reach.NAMED)
+_OBSERVE: Final = _for(_M, _C)
 _LET_IN: Final = _for()
 
 RULES: Final[dict[tuple[str, str], Rule]] = {
@@ -134,12 +138,12 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/v1/quotes/{quote_id}/commit"): _SETTLE,
     ("POST", "/v1/quotes/{quote_id}/returns"): _SETTLE,
     # Why prices are what they are.
-    ("GET", "/v1/decisions/{sku}"): _LOOK_AT_PART,
-    ("GET", "/v1/price-inputs/{sku}"): _LOOK_AT_PART,
-    ("GET", "/v1/reference-prices/{sku}"): _for(_S, _A, _M, _P, reach=_PART),
+    ("GET", "/v1/decisions/{sku}"): _LOOK_AT_NAMED,
+    ("GET", "/v1/price-inputs/{sku}"): _LOOK_AT_NAMED,
+    ("GET", "/v1/reference-prices/{sku}"): _for(_S, _A, _M, _P, reach=Reach.NAMED),
     ("GET", "/v1/decision-runs/{run}"): _LOOK_AT_PART,
     ("POST", "/v1/decision-runs"): _WORK_OUT_PART,
-    ("GET", "/v1/market-analysis"): _LOOK_AT_PART,
+    ("GET", "/v1/market-analysis"): _LOOK_AT_NAMED,
     # Price books and their way.
     ("GET", "/v1/price-books"): _LOOK,
     ("GET", "/v1/price-books/live"): _LOOK,
@@ -154,19 +158,19 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("POST", "/v1/price-book-drafts/{draft}/reject"): _STOP_PART,
     ("GET", "/v1/freezes"): _LOOK,
     ("POST", "/v1/freezes"): _STOP_PART,
-    ("DELETE", "/v1/freezes"): _STOP_PART,
+    ("DELETE", "/v1/freezes"): _for(_M, _P, reach=Reach.NAMED),
     ("POST", "/v1/figure-readings"): _for(_M, _S),
-    ("GET", "/v1/costs/held"): _LOOK_AT_PART,
+    ("GET", "/v1/costs/held"): _LOOK_AT_NAMED,
     ("POST", "/v1/costs/confirmations"): _RUN_PART,
     # Competitors.
-    ("GET", "/v1/offers/{sku}"): _RIVALS,
-    ("GET", "/v1/offer-history/{sku}"): _RIVALS,
-    ("POST", "/v1/observations"): _OBSERVE,
-    ("GET", "/v1/match-reviews"): _LOOK_AT_PART,
-    ("POST", "/v1/match-reviews/{review_id}"): _RUN_PART,
-    ("GET", "/v1/quarantine"): _LOOK_AT_PART,
-    ("POST", "/v1/quarantine/{quarantine_id}"): _RUN_PART,
-    ("GET", "/v1/sites"): _for(_A, _M, _P, _C),
+    ("GET", "/v1/offers/{sku}"): _RIVALS_NAMED,
+    ("GET", "/v1/offer-history/{sku}"): _RIVALS_NAMED,
+    ("POST", "/v1/observations"): _for(_M, _C, reach=_PART),
+    ("GET", "/v1/match-reviews"): _LOOK,
+    ("POST", "/v1/match-reviews/{review_id}"): _RUN,
+    ("GET", "/v1/quarantine"): _LOOK,
+    ("POST", "/v1/quarantine/{quarantine_id}"): _RUN,
+    ("GET", "/v1/sites"): _RIVALS,
     ("GET", "/v1/sites/{name}"): _RIVALS,
     ("GET", "/v1/sites/{name}/crawls"): _RIVALS,
     ("GET", "/v1/sites/{name}/crawls/{crawl_id}"): _RIVALS,
@@ -223,10 +227,22 @@ RULES: Final[dict[tuple[str, str], Rule]] = {
     ("GET", "/console/{path}"): _LOOK_AT_PART,
     ("GET", "/console/today"): _LOOK_AT_PART,
     # Who may ask.
+    ("GET", "/console/login/oidc"): _OPEN,
+    ("GET", "/console/login/oidc/callback"): _OPEN,
     ("POST", "/v1/session"): _OPEN,
     ("GET", "/v1/session"): _OWN_SESSION,
     ("DELETE", "/v1/session"): _OWN_SESSION,
     ("PUT", "/v1/session/password"): _OWN_SESSION,
+    ("GET", "/v1/keys"): _LET_IN,
+    ("POST", "/v1/keys"): _LET_IN,
+    ("POST", "/v1/keys/{key_id}/rotate"): _LET_IN,
+    ("POST", "/v1/keys/{key_id}/revoke"): _LET_IN,
+    ("GET", "/v1/people"): _LET_IN,
+    ("POST", "/v1/people"): _LET_IN,
+    ("PUT", "/v1/people/{person_id}/roles"): _LET_IN,
+    ("POST", "/v1/people/{person_id}/password"): _LET_IN,
+    ("POST", "/v1/people/{person_id}/disable"): _LET_IN,
+    ("DELETE", "/v1/people/{person_id}"): _LET_IN,
 }
 """Rules by method and path as the routes spell it. `HEAD` follows its `GET`."""
 
@@ -238,8 +254,8 @@ def rule_of(method: str, path: str) -> Rule | None:
 
 def methods_of(path: str) -> tuple[str, ...]:
     """The methods that a path answers."""
-    methods = sorted({method for method, _ in RULES})
-    return tuple(method for method in methods if _found(method, path) is not None)
+    methods = sorted({"HEAD", *(method for method, _ in RULES)})
+    return tuple(method for method in methods if rule_of(method, path) is not None)
 
 
 _GET_FOR: Final = {"HEAD": "GET"}

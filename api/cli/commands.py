@@ -55,6 +55,8 @@ _COMMANDS: Final = {
     "audit": ("api.cli.audit", "See who did what; verify that the record of it is whole."),
     "backup": ("api.cli.backup", "Write the whole database to one file."),
     "restore": ("api.cli.restore", "Bring a backup into a database, of either kind."),
+    "keys": ("api.cli.keys", "Make, list, rotate and revoke keys of programs."),
+    "people": ("api.cli.people", "Say who may log in, and what they may do."),
     "migrate": ("api.cli.migrate", "Bring the database up to date."),
 }
 """Name: the module that has the command's `app`, and its line in the overview."""

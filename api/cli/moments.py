@@ -10,6 +10,7 @@ import typer
 from sqlalchemy.engine import Connection
 
 from pricing.law.price_history import on_the_clock
+from storage.access.people import actor_named
 from storage.errors import UnknownMarket
 from storage.products.markets import list_markets
 
@@ -22,6 +23,14 @@ def operator(named: str | None) -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         raise typer.BadParameter("this user has no name; say who you are with --by") from None
+
+
+def account_or_user(conn: Connection, named: str | None) -> str:
+    """Who does this, as the records name them: the account of this name, else the name itself.
+
+    So a person is the same one at the terminal, in the console and behind a key of theirs.
+    """
+    return actor_named(conn, operator(named))
 
 
 def local_time(conn: Connection, market: str, text: str) -> datetime:

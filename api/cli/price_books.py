@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.database import database
-from api.cli.moments import operator
+from api.cli.moments import account_or_user, operator
 from api.cli.terminal import out, utc_now
 from api.jobs.release import approve_draft, keep_releases, roll_back_to
 from api.settings import load_settings
@@ -95,11 +95,13 @@ def approve_command(
     """Approve a draft; it goes live at once unless it has a later time."""
     settings = load_settings()
     with database(settings) as engine:
+        with reading(engine) as conn:
+            actor = account_or_user(conn, by)
         found, version = approve_draft(
             engine,
             draft,
             now=utc_now(),
-            by=operator(by),
+            by=actor,
             four_eyes=settings.four_eyes,
             note=note,
             packs=load_rule_packs(settings.rule_packs),
@@ -117,7 +119,8 @@ def reject_command(
 ) -> None:
     """Give a draft up."""
     with database(load_settings()) as engine, writing(engine) as conn:
-        found = reject(conn, draft, at=utc_now(), by=operator(by), reason=reason)
+        actor = account_or_user(conn, by)
+        found = reject(conn, draft, at=utc_now(), by=actor, reason=reason)
     print_draft(found)
 
 

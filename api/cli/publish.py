@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from api.cli.database import database
-from api.cli.moments import local_time, operator
+from api.cli.moments import account_or_user, local_time
 from api.cli.price_books import print_draft
 from api.cli.terminal import out, utc_now
 from api.jobs.release import Proposal, release
@@ -67,6 +67,7 @@ def publish_command(
     now = utc_now()
     with database(settings) as engine:
         with reading(engine) as conn:
+            actor = account_or_user(conn, by)
             run_id = newest_run(conn) if run is None else run
             codes = [item.code for item in list_markets(conn)]
             activate_at = None
@@ -87,7 +88,7 @@ def publish_command(
             watch_for=timedelta(hours=watch_hours),
         )
         packs = load_rule_packs(settings.rule_packs)
-        done = release(engine, run_id, terms, now=now, by=operator(by), note=note, packs=packs)
+        done = release(engine, run_id, terms, now=now, by=actor, note=note, packs=packs)
     _print_proposal(done)
 
 

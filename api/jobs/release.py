@@ -10,6 +10,7 @@ import numpy as np
 import structlog
 from sqlalchemy.engine import Connection, Engine
 
+from api.access.roles import MAY_APPROVE
 from api.jobs.totals import dominant_of
 from models.sensitivity.dominance import Dominant
 from pricing.catalogue import UNKNOWN, Labels
@@ -18,6 +19,7 @@ from pricing.events.price_books import FigureBroke, PriceBookRolledBack
 from pricing.price_book import PUBLIC, PriceBook
 from pricing.releases.change_budget import BudgetReport, ChangeBudget, ProposedPrices, measure
 from pricing.releases.staged_release import Band, StagePlan, broken_at, stage_of
+from storage.access.people import active_with_a_role
 from storage.database import reading, writing
 from storage.errors import DraftNotReady, NotPossibleNow, PricesFrozen
 from storage.events.store import SYSTEM, record
@@ -37,6 +39,7 @@ from storage.releases.drafts import (
 )
 from storage.releases.freezes import require_unfrozen
 from storage.releases.publishing import roll_back
+from storage.releases.reach import reach_of_run
 from storage.releases.watched_figures import (
     Watch,
     end_watch,
@@ -189,6 +192,8 @@ def approve_draft(
 ) -> tuple[Draft, int | None]:
     """Consent to a draft; if it is approved and due, its first stage goes live at once.
 
+    Beyond the change budget it takes somebody else than who proposed it, wherever at least two
+    people with an account may approve it; where there is one, the record says that they were alone.
     If the law or a limit forbids one of its prices by now, it is rejected instead, with an alert.
 
     Returns:
@@ -200,11 +205,31 @@ def approve_draft(
         PricesFrozen: somebody pulled the kill switch; the consent is not kept either.
     """
     with writing(engine) as conn:
-        approved = approve(conn, draft_id, at=now, by=by, four_eyes=four_eyes, note=note)
+        beyond = _is_beyond_budget(read_draft(conn, draft_id))
+        several = beyond and len(_who_may_approve(conn, draft_id)) > 1
+        approved = approve(
+            conn,
+            draft_id,
+            at=now,
+            by=by,
+            four_eyes=four_eyes or several,
+            alone=beyond and not several,
+            note=note,
+        )
         version = None
         if approved.status == "approved":
             version = release_next_stage(conn, draft_id, at=now, by=by, packs=packs)
         return read_draft(conn, draft_id), version
+
+
+def _is_beyond_budget(draft: Draft) -> bool:
+    return bool(draft.review.get("report", {}).get("breaches"))
+
+
+def _who_may_approve(conn: Connection, draft_id: int) -> frozenset[str]:
+    """The people who can log in and may approve a draft."""
+    reach = reach_of_run(conn, read_draft(conn, draft_id).run_id)
+    return active_with_a_role(conn, MAY_APPROVE, reach)
 
 
 def roll_back_to(

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 from urllib.parse import parse_qsl
 from zlib import crc32
 
+import anyio
 import msgspec
 
+from api.access.principal import PRINCIPAL
+from api.access.scope import require_all_categories, require_markets
 from api.errors import MarketRequired, MethodNotAllowed, NoPriceBook, http_answer
 from api.http.bodies import unreadable_in_body
 from api.http.request_log import request_id_of
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from api.access.principal import Principal
+    from api.live.draft_prices import DraftPrices
     from api.live.snapshot import LivePrices, Serving, Snapshot
 
 PREFIX: Final = "/v1/prices"
@@ -46,6 +51,7 @@ class PriceDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         notice: text that the market's law wants beside a member's price, word for word; left out
             where none is needed.
+        draft: the draft of a test key, whose prices these would be; left out elsewhere.
     """
 
     sku: str
@@ -56,6 +62,7 @@ class PriceDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     published_at: str
     stale: bool
     notice: str = ""
+    draft: int | None = None
 
 
 class SkuPrice(msgspec.Struct, frozen=True):
@@ -71,6 +78,7 @@ class BatchDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         notice: text that the market's law wants beside members' prices, word for word; left out
             where none is needed.
+        draft: the draft of a test key, whose prices these would be; left out elsewhere.
     """
 
     market: str
@@ -81,6 +89,7 @@ class BatchDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     prices: list[SkuPrice]
     missing: list[str]
     notice: str = ""
+    draft: int | None = None
 
 
 _Sku = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_SKU_LENGTH)]
@@ -101,16 +110,18 @@ _KEYS: Final = tuple(f'"{name}"'.encode() for name in BatchRequest.__struct_fiel
 class PriceServing:
     """ASGI middleware that answers `/v1/prices/{sku}` and `/v1/prices:batch` itself."""
 
-    def __init__(self, app: ASGIApp, live: LivePrices, max_age: int) -> None:
+    def __init__(self, app: ASGIApp, live: LivePrices, drafts: DraftPrices, max_age: int) -> None:
         """Stand in front of an application.
 
         Args:
             app: what answers every other path.
             live: the price book in memory.
+            drafts: what test keys see.
             max_age: seconds that a client may keep a price.
         """
         self._app = app
         self._live = live
+        self._drafts = drafts
         # Only a public price is the same for everybody; a shared cache must not keep a member's.
         self._cache_public = f"public, max-age={max_age}".encode()
         self._cache_private = f"private, max-age={max_age}".encode()
@@ -124,10 +135,10 @@ class PriceServing:
         try:
             if path.startswith(_ONE) and len(path) > len(_ONE):
                 _require_method(scope, "GET", "HEAD")
-                await self._one(scope, send, path[len(_ONE) :])
+                await self._one(scope, send, path[len(_ONE) :], _asking(scope))
             elif path == _BATCH:
                 _require_method(scope, "POST")
-                await self._batch(await _body(receive), send)
+                await self._batch(await _body(receive), send, _asking(scope))
             elif path.startswith(_ONE) or path == PREFIX:
                 raise Missing(f"name a SKU: {PREFIX}/{{sku}}; the paths are at /docs")
             else:
@@ -135,12 +146,23 @@ class PriceServing:
         except Refusal as refusal:
             await _refuse(refusal, scope, send)
 
-    async def _one(self, scope: Scope, send: Send, sku: str) -> None:
+    async def _serving(self, who: Principal | None) -> Serving:
+        """The live prices, from memory; of a test key's draft those that it would bring.
+
+        Raises:
+            DatabaseUnavailable: the draft cannot be read.
+        """
+        if who is None or who.draft_id is None:
+            return self._live.serving
+        return await anyio.to_thread.run_sync(self._drafts.serving_for, who)
+
+    async def _one(self, scope: Scope, send: Send, sku: str, who: Principal | None) -> None:
         query = _query(scope["query_string"])
         tier = query.get("tier", PUBLIC)
-        serving = self._live.serving
+        serving = await self._serving(who)
         snapshot = _snapshot(serving)
         market = _market(snapshot, query.get("market"))
+        require_markets(who, (market,))
         notice = _notice(serving, market, tier)
         row = snapshot.book.row(sku, market, tier)
         if row < 0:
@@ -149,9 +171,10 @@ class PriceServing:
         # The book names every price in it and a URL names one price, so this is a strong validator.
         marks = f"{'-stale' if stale else ''}{f'-{crc32(notice.encode()):x}' if notice else ''}"
         etag = f'"{snapshot.etag}{marks}"'.encode()
+        kept = self._cache_public if tier == PUBLIC else self._cache_private
         headers = [
             (b"etag", etag),
-            (b"cache-control", self._cache_public if tier == PUBLIC else self._cache_private),
+            (b"cache-control", kept if snapshot.draft is None else b"no-store"),
         ]
         if _matches(scope["headers"], etag):
             await _send(send, 304, headers)
@@ -166,16 +189,18 @@ class PriceServing:
                 published_at=snapshot.published_at,
                 stale=stale,
                 notice=notice,
+                draft=snapshot.draft,
             )
         )
         headers += _JSON, (b"content-length", str(len(body)).encode())
         await _send(send, 200, headers, b"" if scope["method"] == "HEAD" else body)
 
-    async def _batch(self, raw: bytes, send: Send) -> None:
+    async def _batch(self, raw: bytes, send: Send, who: Principal | None) -> None:
         request = _decoded(raw)
-        serving = self._live.serving
+        serving = await self._serving(who)
         snapshot = _snapshot(serving)
         market = _market(snapshot, request.market)
+        require_markets(who, (market,))
         if market not in snapshot.book.markets:
             raise _unknown_market(snapshot, market)
         notice = _notice(serving, market, request.tier)
@@ -196,10 +221,22 @@ class PriceServing:
                     sku for sku, price in zip(request.skus, found, strict=True) if price is None
                 ],
                 notice=notice,
+                draft=snapshot.draft,
             )
         )
         length = (b"content-length", str(len(body)).encode())
         await _send(send, 200, [_JSON, length, (b"cache-control", b"no-store")], body)
+
+
+def _asking(scope: Scope) -> Principal | None:
+    """Who asks, as the door found it.
+
+    Raises:
+        NotAllowed: they may act for some categories only, which no price book knows.
+    """
+    who: Principal | None = scope["state"].get(PRINCIPAL)
+    require_all_categories(who)
+    return who
 
 
 def _path(scope: Scope) -> str:

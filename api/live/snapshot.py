@@ -45,11 +45,13 @@ class Snapshot:
         book: the prices.
         published_at: ISO 8601, UTC.
         etag: names this book among all that were ever published here.
+        draft: number of the draft whose prices these would be; None of a published book.
     """
 
     book: PriceBook
     published_at: str
     etag: str
+    draft: int | None = None
 
     @classmethod
     def of(cls, book: PriceBook) -> Snapshot:

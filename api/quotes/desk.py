@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from api.access.keyring import KeyRing
 from api.access.sessions import SessionDesk
+from api.live.draft_prices import DraftPrices
 from api.live.promotion_board import PromotionBoard
 from api.live.snapshot import LivePrices
 from api.live.writability import Writability
@@ -24,6 +25,7 @@ class QuoteDesk:
         settings: how it was started.
         engine: the database.
         live: the price book in memory.
+        drafts: what test keys see.
         board: the promotions in memory.
         writability: whether the database takes writes.
         signing_key: signs quotes.
@@ -37,6 +39,7 @@ class QuoteDesk:
     settings: Settings
     engine: Engine
     live: LivePrices
+    drafts: DraftPrices
     board: PromotionBoard
     writability: Writability
     signing_key: bytes

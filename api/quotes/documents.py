@@ -151,6 +151,7 @@ class QuoteDocument(msgspec.Struct, frozen=True):
         groups: the group that the order joins when it is committed, by group buy.
         held_until: until when that share is held; null where nothing is held (any more).
         notice: what to know of the hold, for people; blank where it lasts as long as the quote.
+        test: a test key made it: it redeems nothing, and only a test key commits it.
     """
 
     id: str
@@ -166,6 +167,7 @@ class QuoteDocument(msgspec.Struct, frozen=True):
     groups: dict[str, str] = {}
     held_until: str | None = None
     notice: str = ""
+    test: bool = False
 
 
 def cart_document(

@@ -16,14 +16,19 @@ _HOLDS_NOTHING: Final = (
     "still is a share of their limits."
 )
 
+_IS_A_TEST: Final = "This is a test: nothing is held, and nothing is redeemed when it is committed."
 
-def hold_notice(*, reserves: bool, takes: bool) -> str:
+
+def hold_notice(*, reserves: bool, takes: bool, test: bool = False) -> str:
     """What to know of the hold of a new quote; blank if it lasts, or there is nothing to hold.
 
     Args:
         reserves: whether it holds what it takes.
         takes: whether it takes anything.
+        test: whether a test key made it.
     """
+    if test:
+        return _IS_A_TEST
     return _HOLDS_NOTHING if takes and not reserves else ""
 
 
@@ -36,5 +41,5 @@ def with_hold(document: QuoteDocument, stored: StoredQuote, now: datetime) -> Qu
     ended = stored.held_until is not None and now >= stored.held_until
     if stored.reserved and not ended:
         return document
-    notice = document.notice and _HOLDS_NOTHING
+    notice = document.notice and (_IS_A_TEST if document.test else _HOLDS_NOTHING)
     return msgspec.structs.replace(document, reserved=False, held_until=None, notice=notice)

@@ -53,6 +53,7 @@ from storage.promotions.usage import Take
 
 if TYPE_CHECKING:
     from api.access.principal import Principal
+    from api.live.snapshot import Serving
     from api.quotes.desk import QuoteDesk
     from storage.promotions.versions import StoredPromotion
 
@@ -101,6 +102,7 @@ def evaluate_cart(
     mode: Mode | None = None,
     promotions: MarketPromotions | None = None,
     without: frozenset[str] = frozenset(),
+    serving: Serving | None = None,
 ) -> Answer:
     """What a cart comes to at a moment, at live prices; nothing is stored.
 
@@ -112,13 +114,14 @@ def evaluate_cart(
         mode: how overlaps are resolved; as the settings say for the market if None.
         promotions: other ones than those on the board.
         without: names of promotions to leave out.
+        serving: other prices than the live ones.
 
     Raises:
         InvalidCart: naming the field.
         MarketRequired, NoPriceForMarket, NoPriceBook: nothing to price it by.
     """
     check_request(request)
-    serving = desk.live.serving
+    serving = serving or desk.live.serving
     snapshot = serving.snapshot
     if snapshot is None or not len(snapshot.book):
         raise NoPriceBook("no price book is live; run `pricewright publish`")
@@ -179,6 +182,8 @@ def make_quote(
 ) -> QuoteDocument:
     """Price a cart, store the quote, and hold what it reserves.
 
+    For a test key it is a test: at the prices of the draft that the key names, taking nothing.
+
     Args:
         desk: what it needs of the desk.
         request: the cart.
@@ -194,6 +199,8 @@ def make_quote(
     refused: Counter[int] = Counter()
     request, groups = _with_groups(desk, request, now)
     claimed = claimed_as("quote", caller=caller)
+    test = caller is not None and caller.test
+    serving = desk.drafts.serving_for(caller)
     while True:
         without = frozenset(
             stored.name
@@ -201,8 +208,10 @@ def make_quote(
             for stored in _stored(desk, market)
             if refused[stored.promotion_id] >= _TRIES
         )
-        answer = evaluate_cart(desk, request, at=now, explain=request.explain, without=without)
-        quote = _quote_of(desk, request, answer, groups, now)
+        answer = evaluate_cart(
+            desk, request, at=now, explain=request.explain, without=without, serving=serving
+        )
+        quote = _quote_of(desk, request, answer, groups, now, test=test)
         try:
             with desk.write_turn, writing(desk.engine, durable=True) as conn:
                 if key is not None:
@@ -210,7 +219,8 @@ def make_quote(
                     if known is not None:
                         return msgspec.convert(known, QuoteDocument)
                 add_quote(conn, quote)
-                log_personal_prices(conn, quote.market, answer.personal, quote.quote_id, at=now)
+                if not test:
+                    log_personal_prices(conn, quote.market, answer.personal, quote.quote_id, at=now)
                 if key is not None:
                     keep_answer(conn, claimed, key, quote.document)
         except LimitReached as limit:
@@ -277,6 +287,8 @@ def _quote_of(
     answer: Answer,
     groups: Mapping[str, str],
     now: datetime,
+    *,
+    test: bool,
 ) -> NewQuote:
     cart, evaluation = answer.books.priced.cart, answer.evaluation
     expires_at = now + timedelta(seconds=desk.settings.quote_seconds)
@@ -285,8 +297,10 @@ def _quote_of(
     known = [cost for cost in costs if cost is not None]
     lines_tax = sum(line.tax for line in evaluation.lines)
     applied = {entry.id for entry in evaluation.applied}
-    takes = [each for each in _takes(answer) if not each.is_nothing]
-    basis = _basis(answer, {name: group for name, group in groups.items() if name in applied})
+    # A test takes nothing of any limit and joins no group, when it is committed either.
+    takes = [] if test else [each for each in _takes(answer) if not each.is_nothing]
+    joins = {name: group for name, group in groups.items() if name in applied and not test}
+    basis = _basis(answer, joins)
     return NewQuote(
         quote_id=quote_id,
         created_at=now,
@@ -306,6 +320,7 @@ def _quote_of(
             expires_at,
             held_until=expires_at if request.reserve else None,
             takes=bool(takes),
+            test=test,
         ),
         takes=takes,
         reserve=request.reserve,
@@ -344,6 +359,7 @@ def _document(
     *,
     held_until: datetime | None,
     takes: bool,
+    test: bool,
 ) -> dict[str, Any]:
     cart = answer.books.priced.cart
     claims = {
@@ -373,7 +389,8 @@ def _document(
         token=sign(claims, desk.signing_key),
         groups=groups,
         held_until=None if held_until is None else utc_text(held_until),
-        notice=hold_notice(reserves=held_until is not None, takes=takes),
+        notice=hold_notice(reserves=held_until is not None, takes=takes, test=test),
+        test=test,
     )
     found: dict[str, Any] = msgspec.to_builtins(document)
     return found

@@ -8,10 +8,11 @@ from msgspec import Meta
 from msgspec.structs import asdict
 from pydantic import Field
 
+from api.access.scope import require_all_categories, require_markets
 from api.errors import NotAnOperator, problem_responses
 from api.http.bodies import Raw, decoded, takes
 from api.http.documents import Amount, Document, UtcTime
-from api.routes.dependencies import Operator, Reading, Running
+from api.routes.dependencies import Asking, Operator, Reading, Running
 from models.refusals import Conflict, Defect, Invalid, Missing, named_at, within
 from pricing.decimal_text import HOW
 from pricing.promotions.promotion import Record
@@ -174,9 +175,11 @@ _READS = (Invalid, DatabaseUnavailable, Defect)
     responses=problem_responses(*_WRITES),
     openapi_extra=takes(ObservationsBody, {"observations": [_SEEN]}),
 )
-def report_observations(raw: Raw, service: Running, _: Operator) -> ReceiptDocument:
+def report_observations(raw: Raw, service: Running, asking: Asking) -> ReceiptDocument:
     """Store prices that a partner or a browser extension saw, after the checks of a crawl."""
     sent = decoded(raw, ObservationsBody)
+    require_all_categories(asking)
+    require_markets(asking, {entry.market for entry in sent.observations})
     seen = [Reported(**asdict(entry)) for entry in sent.observations]
     with within("body"), named_at("observations", missing=UnknownMarket):
         receipt = store_reported(service.engine, seen, now=datetime.now(UTC))

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Query
 from msgspec import Meta
 from pydantic import Field
 
+from api.access.scope import require_categories, require_markets
 from api.errors import NotAnOperator, problem_responses
 from api.http.bodies import Raw, decoded, takes
 from api.http.documents import Amount, Document
 from api.http.wire import MoneyDocument
-from api.routes.dependencies import Operator, Reading, Running
+from api.routes.dependencies import Asking, Reading, Running
 from models.refusals import Conflict, Defect, Invalid, within
 from pricing.money import Money
 from pricing.promotions.promotion import Record
@@ -99,7 +100,7 @@ def list_held_costs(
     responses=problem_responses(NotAnOperator, Invalid, Conflict, DatabaseUnavailable, Defect),
     openapi_extra=takes(ConfirmationBody, _EXAMPLE),
 )
-def confirm_held_costs(raw: Raw, service: Running, operator: Operator) -> HeldCostsDocument:
+def confirm_held_costs(raw: Raw, service: Running, asking: Asking) -> HeldCostsDocument:
     """All of them or none: where another cost waits by now, none is confirmed."""
     body = decoded(raw, ConfirmationBody)
     with within("body", "costs"):
@@ -107,10 +108,12 @@ def confirm_held_costs(raw: Raw, service: Running, operator: Operator) -> HeldCo
             (item.sku, item.market, Money.parse(item.cost.amount, item.cost.currency))
             for item in body.costs
         }
+    require_markets(asking, {market for _, market, _ in seen})
     pairs, now = {(sku, market) for sku, market, _ in seen}, datetime.now(UTC)
     with service.write_turn, writing(service.engine) as conn:
         known = read_catalogue(conn, at=now, skus=sorted({sku for sku, _ in pairs}))
+        require_categories(asking, known.category.names)
         keys = zip(known.sku.tolist(), known.market.values().tolist(), strict=True)
         rows = np.flatnonzero([key in pairs for key in keys])
-        found = confirm_costs(conn, known.take(rows), at=now, by=operator, expected=seen)
+        found = confirm_costs(conn, known.take(rows), at=now, by=asking.actor, expected=seen)
     return HeldCostsDocument(count=len(found), costs=[HeldCostDocument.of(held) for held in found])

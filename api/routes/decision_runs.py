@@ -7,11 +7,13 @@ import msgspec
 from fastapi import APIRouter, Path
 from pydantic import Field
 
+from api.access.principal import Principal
+from api.access.scope import require_categories, require_markets, require_within
 from api.errors import NotAnOperator, problem_responses
 from api.http.bodies import Raw, decoded
 from api.http.documents import Document, UtcTime
 from api.jobs.deciding import DECIDE, DecideAsked
-from api.routes.dependencies import Operator, Reading, Running
+from api.routes.dependencies import Asking, Reading, Running, Service
 from api.work.asking import ask, wait_for
 from models.refusals import Conflict, Defect, Invalid, TooLarge, place_of
 from pricing.deciding.decisions import Action
@@ -19,6 +21,9 @@ from storage.database import reading, writing
 from storage.errors import DatabaseUnavailable, DecisionNotFound, ScopeTaken
 from storage.jobs.queue import StoredJob, job_result
 from storage.prices.decisions import RunSummary, run_summary
+from storage.products.markets import list_markets
+from storage.products.products import categories, categories_of
+from storage.releases.reach import reach_of_run
 
 router = APIRouter(prefix="/v1/decision-runs", tags=["decisions"])
 
@@ -118,15 +123,16 @@ class DecisionRunDocument(Document):
     responses=problem_responses(NotAnOperator, Conflict, TooLarge, *_ALWAYS),
     openapi_extra={"requestBody": _QUESTION},
 )
-def post_run(service: Running, actor: Operator, raw: Raw) -> DecisionRunDocument:
+def post_run(service: Running, asking: Asking, raw: Raw) -> DecisionRunDocument:
     """Decide and store a run under these rules; nothing goes live before it is published.
 
     The run is made by a process of its own; one at a time. The answer comes when it is stored.
     """
     asked = decoded(raw, DecideAsked)
+    _require_theirs(service, asking, asked)
     try:
         with writing(service.engine) as conn:
-            number = ask(conn, DECIDE, asked, at=datetime.now(UTC), by=actor, alone=True)
+            number = ask(conn, DECIDE, asked, at=datetime.now(UTC), by=asking.actor, alone=True)
     except ScopeTaken as error:
         raise Conflict(f"a decision run is under way ({error}); ask again then") from None
     service.work.wake()
@@ -144,6 +150,27 @@ def post_run(service: Running, actor: Operator, raw: Raw) -> DecisionRunDocument
         return DecisionRunDocument.of(run_summary(conn, int(result["run"])))
 
 
+def _require_theirs(service: Service, asking: Principal, asked: DecideAsked) -> None:
+    """Refuse a run about more than who asks may act on; what is not named is about everything.
+
+    Raises:
+        NotAllowed: naming what is beyond.
+    """
+    if asking.everywhere:
+        return
+    with reading(service.engine) as conn:
+        if asked.market is None:
+            require_markets(asking, (market.code for market in list_markets(conn)))
+        else:
+            require_markets(asking, (asked.market,))
+        if asked.category is not None:
+            require_categories(asking, (asked.category,))
+        elif asked.skus is not None:
+            require_categories(asking, categories_of(conn, asked.skus))
+        else:
+            require_categories(asking, categories(conn))
+
+
 def _why_not(job: StoredJob) -> str:
     if job.open:
         return f"job {job.job_id} is {job.status} still; see /v1/jobs/{job.job_id}"
@@ -157,6 +184,11 @@ def _why_not(job: StoredJob) -> str:
     summary="A decision run",
     responses=problem_responses(DecisionNotFound, *_ALWAYS),
 )
-def read_run(conn: Reading, run: Annotated[int, Path(ge=1, le=2**62)]) -> DecisionRunDocument:
+def read_run(
+    conn: Reading, asking: Asking, run: Annotated[int, Path(ge=1, le=2**62)]
+) -> DecisionRunDocument:
     """What a run did and how good its answer is: bound, gap, time and status."""
-    return DecisionRunDocument.of(run_summary(conn, run))
+    summary = run_summary(conn, run)
+    if not asking.everywhere:
+        require_within(asking, reach_of_run(conn, run))
+    return DecisionRunDocument.of(summary)

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from sqlalchemy import Connection
 
 from api.access.admission import not_let_in
+from api.access.oidc import Provider
 from api.access.principal import PRINCIPAL, Principal
 from api.access.sessions import SESSION, Session
 from api.quotes.desk import QuoteDesk
@@ -23,10 +24,12 @@ class Service(QuoteDesk):
     Attributes:
         packs: the rules of law that are known.
         work: works on jobs, in processes of their own.
+        provider: of identities, by which people log in, too; None for none.
     """
 
     packs: RulePacks
     work: RunningRoom
+    provider: Provider | None
 
 
 async def quote_desk(request: Request) -> QuoteDesk:

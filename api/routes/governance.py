@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from api.errors import MarketRequired, NotAnOperator, problem_responses
+from api.access.scope import require_all_categories, require_markets, require_within
+from api.errors import MarketRequired, NotAllowed, NotAnOperator, problem_responses
 from api.http.documents import Document, UtcTime
 from api.jobs.release import keep_releases, release
 from api.jobs.release_terms import terms_of
-from api.routes.dependencies import Operator, Reading, Running, Service
+from api.routes.dependencies import Asking, Operator, Reading, Running, Service
 from api.routes.drafts import DraftDocument
 from api.routes.keys import market_of
 from models.refusals import Conflict, Defect, Invalid, named_at, within
@@ -20,6 +21,7 @@ from storage.database import reading, writing
 from storage.errors import DatabaseUnavailable, NoPriceForMarket, RunNotFound
 from storage.products.markets import list_markets
 from storage.releases.freezes import Freeze, freeze, freezes_in_force, unfreeze
+from storage.releases.reach import reach_of_run
 from storage.releases.watched_figures import add_reading
 
 router = APIRouter(prefix="/v1", tags=["governance"])
@@ -107,13 +109,17 @@ def read_freezes(conn: Reading) -> FreezesDocument:
     summary="Freeze prices",
     responses={**_CHANGING, **problem_responses(NoPriceForMarket)},
 )
-def freeze_prices(service: Running, operator: Operator, request: FreezeRequest) -> FreezesDocument:
+def freeze_prices(service: Running, asking: Asking, request: FreezeRequest) -> FreezesDocument:
     """The kill switch: nothing goes live until it is lifted; what is live is served on."""
+    require_all_categories(asking)
+    if asking.markets is not None and request.market is None:
+        raise NotAllowed(f"name a market; {asking.name} may not freeze all of them")
+    require_markets(asking, () if request.market is None else (request.market,))
     with writing(service.engine) as conn:
         freeze(
             conn,
             at=datetime.now(UTC),
-            by=operator,
+            by=asking.actor,
             reason=request.reason,
             market=request.market,
         )
@@ -164,12 +170,15 @@ def add_figure_reading(
     summary="Propose the prices of a run",
     responses={**_CHANGING, **problem_responses(Conflict, NoPriceForMarket, MarketRequired)},
 )
-def propose_run(service: Running, operator: Operator, request: ProposalRequest) -> DraftDocument:
+def propose_run(service: Running, asking: Asking, request: ProposalRequest) -> DraftDocument:
     """They go live at once inside the change budget; else they wait for an approval.
 
     Where the law, or a limit at today's cost, forbids one of them, the draft is rejected, its
     `reason` names rows and articles, and nothing goes live.
     """
+    if not asking.everywhere:
+        with reading(service.engine) as conn:
+            require_within(asking, reach_of_run(conn, request.run))
     with within("body"), named_at("run", missing=RunNotFound):
         terms = terms_of(
             service.settings,
@@ -186,7 +195,7 @@ def propose_run(service: Running, operator: Operator, request: ProposalRequest) 
             request.run,
             terms,
             now=datetime.now(UTC),
-            by=operator,
+            by=asking.actor,
             note=request.note,
             packs=service.packs,
         )

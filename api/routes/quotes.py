@@ -11,11 +11,14 @@ from fastapi import APIRouter, Header, Path
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
+from api.access.principal import Principal
 from api.access.roles import MAY_SETTLE
+from api.access.scope import require_all_categories, require_markets
 from api.access.signing import verified
-from api.errors import MarketRequired, NoPriceBook, every_refusal, problem_responses
+from api.errors import MarketRequired, NoPriceBook, NotAllowed, every_refusal, problem_responses
 from api.http.bodies import Raw, checked, decoded, encoded, gives, takes
 from api.http.wire import utc_text
+from api.quotes.carts import market_named
 from api.quotes.desk import QuoteDesk
 from api.quotes.documents import QuoteDocument
 from api.quotes.groups import join_groups
@@ -107,8 +110,11 @@ def post_quote(desk: Desk, caller: Caller, raw: Raw, idempotency_key: Key = None
     budgets) until then, unless `reserve` is false. Others hold nothing; `notice` says so.
     """
     request = decoded(raw, QuoteRequest)
-    if caller is None or not caller.has(MAY_SETTLE):
+    if caller is None or caller.test or not caller.has(MAY_SETTLE):
         request = msgspec.structs.replace(request, reserve=False)
+    if caller is not None and not caller.everywhere:
+        require_all_categories(caller)
+        require_markets(caller, (_market_of(desk, request),))
     key = checked(idempotency_key)
     now, digest = datetime.now(UTC), digest_of(raw)
     with within("body"):
@@ -125,9 +131,9 @@ def post_quote(desk: Desk, caller: Caller, raw: Raw, idempotency_key: Key = None
         **problem_responses(QuoteNotFound, Invalid, DatabaseUnavailable, Defect),
     },
 )
-def get_quote(conn: Reading, quote_id: QuoteId) -> Response:
+def get_quote(conn: Reading, caller: Caller, quote_id: QuoteId) -> Response:
     """As it was made, with its status now."""
-    stored = read_quote(conn, quote_id)
+    stored = _quote_in_scope(conn, caller, quote_id)
     return encoded(_document(stored, datetime.now(UTC)))
 
 
@@ -169,6 +175,7 @@ def post_commit(
     _check_token(desk, quote_id, request.token)
 
     def commit(conn: Connection, now: datetime) -> QuoteDocument:
+        _quote_in_scope(conn, caller, quote_id)
         stored = commit_quote(conn, quote_id, at=now, order_reference=request.order or None)
         document = _document(stored, now)
         join_groups(conn, quote_id, document.groups, now)
@@ -203,6 +210,7 @@ def post_cancel(
     key = checked(idempotency_key)
 
     def cancel(conn: Connection, now: datetime) -> QuoteDocument:
+        _quote_in_scope(conn, caller, quote_id)
         return _document(cancel_quote(conn, quote_id, at=now), now)
 
     claimed = claimed_as("cancel", caller=caller, quote_id=quote_id)
@@ -247,6 +255,7 @@ def post_return(
     policies = desk.settings.return_policies
 
     def take(conn: Connection, now: datetime) -> ReturnDocument:
+        _quote_in_scope(conn, caller, quote_id)
         return take_back(conn, quote_id, request, policies=policies, now=now)
 
     claimed = claimed_as("return", caller=caller, quote_id=quote_id)
@@ -263,10 +272,41 @@ def post_return(
         **problem_responses(QuoteNotFound, Invalid, DatabaseUnavailable, Defect),
     },
 )
-def get_returns(conn: Reading, quote_id: QuoteId) -> Response:
+def get_returns(conn: Reading, caller: Caller, quote_id: QuoteId) -> Response:
     """The oldest first; what a group buy brought back is among them."""
-    read_quote(conn, quote_id)
+    _quote_in_scope(conn, caller, quote_id)
     return encoded(returns_document(conn, quote_id))
+
+
+def _market_of(desk: QuoteDesk, request: QuoteRequest) -> str:
+    """The market of a cart: the one that it names, or the only one.
+
+    Raises:
+        MarketRequired, NoPriceForMarket: nobody can say.
+    """
+    snapshot = desk.live.serving.snapshot
+    return market_named(request, () if snapshot is None else snapshot.book.markets)
+
+
+def _quote_in_scope(conn: Connection, caller: Principal | None, quote_id: str) -> StoredQuote:
+    """A quote that who asks may act on.
+
+    Raises:
+        QuoteNotFound: there is none of this id.
+        NotAllowed: it is of a market that they may not act in, or one of them is a test.
+    """
+    stored = read_quote(conn, quote_id)
+    if caller is not None and not caller.everywhere:
+        require_all_categories(caller)
+        require_markets(caller, (stored.document["market"],))
+    is_test = bool(stored.document.get("test", False))
+    if caller is not None and caller.test != is_test:
+        raise NotAllowed(
+            "a test key made this quote; a test key settles it"
+            if is_test
+            else "a test key redeems nothing; this quote was made by another one"
+        )
+    return stored
 
 
 def _settle(

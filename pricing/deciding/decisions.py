@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from models.arrays import BoolArray, FloatArray, IntArray, frozen
 from pricing.catalogue import UNKNOWN, Catalogue, CompetitorPrices, Labels
 from pricing.currencies import estimate_text
+from pricing.deciding.actions import Action as Action  # noqa: PLC0414  (part of this module)
 from pricing.deciding.guardrails import MISSING_INPUT, NO_CHANGE_NOW, PACE, Limit
 from pricing.deciding.level_doubts import LevelDoubts
 from pricing.deciding.strategies import OPTIMISED
@@ -22,17 +23,6 @@ from pricing.errors import InvalidCatalogue
 from pricing.law.legal_bounds import LegalBounds
 from pricing.money import Money
 from pricing.solving.certificate import SolveReport
-
-
-class Action(IntEnum):
-    """What a decision does to the price in force."""
-
-    CHANGE = 1
-    """A new price."""
-    KEEP = 2
-    """The price in force is the best of those allowed."""
-    HOLD = 3
-    """The price in force stays although it may not be the best: a limit forbids the change."""
 
 
 class ReasonCode(StrEnum):

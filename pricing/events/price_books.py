@@ -56,6 +56,8 @@ class DraftApproved(Deed, frozen=True, kw_only=True):
     Attributes:
         draft: number of the draft.
         note: kept with the consent.
+        alone: true where whoever proposed it consented to it beyond the change budget, as nobody
+            else could; left out elsewhere.
     """
 
     type_name = "price_book.approved"
@@ -64,6 +66,7 @@ class DraftApproved(Deed, frozen=True, kw_only=True):
 
     draft: int
     note: str
+    alone: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class DraftRejected(Deed, frozen=True, kw_only=True):

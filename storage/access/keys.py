@@ -24,6 +24,7 @@ from storage.events.store import record
 Kind = Literal["publishable", "secret"]
 
 _SECRET_BYTES: Final = 32
+_OF_TESTS: Final = frozenset(("storefront",))
 _LETTERS: Final[Mapping[Kind, str]] = {"publishable": "pk", "secret": "sk"}
 
 
@@ -97,8 +98,8 @@ def make_key(
     """Make a key; returns it and its secret, which is told this once.
 
     Raises:
-        InvalidRecord: a publishable key with roles, a draft without test, a past end, or a limit
-            below 1.
+        InvalidRecord: a publishable key with roles, a test key with other roles than a
+            storefront's, a draft without test, a past end, or a limit below 1.
         NotWriting: the transaction was opened to read.
     """
     _check(name, kind, roles, at, test, draft_id, (per_minute, per_day), expires_at)
@@ -250,6 +251,8 @@ def _check(
         raise InvalidRecord("roles: a publishable key may be seen by everybody and has none")
     if kind == "secret" and not roles:
         raise InvalidRecord("roles: a secret key needs one, such as storefront")
+    if test and not roles <= _OF_TESTS:
+        raise InvalidRecord("roles: a test key has the role storefront, or is publishable")
     if draft_id is not None and not test:
         raise InvalidRecord("draft: only a test key sees the prices of a draft; set test")
     if any(limit is not None and limit < 1 for limit in limits):

@@ -164,10 +164,24 @@ def names_of(conn: Connection, person_ids: Collection[str]) -> Mapping[str, str]
     return {row.person_id: row.name for row in conn.execute(query)}
 
 
-def active_with_a_role(conn: Connection, roles: Collection[str]) -> frozenset[str]:
-    """Ids of the people who can log in and have any of these roles."""
-    query = sa.select(table.c.person_id, table.c.roles).where(table.c.disabled_at.is_(None))
-    return frozenset(row.person_id for row in conn.execute(query) if {*roles} & {*row.roles})
+def active_with_a_role(
+    conn: Connection, roles: Collection[str], reach: Scope = EVERYWHERE
+) -> frozenset[str]:
+    """Ids of the people who can log in, have any of these roles, and may act on all of a reach.
+
+    Args:
+        conn: a connection.
+        roles: any of which they have.
+        reach: the markets and categories that it is about.
+    """
+    query = sa.select(table.c.person_id, table.c.roles, table.c.scope).where(
+        table.c.disabled_at.is_(None)
+    )
+    return frozenset(
+        row.person_id
+        for row in conn.execute(query)
+        if {*roles} & {*row.roles} and Scope.from_stored(row.scope).covers(reach)
+    )
 
 
 def password_hash_of(conn: Connection, name: str) -> tuple[Person, str] | None:
@@ -276,6 +290,17 @@ def erase_person(conn: Connection, person_id: str, *, by: str, at: datetime) -> 
         end_sessions_of(conn, person_id)
         record(conn, PersonErased(person=person_id), at=at, actor=by)
     return read_person(conn, person_id)
+
+
+def identity_of(actor: str) -> str:
+    """Whose deed it is, by how the records name who did it: of a person's key, the person's."""
+    return actor.partition("/")[0]
+
+
+def actor_named(conn: Connection, name: str) -> str:
+    """How the records name whom a command line names: the account of this name, or the name."""
+    found: str | None = conn.scalar(sa.select(table.c.person_id).where(table.c.name == name))
+    return name if found is None else found
 
 
 def end_sessions_of(conn: Connection, person_id: str) -> int:

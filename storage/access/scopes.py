@@ -29,10 +29,18 @@ class Scope:
         """As it stands in the database."""
         return cls.of(stored.get("markets"), stored.get("categories"))
 
+    def covers(self, reach: Scope) -> bool:
+        """Whether all of the markets and categories that something is about lie in it."""
+        return _holds(self.markets, reach.markets) and _holds(self.categories, reach.categories)
+
     def stored(self) -> dict[str, list[str]]:
         """As it goes into the database: what is not limited is left out."""
         named = {"markets": self.markets, "categories": self.categories}
         return {name: sorted(those) for name, those in named.items() if those is not None}
+
+
+def _holds(mine: frozenset[str] | None, theirs: frozenset[str] | None) -> bool:
+    return mine is None or (theirs is not None and theirs <= mine)
 
 
 EVERYWHERE: Final = Scope()

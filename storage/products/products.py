@@ -34,6 +34,12 @@ def categories(conn: Connection) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def categories_of(conn: Connection, skus: Iterable[str]) -> frozenset[str]:
+    """The categories of those of these products that exist."""
+    query = sa.select(table.c.category).where(table.c.sku.in_(set(skus))).distinct()
+    return frozenset(conn.scalars(query))
+
+
 def product_id(conn: Connection, sku: str) -> int:
     """The database's number of one product.
 

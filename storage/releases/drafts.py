@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
+import msgspec
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -32,6 +33,7 @@ from pricing.events.price_books import (
     ForbiddenPrice,
     StageWentLive,
 )
+from storage.access.people import identity_of
 from storage.arrow_rows import append, constant_in
 from storage.database import take_turns
 from storage.errors import DraftNotFound, DraftNotReady, PricesNotAllowed, RunNotFound
@@ -207,7 +209,14 @@ def draft_of_version(conn: Connection, version: int) -> Draft | None:
 
 
 def approve(
-    conn: Connection, draft_id: int, *, at: datetime, by: str, four_eyes: bool, note: str = ""
+    conn: Connection,
+    draft_id: int,
+    *,
+    at: datetime,
+    by: str,
+    four_eyes: bool,
+    alone: bool = False,
+    note: str = "",
 ) -> Draft:
     """Consent to a draft; it is approved once it has as many consents as it needs.
 
@@ -216,7 +225,8 @@ def approve(
         draft_id: the draft.
         at: now.
         by: who consents.
-        four_eyes: who proposed it cannot consent to it.
+        four_eyes: who proposed it cannot consent to it, nor a key of theirs.
+        alone: nobody but who proposed it could, which the record says if they do.
         note: kept with the consent.
 
     Raises:
@@ -228,16 +238,19 @@ def approve(
     found = read_draft(conn, draft_id)
     if found.status != "draft":
         raise DraftNotReady(f"draft {draft_id} is {found.status} and waits for no approval")
-    if four_eyes and by == found.created_by:
+    own = identity_of(by) == identity_of(found.created_by)
+    if four_eyes and own:
         raise DraftNotReady(
             f"draft {draft_id} was proposed by {by}; somebody else must approve it (four eyes)"
         )
-    if by in {approval.approved_by for approval in found.approvals}:
+    if identity_of(by) in {identity_of(approval.approved_by) for approval in found.approvals}:
         raise DraftNotReady(f"{by} has approved draft {draft_id} already")
     conn.execute(
         approvals.insert().values(draft_id=draft_id, approved_by=by, approved_at=at, note=note)
     )
-    record(conn, DraftApproved(draft=draft_id, note=note), at=at, actor=by)
+    nobody_else = True if alone and own else msgspec.UNSET
+    approved = DraftApproved(draft=draft_id, note=note, alone=nobody_else)
+    record(conn, approved, at=at, actor=by)
     if len(found.approvals) + 1 >= found.approvals_needed:
         _set(conn, draft_id, status="approved", next_stage_at=_due(found.activate_at, at))
     return read_draft(conn, draft_id)

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pricing.deciding.decisions import Action
+from pricing.deciding.actions import Action
 from pricing.price_book import PUBLIC
 from storage.prices.price_books import entry_at
 from storage.tables import decisions

@@ -48,6 +48,14 @@ def key(engine: Engine, *roles: Role, **given: Any) -> tuple[AccessKey, dict[str
     return made, {"authorization": f"Bearer {secret}"}
 
 
+def known_soon(client: httpx.Client, headers: dict[str, str]) -> None:
+    """Wait until the service knows a new key."""
+    for _ in range(1_000):
+        if client.get("/v1/prices/TEA-1?market=online", headers=headers).status_code != 401:
+            return
+    raise AssertionError("the key is not known")
+
+
 @contextmanager
 def logged_in(url: str, name: str, password: str = PASSWORD) -> Iterator[httpx.Client]:
     """A browser in which somebody logged in; it sends what a page of the service sends."""

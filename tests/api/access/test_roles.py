@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,7 +11,8 @@ from sqlalchemy import Engine
 
 from api.access.roles import PEOPLE, RULES, Besides, Role, Rule, methods_of, rule_of
 from api.server import serving
-from tests.api.access.let_in import key, logged_in, person
+from tests.api.access.let_in import key, known_soon, logged_in, person
+from tests.api.access.manual_table import with_table
 from tests.api.conftest import quick_settings
 from tests.api.every_route import filled, routes_of_the_service
 from tests.api.shop import open_shop
@@ -76,7 +78,7 @@ def test_a_key_asks_what_the_table_says_and_nothing_else(
 ) -> None:
     _, headers = key(shop, role)
     with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
-        known_soon(client)
+        known_soon(client, headers)
         for method, path in ROUTES:
             expected = may(RULES[method, path], role, of_a_person=False)
             assert refused(client, method, path) != expected, (method, path)
@@ -106,9 +108,8 @@ def test_nobody_is_asked_who_they_are_on_every_route_that_is_not_open(url: str) 
             assert (answer.status_code != 401) == open_to_all, (method, path)
 
 
-def known_soon(client: httpx.Client) -> None:
-    """Wait until the service knows a new key."""
-    for _ in range(400):
-        if client.get("/v1/prices/TEA-1?market=online").status_code == 200:
-            return
-    raise AssertionError("the key is not known")
+def test_the_manual_has_the_table_as_it_is() -> None:
+    page = Path("docs/access.md").read_text(encoding="utf-8")
+    assert page == with_table(page), (
+        "write it anew: python -m tests.api.access.manual_table docs/access.md"
+    )

@@ -105,6 +105,18 @@ PROMOTION_PATHS = {
 }
 
 
+ACCESS_PATHS = {
+    "/v1/session",
+    "/v1/session/password",
+    "/v1/keys",
+    "/v1/keys/{key_id}/rotate",
+    "/v1/keys/{key_id}/revoke",
+    "/v1/people",
+    "/v1/people/{person_id}",
+    "/v1/people/{person_id}/roles",
+    "/v1/people/{person_id}/password",
+    "/v1/people/{person_id}/disable",
+}
 JOB_PATHS = {
     "/v1/jobs",
     "/v1/jobs/kinds",
@@ -156,6 +168,7 @@ def test_every_operation_is_named_described_and_unique(description: Schema) -> N
         *PROMOTION_PATHS,
         *PLAN_PATHS,
         *JOB_PATHS,
+        *ACCESS_PATHS,
         "/healthz",
         "/readyz",
         "/problems/{name}",

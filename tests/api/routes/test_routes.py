@@ -14,7 +14,6 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from api.app import create_app
 from api.errors import every_refusal
 from api.quotes.named_markets import NamedMarkets
 from api.server import serving
@@ -221,16 +220,17 @@ def test_a_request_id_is_taken_over_or_made(client: httpx.Client) -> None:
 
 
 def test_a_defect_is_answered_without_its_details(
-    settings: Settings, log_lines: Callable[[], list[dict[str, Any]]]
+    shop: Engine,
+    settings: Settings,
+    log_lines: Callable[[], list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    app = create_app(settings)
-
-    @app.get("/broken")
-    async def broken() -> None:
+    def broken(_: object) -> None:
         raise RuntimeError("the secret is 42")
 
-    with serving(settings, app) as url:
-        answer = httpx.get(f"{url}/broken", headers=BEARER, timeout=60)
+    monkeypatch.setattr("api.routes.governance.freezes_in_force", broken)
+    with serving(settings) as url:
+        answer = httpx.get(f"{url}/v1/freezes", headers=BEARER, timeout=60)
     assert (answer.status_code, answer.json()["type"]) == (500, "/problems/unexpected-failure")
     assert "secret" not in answer.text
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
