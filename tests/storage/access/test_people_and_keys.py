@@ -71,7 +71,11 @@ def test_an_account_is_found_by_name_id_and_identity_and_by_none_once_erased(
     engine: Engine,
 ) -> None:
     mia = added(engine, " mia ", "manager", scope=Scope.of(["online"], ["tea"]))
-    assert (mia.name, mia.roles, mia.scope.markets) == ("mia", {"manager"}, {"online"})
+    assert (mia.name, mia.roles, mia.scope.markets) == (
+        "mia",
+        frozenset({"manager"}),
+        frozenset({"online"}),
+    )
     with reading(engine) as conn:
         assert person_named(conn, "mia") == mia
         assert person_known_as(conn, "https://id.example", "sub of  mia ") == mia
