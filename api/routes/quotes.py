@@ -206,11 +206,16 @@ def post_commit(
 def post_cancel(
     desk: Desk, caller: Caller, quote_id: QuoteId, idempotency_key: Key = None
 ) -> Response:
-    """Whether it is open, or committed and the order was called off. Twice is as once."""
+    """Whether it is open, or committed and the order was called off. Twice is as once.
+
+    The quote's own token cancels it while it is open; what was committed, the shop calls off.
+    """
     key = checked(idempotency_key)
 
     def cancel(conn: Connection, now: datetime) -> QuoteDocument:
-        _quote_in_scope(conn, caller, quote_id)
+        stored = _quote_in_scope(conn, caller, quote_id)
+        if caller is None and stored.status == "committed":
+            raise NotAllowed("the shop calls an order off; a quote's token cancels an open quote")
         return _document(cancel_quote(conn, quote_id, at=now), now)
 
     claimed = claimed_as("cancel", caller=caller, quote_id=quote_id)

@@ -137,8 +137,13 @@ def test_a_quote_is_cancelled_with_its_own_token_and_redeemed_with_a_better_one(
     assert ask("returns", "e", {"lines": {"TEA-1": 1}}, **BEARER).status_code == 201
     answer = anybody.get(f"/v1/quotes/{quote_id}", headers=holder)
     assert (answer.status_code, answer.json()["order"]) == (200, "417")
+    # The signature is replayed: what was ordered stays ordered, until the shop calls it off.
+    for _ in range(2):
+        refused = anybody.post(f"/v1/quotes/{quote_id}/cancel", headers=holder)
+        assert (refused.status_code, "the shop calls an order off" in refused.text) == (403, True)
     other_id, other_holder = quoted(anybody)
     assert anybody.post(f"/v1/quotes/{other_id}/cancel").status_code == 401
+    assert anybody.post(f"/v1/quotes/{other_id}/cancel", headers=holder).status_code == 401
     assert anybody.post(f"/v1/quotes/{other_id}/cancel", headers=other_holder).status_code == 200
 
 
