@@ -40,9 +40,9 @@ class PageRoute(APIRoute):
             try:
                 return await answer(request)
             except Exception as error:
-                refusal = refusal_of(error)
                 if not wants_page(request):
-                    raise refusal or error from error
+                    raise
+                refusal = refusal_of(error)
                 if refusal is None:
                     _log.exception("page failed", path=request.url.path)
                     refusal = Defect(visit_of(request).say(_DEFECT))

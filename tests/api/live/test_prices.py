@@ -130,7 +130,7 @@ def test_other_methods_are_refused_with_those_allowed(client: httpx.Client) -> N
 
 
 def test_a_batch_keeps_the_order_and_lists_what_is_missing(client: httpx.Client) -> None:
-    skus = ["TEA-2", "NONE", "TEA-1", "TEA-2", "TEA-1\0"]
+    skus = ["TEA-2", "NONE", "TEA-1", "TEA-2"]
     answer = client.post("/v1/prices:batch", json={"skus": skus, "market": "online"})
     assert answer.status_code == 200
     assert answer.json() == {
@@ -144,7 +144,7 @@ def test_a_batch_keeps_the_order_and_lists_what_is_missing(client: httpx.Client)
             {"sku": "TEA-1", "price": {"amount": "4.99", "currency": "EUR"}},
             {"sku": "TEA-2", "price": {"amount": "12.50", "currency": "EUR"}},
         ],
-        "missing": ["NONE", "TEA-1\0"],
+        "missing": ["NONE"],
     }
 
 
@@ -154,6 +154,7 @@ REFUSED_BATCHES = [
     (b"[1", 422, "invalid-request", "body"),
     (b"\xff", 422, "invalid-request", "body"),
     (b"[]", 422, "invalid-request", "body"),
+    (b'{"skus": ["TEA-1\\u0000"], "market": "online"}', 422, "invalid-request", "body.skus[0]"),
     (b"{}", 422, "invalid-request", "body"),
     (b'{"skus":[]}', 422, "invalid-request", "body.skus"),
     (b'{"skus":["A",7]}', 422, "invalid-request", "body.skus[1]"),
