@@ -148,6 +148,17 @@ document.addEventListener("DOMContentLoaded", () => {
       // The rows themselves take the focus; a grid may hold nothing else that does.
       one(".tabulator-tableholder", grid).removeAttribute("tabindex");
     });
+    // The library draws all rows anew when the table comes into view, and the focus would be lost.
+    let focused = null;
+    table.on("renderStarted", () => {
+      const row = document.activeElement.closest(".tabulator-row");
+      focused = row && element.contains(row) ? table.getRow(row).getIndex() : null;
+    });
+    table.on("renderComplete", () => {
+      const row = focused === null ? false : table.getRow(focused);
+      if (row) row.getElement().focus({ preventScroll: true });
+      focused = null;
+    });
     table.on("rowClick", (event, row) => {
       const { href } = row.getData();
       if (href && !event.target.closest("a, button, input")) location.assign(href);
