@@ -9,7 +9,7 @@ UV     := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow lint format messages migrations audit bench docs lock clean
+.PHONY: help demo test slow lint format messages screenshots migrations audit bench docs lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ audit: $(VENV)/.dev ## look for known vulnerabilities of all locked dependencies
 format: $(VENV)/.dev ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+screenshots: $(VENV)/.dev ## the pictures of the manual and of README, from a demo shop
+	PICTURES=docs/pictures $(BIN)/python -m pytest -n 0 -m slow tests/api/console/test_pictures.py
 
 messages: $(VENV)/.dev ## bring the console's catalogues of messages in step with its sources
 	$(BIN)/python -m tests.api.console.messages

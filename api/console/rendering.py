@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -21,6 +22,11 @@ _EXTENSIONS: Final[list[str | type[Extension]]] = ["jinja2.ext.i18n", "jinja2.ex
 def template_text(language: Language, template: str, **context: object) -> str:
     """What a template says in a language; a name that it misses is an error."""
     return _environment(language.tag).get_template(template).render(context)
+
+
+def file_name(path: str) -> str:
+    """The last part of a path, of this machine or another."""
+    return PureWindowsPath(path).name
 
 
 def attribute_json(value: object) -> Markup:
@@ -44,5 +50,6 @@ def _environment(tag: str) -> Environment:
     environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
     environment.policies["ext.i18n.trimmed"] = True
     environment.globals["static_path"] = static_path
+    environment.filters["file_name"] = file_name
     environment.filters["attribute_json"] = attribute_json
     return environment

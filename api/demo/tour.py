@@ -19,6 +19,7 @@ import numpy as np
 import sqlalchemy as sa
 from rich.markup import escape
 
+from api.access.first_account import FIRST, make_first_account
 from api.cli.crawling import crawl_table, watch
 from api.cli.database import database
 from api.cli.explain import print_decision
@@ -128,6 +129,7 @@ def give_tour(folder: Path, *, seed: int, port: int, once: bool) -> None:
         _crawl(stage, list(sites.values()))
         _fit(stage)
         decisions = _reprice(stage)
+        password = make_first_account(stage.engine)
         service = stack.enter_context(_service(settings))
         _look_up(service, decisions)
         sku = _competitor_moves(stage, shops[RIVALS[0]], sites[RIVALS[0]], decisions, receiver)
@@ -137,6 +139,10 @@ def give_tour(folder: Path, *, seed: int, port: int, once: bool) -> None:
         out.print(f"done in {time.monotonic() - started:.0f} s. Look around:")
         for line in [*_curls(service, sku, token), quote]:
             out.print(f"  [cyan]{escape(line)}[/]")
+        out.print(
+            f"The console: [bold]{service}/console[/], name [bold]{FIRST}[/], password "
+            f"[bold]{password}[/]; it asks you for one of your own first."
+        )
         if not once:
             _stay_up(service)
 

@@ -70,6 +70,13 @@ class Overnight:
     diff: BookDiff | None
     rival_changes: int
 
+    @property
+    def first(self) -> bool:
+        """Whether the price book in force is the first one, and went live in this time."""
+        return (
+            self.published_at is not None and self.diff is None and self.published_at > self.since
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SiteState:

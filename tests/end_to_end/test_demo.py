@@ -22,6 +22,9 @@ def test_the_demo_goes_all_the_way_serves_and_stops_on_ctrl_c(
         bare = [httpx.get(url).status_code for _, _, url in curls]
         (quote,) = re.findall(r"^  curl (\S+/v1/quotes) -d '(.*)'$", told, re.MULTILINE)
         quoted = httpx.post(quote[0], content=quote[1])
+        (console,) = re.findall(r"The console: (\S+), name (\w+), password\s+(\S+); it asks", told)
+        account = {"name": console[1], "password": console[2]}
+        logged_in = httpx.post(f"{console[0]}/login", data=account)
         process.interrupt()
         assert "stopped" in process.read_until("stopped")
         assert process.wait() == 0
@@ -44,6 +47,7 @@ def test_the_demo_goes_all_the_way_serves_and_stops_on_ctrl_c(
     assert "the new recommendation:" in told
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     assert bare == [200, 401, 401]
+    assert (logged_in.status_code, logged_in.headers["location"]) == (303, "/console")
     price, decision, offers = (answer.json() for answer in answers)
     assert re.fullmatch(r"\d+\.\d\d", price["price"]["amount"])
     assert decision["reasons"]

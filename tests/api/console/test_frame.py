@@ -149,3 +149,8 @@ def test_a_page_that_is_not_there_says_so(visits: Visits, url: str) -> None:
     expect(page.get_by_role("alert")).to_have_text("There is no page at /console/nothing.")
     page.get_by_role("link", name="To the first page").click()
     expect(page).to_have_url(f"{url}/console/today")
+
+
+def test_the_page_of_the_documentation_works_under_its_policy(visits: Visits, url: str) -> None:
+    page = visits(url, name=None).goes_to("/docs")
+    expect(page.locator(".opblock").first).to_be_visible()

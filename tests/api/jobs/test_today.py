@@ -17,7 +17,7 @@ from storage.releases.drafts import list_drafts, reject
 from storage.releases.freezes import freeze
 from tests.api.console.morning import busy_morning
 from tests.api.rival_records import rival_crawl, rival_offer
-from tests.api.shop import open_shop
+from tests.api.shop import OPENED, open_shop
 
 NOW = datetime(2026, 11, 30, 7, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -102,7 +102,10 @@ def test_what_is_first_comes_first(engine: Engine) -> None:
 
 def test_a_shop_without_sales_brings_them_in_next(engine: Engine) -> None:
     open_shop(engine)
-    assert today(engine).next_step is NextStep.IMPORT_SALES
+    begun = today(engine, OPENED + timedelta(hours=1))
+    assert begun.next_step is NextStep.IMPORT_SALES
+    assert begun.overnight.first
+    assert not today(engine, OPENED + 2 * DAY).overnight.first
 
 
 @pytest.mark.parametrize("market", [None, "online"])
