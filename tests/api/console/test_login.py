@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from api.access.roles import Role
 from api.server import serving
+from tests.api.access.identity_provider import CLIENT, SECRET, provider_at_hand
 from tests.api.access.let_in import PASSWORD, person
 from tests.api.conftest import quick_settings
 from tests.api.console.conftest import (
@@ -160,3 +161,29 @@ def test_a_program_is_answered_with_documents_and_a_browser_with_pages(url: str)
     shown = httpx.post(f"{url}/console/login", data={"name": "ada"}, headers=A_BROWSER)
     assert (told.status_code, shown.status_code) == (422, 422)
     assert "password: Field required" in shown.text
+
+
+def test_where_a_provider_is_known_its_button_is_there_and_its_refusal_is_told(
+    visits: Visits, engine: Engine
+) -> None:
+    with provider_at_hand() as provider:
+        settings = quick_settings(
+            engine,
+            crawl_schedule=False,
+            work_processes=0,
+            public_url="http://pricewright.test",
+            oidc_discovery_url=f"{provider.url}/.well-known/openid-configuration",
+            oidc_client_id=CLIENT,
+            oidc_client_secret=SECRET,
+            oidc_roles='{"pricing": "manager"}',
+        )
+        with serving(settings) as url:
+            visitor = visits(url, name=None)
+            visitor.expected.append("status of 401")
+            page = visitor.goes_to("/console/login?next=/console/today")
+            button = page.get_by_role("link", name="Log in with your organisation")
+            expect(button).to_have_attribute("href", "/console/login/oidc?next=/console/today")
+            visitor.saves_picture("login-provider")
+            page = visitor.goes_to("/console/login/oidc/callback?state=theirs&code=x")
+            expect(page.get_by_role("alert")).to_contain_text("not begun in this browser")
+            expect(page.get_by_label("Name")).to_be_visible()
