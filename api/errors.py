@@ -10,6 +10,10 @@
     ├── NotAllowed               who asks may not do this, or not there
     ├── TooManyRequests          asked too often; says how long to wait
     ├── MethodNotAllowed         the path exists, the method does not
+    ├── HeadTooLarge             the line and headers of a request are too long
+    ├── BodyEncoded              the body is compressed, which is not read
+    ├── TooSlow                  a request did not arrive in its time
+    ├── Overloaded               there is no room for the request now
     ├── MarketRequired           several markets and none was named
     ├── ProviderAway             the provider of identities does not answer as one does
     ├── NoPriceBook              nothing was published yet
@@ -145,6 +149,46 @@ class MethodNotAllowed(ApiError):
     def __init__(self, method: str, headers: Mapping[str, str]) -> None:
         super().__init__(f"{method} is not possible here; use {headers.get('allow', 'another')}")
         self.headers = headers
+
+
+class HeadTooLarge(ApiError):
+    """The line and the headers of the request are longer than 64 KiB, or more than 128."""
+
+    kind = Kind.TOO_LARGE
+    status = 431
+    slug = "head-too-large"
+    title = "Head too large"
+    example = "the head of the request has more than 65536 bytes; send fewer or shorter headers"
+
+
+class BodyEncoded(ApiError):
+    """The body is compressed. It is refused unread: a few bytes of such a one can fill a memory."""
+
+    kind = Kind.INVALID
+    status = 415
+    slug = "body-encoded"
+    title = "Body encoded"
+    example = "the body is encoded as gzip; send it as it is, without Content-Encoding"
+
+
+class TooSlow(ApiError):
+    """The request did not arrive in its time; send it again over a better line, or in parts."""
+
+    kind = Kind.INVALID
+    status = 408
+    slug = "too-slow"
+    title = "Too slow"
+    example = "the body came too slowly: 100 bytes in 20 s; send it again, or in parts"
+
+
+class Overloaded(ApiError):
+    """There is no room for the request now; Retry-After says when to send it again."""
+
+    kind = Kind.UNAVAILABLE
+    slug = "overloaded"
+    title = "Overloaded"
+    example = "too many bodies are being read at once; send it again in 2 s"
+    retry_after = 2
 
 
 class MarketRequired(ApiError):

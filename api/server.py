@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import uvicorn
 
 from api.errors import ServerNotStarted
+from api.http.connections import GuardedProtocol
 from api.logs import configure_logs
 from api.settings import load_settings
 from storage.database import open_engine, require_migrated
@@ -196,6 +197,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         "log_config": None,  # the logs of this process are already set up
         "access_log": False,  # each request has its own line, with its id
         "server_header": False,
+        "http": GuardedProtocol,
+        "proxy_headers": False,  # whom they are believed from is a setting (`api.shell`)
         "ws": "none",  # no path of ours speaks it, and its library would be imported
         "timeout_graceful_shutdown": _GRACE_SECONDS,
         # A worker that is slow to start on a busy machine must not be taken for a dead one.

@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 from datetime import timedelta
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -50,6 +52,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 _SECRET = ("webhook_secret", "operators", "quote_signing_key", "oidc_client_secret")
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 TOKEN_LETTERS = 16  # fewer could be guessed
 
 
@@ -61,6 +64,16 @@ class Settings(BaseSettings):
         host: address to listen on.
         port: TCP port to listen on; 0 takes a free one.
         workers: server processes; each has its own copy of the price book.
+        connections: at a time in each server process; where all are in use, those on which nothing
+            is asked make room.
+        head_seconds: for the head of a request to arrive.
+        body_seconds: for the first bytes of its body; each further 16 KiB have one second more.
+        bodies_mib: mebibytes of bodies that a process holds at a time, half of it for callers who
+            do not say who they are.
+        trusted_proxies: addresses and networks whose word on where a request comes from is taken
+            (`X-Forwarded-For`, `X-Forwarded-Proto`); JSON such as `["127.0.0.1", "10.0.0.0/8"]`.
+        cors_origins: pages of these origins may ask for prices and quotes with a publishable key;
+            JSON such as `["https://shop.example"]`.
         serve_only: `prices` serves prices and quotes and nothing else, in a third of the memory;
             everything where it is unset.
         log_format: `human`, `json`, or `auto` (human on a terminal).
@@ -152,6 +165,12 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=0, le=65_535)
     workers: int = Field(default=1, ge=1, le=256)
+    connections: int = Field(default=1_000, ge=16, le=65_536)
+    head_seconds: float = Field(default=10.0, gt=0, le=600, allow_inf_nan=False)
+    body_seconds: float = Field(default=20.0, gt=0, le=600, allow_inf_nan=False)
+    bodies_mib: int = Field(default=256, ge=1)
+    trusted_proxies: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
     serve_only: Literal["prices"] | None = None
     log_format: LogFormat = LogFormat.AUTO
     log_level: LogLevel = LogLevel.INFO
@@ -228,6 +247,29 @@ class Settings(BaseSettings):
             PrivateAddresses.of(entries)
         except ForbiddenAddress as error:
             raise ValueError(str(error)) from None
+        return entries
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            try:
+                ip_network(entry)
+            except ValueError:
+                raise ValueError(
+                    f"has {entry!r}, which is neither an address nor a network like 10.0.0.0/8"
+                ) from None
+        return entries
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_origins(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            if not _ORIGIN.fullmatch(entry):
+                raise ValueError(
+                    f"has {entry!r}; write each as a browser does, like https://shop.example or "
+                    "http://127.0.0.1:3000: in small letters, with no path and no slash at the end"
+                )
         return entries
 
     @field_validator("currency")

@@ -21,6 +21,7 @@ import anyio
 import structlog
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api.access.admission import Admission
 from api.access.door import Door
@@ -31,6 +32,9 @@ from api.access.operator_token import operators_of
 from api.access.sessions import SessionDesk, forget_what_is_over
 from api.errors import ProblemDocument
 from api.http.bodies import unique_keys
+from api.http.body_budget import BodyBudget
+from api.http.connections import CONNECTIONS, Connections, most_connections
+from api.http.cross_origin import CrossOrigin
 from api.http.docs_page import add_docs_page
 from api.http.problem_answers import install_problem_answers
 from api.http.request_log import RequestLog
@@ -188,9 +192,16 @@ def in_shell(
         lambda: app.state.service.signing_key,
         open_prices=service.settings.open_prices,
     )
-    app.add_middleware(Door, admission=admission)
+    settings = service.settings
+    budget = BodyBudget(settings.bodies_mib * MIB, settings.body_seconds)
+    app.add_middleware(Door, admission=admission, budget=budget)
+    if settings.cors_origins:
+        app.add_middleware(CrossOrigin, origins=settings.cors_origins)
     app.add_middleware(RequestLog, quiet_prefix=PREFIX)
-    app.add_middleware(SecurityHeaders, hsts_seconds=service.settings.hsts_seconds)
+    app.add_middleware(SecurityHeaders, hsts_seconds=settings.hsts_seconds)
+    if settings.trusted_proxies:
+        # Outermost: everything behind it knows where a request comes from, and by which scheme.
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     app.openapi = partial(_openapi, app, schemas)  # type: ignore[method-assign]
     return app
 
@@ -198,7 +209,7 @@ def in_shell(
 @asynccontextmanager
 async def _lifespan(
     app: FastAPI, *, background: Callable[[], Sequence[Worker]]
-) -> AsyncIterator[None]:
+) -> AsyncIterator[dict[str, Any]]:
     service: QuoteDesk = app.state.service
     await anyio.to_thread.run_sync(require_migrated, service.engine)
     if service.settings.quote_signing_key is None:
@@ -211,8 +222,13 @@ async def _lifespan(
     workers = background()
     for worker in workers:
         worker.start()
+    settings = service.settings
     try:
-        yield
+        yield {
+            CONNECTIONS: Connections(
+                most=most_connections(settings.connections), head_seconds=settings.head_seconds
+            )
+        }
     finally:
         # All at once, so that together they have the time of one.
         async with anyio.create_task_group() as stopping:

@@ -1,5 +1,9 @@
 """The door: what is refused before any of a request's body is read, and bodies cut off in time.
 
+Its order is that of what it costs: how long the body says it is, who asks and how often, and only
+then the body, piece by piece, each within the limit of its route, the time that it has, and the
+room that there is for all bodies together.
+
 It stands in front of everything that answers, the prices included. A refusal here costs no memory
 however long the body is, and leaves the event loop to others between two pieces of it.
 """
@@ -11,17 +15,20 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from api.access.admission import Elsewhere
-from api.errors import http_answer
+from api.access.principal import PRINCIPAL
+from api.errors import BodyEncoded, http_answer
+from api.http.body_budget import Arrival, BodyBudget
 from api.http.body_limits import limit_of
 from api.http.request_log import request_id_of
 from models.refusals import Refusal, TooLarge
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from api.access.admission import Admission
     from api.http.body_limits import BodyLimit
-    from models.refusals import Refusal
 
 _WITHOUT_BODY: Final = frozenset(("GET", "HEAD"))
 _CLOSE: Final = (b"connection", b"close")
@@ -38,15 +45,19 @@ class Door:
     of unknown length is cut off where it passes its limit. Either way the connection is closed.
     """
 
-    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+    def __init__(
+        self, app: ASGIApp, admission: Admission, budget: BodyBudget | None = None
+    ) -> None:
         """Stand in front of an application.
 
         Args:
             app: what answers.
             admission: knows who is let in.
+            budget: the room and the time for bodies.
         """
         self._app = app
         self._admission = admission
+        self._budget = budget or BodyBudget()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""
@@ -58,16 +69,25 @@ class Door:
         chunked = b"transfer-encoding" in headers
         method, path = scope["method"], scope["path"].removeprefix(scope.get("root_path", ""))
         comes = chunked or length > 0
-        refusal = _too_long(length, method, path) or await self._admission.refusal(
-            scope, path, headers
+        refusal = (
+            _too_long(length, method, path)
+            or await self._admission.refusal(scope, path, headers)
+            or (_encoded(headers) if comes else None)
         )
         if isinstance(refusal, Elsewhere):
             await _send_on(refusal, receive, send, comes=comes)
         elif refusal is not None:
             await _turn_away(refusal, scope, receive, send, comes=comes)
         elif comes or method not in _WITHOUT_BODY:
-            passage = _Passage(limit_of(method, path), receive, send, chunked=chunked)
-            await self._app(scope, passage.receive, passage.send)
+            stranger = PRINCIPAL not in scope["state"]
+            passage = _Passage(
+                limit_of(method, path), self._budget, receive, send,
+                chunked=chunked, stranger=stranger,
+            )  # fmt: skip
+            try:
+                await self._app(scope, passage.receive, passage.send)
+            finally:
+                self._budget.free(passage.held, stranger=stranger)
             if passage.refusal is not None:
                 await _turn_away(passage.refusal, scope, receive, send, comes=True)
             elif passage.left:
@@ -79,13 +99,27 @@ class Door:
 class _Passage:
     """One request on its way to the application, its body counted as far as its limit."""
 
-    def __init__(self, limit: BodyLimit, receive: Receive, send: Send, *, chunked: bool) -> None:
+    def __init__(
+        self,
+        limit: BodyLimit,
+        budget: BodyBudget,
+        receive: Receive,
+        send: Send,
+        *,
+        chunked: bool,
+        stranger: bool,
+    ) -> None:
         self._limit = limit
+        self._budget = budget
+        self._stranger = stranger
         self._receive = receive
         self._send = send
+        self._arrival = Arrival(budget.seconds)
         self._read = 0
+        self._comes = True
         self._more = chunked  # of a known length, the server itself passes over what is not read
-        self.refusal: TooLarge | None = None
+        self.held = 0
+        self.refusal: Refusal | None = None
         self.left = False
 
     async def receive(self) -> Message:
@@ -93,15 +127,31 @@ class _Passage:
 
         Raises:
             TooLarge: with this piece it is longer than its limit.
+            TooSlow: it did not come in its time.
+            Overloaded: there is no room for it.
         """
-        message = await self._receive()
-        self._read += len(message.get("body", b""))
-        self._more = message.get("more_body", False)
+        if not self._comes:  # the next word is that the client has gone, whenever that is
+            return await self._receive()
+        try:
+            return await self._next_piece()
+        except Refusal as refusal:
+            self.refusal = refusal
+            raise
+
+    async def _next_piece(self) -> Message:
+        message: Message | None = None
+        with anyio.move_on_after(self._arrival.left(self._read)):
+            message = await self._receive()
+        if message is None:
+            raise self._arrival.late(self._read)
+        size = len(message.get("body", b""))
+        self._read += size
+        self._comes = message.get("more_body", False)
+        self._more = self._comes
         if self._read > self._limit.most:
-            self.refusal = TooLarge(
-                f"the body is longer than {self._limit.most} bytes; {self._limit.fix}"
-            )
-            raise self.refusal
+            raise TooLarge(f"the body is longer than {self._limit.most} bytes; {self._limit.fix}")
+        self._budget.hold(size, stranger=self._stranger)
+        self.held += size
         return message
 
     async def send(self, message: Message) -> None:
@@ -123,6 +173,16 @@ def _too_long(length: int, method: str, path: str) -> TooLarge | None:
     return TooLarge(
         f"the body has {length} bytes, more than the {limit.most} that this path reads; {limit.fix}"
     )
+
+
+def _encoded(headers: Mapping[bytes, bytes]) -> BodyEncoded | None:
+    how = headers.get(b"content-encoding", b"identity").strip().lower()
+    if how in (b"", b"identity"):
+        return None
+    return BodyEncoded(
+        f"the body is encoded as {how.decode('latin-1')[:40]}; send it as it is, without "
+        "Content-Encoding"
+    ).with_headers(accept_encoding="identity")
 
 
 async def _send_on(page: Elsewhere, receive: Receive, send: Send, *, comes: bool) -> None:

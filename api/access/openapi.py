@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from api.access.pages import COOKIE
 from api.access.roles import RULES, Besides, Rule
-from api.errors import NotAllowed, NotAnOperator, TooManyRequests, problem_responses
+from api.errors import (
+    BodyEncoded,
+    NotAllowed,
+    NotAnOperator,
+    Overloaded,
+    TooManyRequests,
+    TooSlow,
+    problem_responses,
+)
 from models.refusals import Refusal, TooLarge
 
 if TYPE_CHECKING:
@@ -57,7 +65,8 @@ def describe_door(paths: Mapping[str, Mapping[str, dict[str, Any]]], *, open_pri
                     _may_answer(operation, problem)
                 operation["description"] = _with_roles(operation.get("description", ""), rule)
             if "requestBody" in operation:
-                _may_answer(operation, TooLarge)
+                for problem in (TooLarge, BodyEncoded, TooSlow, Overloaded):
+                    _may_answer(operation, problem)
 
 
 def _security(rule: Rule, *, open_prices: bool) -> list[dict[str, list[str]]]:
