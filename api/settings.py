@@ -70,6 +70,8 @@ class Settings(BaseSettings):
         body_seconds: for the first bytes of its body; each further 16 KiB have one second more.
         bodies_mib: mebibytes of bodies that a process holds at a time, half of it for callers who
             do not say who they are.
+        wrong_keys_a_minute: keys and tokens that are nobody's from one address; further ones are
+            answered with 429, operators' tokens unseen.
         trusted_proxies: addresses and networks whose word on where a request comes from is taken
             (`X-Forwarded-For`, `X-Forwarded-Proto`); JSON such as `["127.0.0.1", "10.0.0.0/8"]`.
         cors_origins: pages of these origins may ask for prices and quotes with a publishable key;
@@ -169,6 +171,7 @@ class Settings(BaseSettings):
     head_seconds: float = Field(default=10.0, gt=0, le=600, allow_inf_nan=False)
     body_seconds: float = Field(default=20.0, gt=0, le=600, allow_inf_nan=False)
     bodies_mib: int = Field(default=256, ge=1)
+    wrong_keys_a_minute: int = Field(default=30, ge=1)
     trusted_proxies: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     serve_only: Literal["prices"] | None = None

@@ -191,6 +191,7 @@ def in_shell(
         service.sessions,
         lambda: app.state.service.signing_key,
         open_prices=service.settings.open_prices,
+        wrong_a_minute=service.settings.wrong_keys_a_minute,
     )
     settings = service.settings
     budget = BodyBudget(settings.bodies_mib * MIB, settings.body_seconds)

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from api.access.guesses import Guesses, guesser_at
 from api.access.keyring import KEY_BEGINS
 from api.access.pages import (
     HOME,
     PASSWORD_PAGE,
+    client_address,
     login_page_for,
     require_own_page,
     session_id_in,
@@ -22,7 +24,7 @@ from api.access.principal import PRINCIPAL, Principal
 from api.access.roles import Besides, Reach, Role, Rule, methods_of, rule_of
 from api.access.sessions import SESSION, session_of
 from api.access.signing import verified
-from api.errors import MethodNotAllowed, NotAllowed, NotAnOperator
+from api.errors import MethodNotAllowed, NotAllowed, NotAnOperator, TooManyRequests
 from models.refusals import Missing, Refusal
 from storage.errors import DatabaseUnavailable
 
@@ -60,6 +62,7 @@ class Admission:
         signing_key: Callable[[], bytes],
         *,
         open_prices: bool,
+        wrong_a_minute: int,
     ) -> None:
         """Know who there is.
 
@@ -69,7 +72,9 @@ class Admission:
             sessions: of people.
             signing_key: gives the key that signs quotes.
             open_prices: whether prices and quotes that hold nothing need no key.
+            wrong_a_minute: keys and tokens that are nobody's, before an address has to wait.
         """
+        self._guesses = Guesses("keys and tokens", wrong_a_minute)
         self._operators = tuple(
             (sha256(token.encode()).digest(), Principal("operator", name, name, _ADMIN))
             for token, name in operators.items()
@@ -93,15 +98,32 @@ class Admission:
         token = bearer(headers.get(b"authorization", b""))
         try:
             principal = await self._who(scope, rule, token, headers)
+        except NotAnOperator as refusal:
+            return self._guessed(scope) or refusal
         except Refusal as refusal:
             return refusal
+        if principal is None and rule is not None and self._open_to_strangers(rule, path, token):
+            if token and rule.besides is Besides.SHOPPER:
+                self._guesses.wrong(guesser_at(client_address(scope)))
+            return None
+        too_often = self._guessed(scope) if principal is None and token else None
+        if too_often is not None:
+            return too_often
         if rule is None:
             return self._nothing_there(scope, path, headers, principal)
         if principal is None:
-            if self._open_to_strangers(rule, path, token):
-                return None
             return _login(scope, path, headers) or not_let_in(rule)
         return _not_allowed(principal, rule, scope["method"], path, headers)
+
+    def _guessed(self, scope: Scope) -> TooManyRequests | None:
+        """Count a wrong key or token; the refusal where there were too many."""
+        guesser = guesser_at(client_address(scope))
+        try:
+            self._guesses.refuse_too_many(guesser)
+        except TooManyRequests as refusal:
+            return refusal
+        self._guesses.wrong(guesser)
+        return None
 
     async def _who(
         self, scope: Scope, rule: Rule | None, token: bytes, headers: Mapping[bytes, bytes]
@@ -118,7 +140,7 @@ class Admission:
         if rule is not None and rule.besides is Besides.ANYBODY:
             return None
         if token:
-            principal = self._with_token(token)
+            principal = self._with_token(token, scope)
         elif rule is None or rule.besides is not Besides.SHOPPER:
             principal = await self._with_session(scope, headers)
         else:  # what a storefront asks a thousand times a second: no cookie is looked at
@@ -127,7 +149,7 @@ class Admission:
             state[PRINCIPAL] = principal
         return principal
 
-    def _with_token(self, token: bytes) -> Principal | None:
+    def _with_token(self, token: bytes, scope: Scope) -> Principal | None:
         if token.startswith(KEY_BEGINS):
             principal = self._keys.admit(token, datetime.now(UTC))
             if principal is None:
@@ -136,6 +158,10 @@ class Admission:
                     "is known after PRICEWRIGHT_SNAPSHOT_POLL_SECONDS"
                 ).with_headers(www_authenticate="Bearer")
             return principal
+        # Nobody guesses a key that we made, so a right one always opens. Operators choose their
+        # tokens themselves: while an address guesses, none that comes from there is compared.
+        if self._guesses.spent(guesser_at(client_address(scope))):
+            return None
         digest = sha256(token).digest()
         for known, operator in self._operators:
             # Digests, in constant time: an answer's delay says nothing of a token.
