@@ -47,6 +47,7 @@ from api.live.snapshot import LivePrices
 from api.live.writability import Writability
 from api.quotes.desk import QuoteDesk
 from api.quotes.named_markets import NamedMarkets
+from api.quotes.shoppers import CodeGuesses
 from api.quotes.sweeping import forget_old_keys, settle_due_groups, sweep_quotes
 from api.work.periodic import Periodic
 from storage.access.service_secrets import QUOTE_SIGNING_KEY, kept_secret
@@ -100,6 +101,7 @@ def open_desk(settings: Settings, packs: RulePacks) -> QuoteDesk:
         signing_key=settings.signing_key or secrets.token_bytes(32),
         keys=KeyRing(engine),
         sessions=_session_desk(engine, settings),
+        code_guesses=CodeGuesses.none_yet(),
         named_markets=NamedMarkets(settings, engine),
         write_turn=threading.Lock() if engine.dialect.name == "sqlite" else nullcontext(),
     )

@@ -41,7 +41,7 @@
     │   ├── LimitReached        not so much is left of a limit
     │   ├── QuoteSettled        it was committed, cancelled, or has expired
     │   ├── GroupClosed         the group that it would join takes nobody any more
-    │   ├── HoldRefused         a hold without a token that would take too much
+    │   ├── HoldRefused         a hold that would take too much of what is left
     │   └── ReturnRefused       an order of which this cannot come back
     ├── KeyReused               an idempotency key came again with another request
     ├── NotPossibleNow          what is stored does not allow it at this time
@@ -273,13 +273,13 @@ class LimitReached(RedemptionRefused):
 
 
 class HoldRefused(RedemptionRefused):
-    """Quotes that came without a token would hold more than half of what is left of a limit."""
+    """All holds together, or those of one shopper, have as much of a limit as they may have."""
 
     def __init__(self, promotion_id: int, scope: str, key: str) -> None:
-        which = f"{scope} {key!r}" if key else "all orders"
+        which = f"{scope} {key!r}" if key else scope if scope != "all" else "all orders"
         super().__init__(
-            f"half of what is left of the limit of promotion {promotion_id} for {which} is held "
-            "without a token; send one, or let the quote hold nothing"
+            f"other quotes hold as much of the limit of promotion {promotion_id} for {which} as "
+            "quotes may hold; the rest is for whoever commits"
         )
 
 

@@ -14,6 +14,7 @@ from api.live.promotion_board import PromotionBoard
 from api.live.snapshot import LivePrices
 from api.live.writability import Writability
 from api.quotes.named_markets import NamedMarkets
+from api.quotes.shoppers import CodeGuesses
 from api.settings import Settings
 
 
@@ -31,6 +32,7 @@ class QuoteDesk:
         signing_key: signs quotes.
         keys: of programs.
         sessions: of people.
+        code_guesses: wrong promotion codes, by shopper.
         named_markets: knows which settings name a market that there is not.
         write_turn: held while something is stored, where the database has one writer at a time
             anyway: waiting here is fair, waiting in SQLite is not.
@@ -45,5 +47,6 @@ class QuoteDesk:
     signing_key: bytes
     keys: KeyRing
     sessions: SessionDesk
+    code_guesses: CodeGuesses
     named_markets: NamedMarkets
     write_turn: AbstractContextManager[object]

@@ -44,17 +44,18 @@ from pricing.promotions.errors import InvalidCart
 from pricing.promotions.evaluation import Evaluation, Mode
 from pricing.promotions.file_format import CartRequest
 from storage.database import reading, writing
-from storage.errors import LimitReached
+from storage.errors import HoldRefused, LimitReached
 from storage.law.personal_prices import PersonalPrice, log_personal_prices
 from storage.products.cart_facts import cart_facts, market_by_code
 from storage.promotions.idempotency import claim_key, keep_answer
-from storage.promotions.quotes import NewQuote, add_quote
+from storage.promotions.quotes import Holder, NewQuote, add_quote
 from storage.promotions.usage import Take
 
 if TYPE_CHECKING:
     from api.access.principal import Principal
     from api.live.snapshot import Serving
     from api.quotes.desk import QuoteDesk
+    from api.quotes.shoppers import Shopper
     from storage.promotions.versions import StoredPromotion
 
 _TRIES: Final = 3
@@ -69,11 +70,14 @@ class QuoteRequest(CartRequest, frozen=True, kw_only=True):
             too little left. Only for a secret key or a person who may commit; others hold nothing.
         explain: say why other promotions do not apply, and what almost did.
         groups: the group to join, or `new` for one to open, by group buy. One at most.
+        shopper_address: the address that the shopper asks from, from the shop's server: it keeps
+            one visitor from holding, or guessing, what others of the same shop are due.
     """
 
     reserve: bool = True
     explain: bool = True
     groups: dict[str, str] = {}  # noqa: RUF012  (msgspec copies it)
+    shopper_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +183,12 @@ def make_quote(
     key: str | None,
     digest: str,
     caller: Principal | None,
+    shopper: Shopper,
 ) -> QuoteDocument:
     """Price a cart, store the quote, and hold what it reserves.
 
-    For a test key it is a test: at the prices of the draft that the key names, taking nothing.
+    For a test key it is a test: at the prices of the draft that the key names, taking nothing. It
+    holds nothing, too, where holds, or those of the shopper, have all that they may have.
 
     Args:
         desk: what it needs of the desk.
@@ -191,12 +197,17 @@ def make_quote(
         key: idempotency key, if the client gave one.
         digest: of the request.
         caller: who asks.
+        shopper: for whom.
 
     Raises:
+        TooManyRequests: it has codes, and the shopper sent too many wrong ones.
         KeyReused: the key came with another request before.
         InvalidCart, MarketRequired, NoPriceForMarket, NoPriceBook: see `evaluate_cart`.
     """
+    if request.codes:
+        desk.code_guesses.refuse_too_many(shopper)
     refused: Counter[int] = Counter()
+    holder = shopper.holder(desk.signing_key)
     request, groups = _with_groups(desk, request, now)
     claimed = claimed_as("quote", caller=caller)
     test = caller is not None and caller.test
@@ -211,7 +222,7 @@ def make_quote(
         answer = evaluate_cart(
             desk, request, at=now, explain=request.explain, without=without, serving=serving
         )
-        quote = _quote_of(desk, request, answer, groups, now, test=test)
+        quote = _quote_of(desk, request, answer, groups, now, holder, test=test)
         try:
             with desk.write_turn, writing(desk.engine, durable=True) as conn:
                 if key is not None:
@@ -226,6 +237,10 @@ def make_quote(
         except LimitReached as limit:
             refused[limit.promotion_id] += 1
             continue
+        except HoldRefused:
+            request = msgspec.structs.replace(request, reserve=False)
+            continue
+        desk.code_guesses.count(shopper, (typed.state for typed in answer.document.codes))
         return msgspec.convert(quote.document, QuoteDocument)
 
 
@@ -287,6 +302,7 @@ def _quote_of(
     answer: Answer,
     groups: Mapping[str, str],
     now: datetime,
+    holder: Holder,
     *,
     test: bool,
 ) -> NewQuote:
@@ -325,6 +341,8 @@ def _quote_of(
         takes=takes,
         reserve=request.reserve,
         basis=basis.text(),
+        held_until=expires_at if request.reserve else None,
+        holder=holder,
     )
 
 

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Header, Path
+from fastapi import APIRouter, Header, Path, Request
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
+from api.access.pages import client_address
 from api.access.principal import Principal
 from api.access.roles import MAY_SETTLE
 from api.access.scope import require_all_categories, require_markets
@@ -32,6 +33,7 @@ from api.quotes.returns import (
     returns_document,
     take_back,
 )
+from api.quotes.shoppers import shopper_of
 from api.routes.dependencies import Caller, Desk, Reading
 from models.refusals import Defect, Invalid, TooLarge, within
 from pricing.promotions.promotion import Record
@@ -57,6 +59,7 @@ _EXAMPLE: Final = {
     "market": "online",
     "lines": [{"sku": "TEA-1", "quantity": 2}],
     "customer": {"id": "c-17", "lifecycle": "active"},
+    "shopper_address": "203.0.113.9",
     "codes": ["SPRING-7KQ3-9XPM"],
     "shipping": "4.90",
 }
@@ -103,22 +106,37 @@ class CommitRequest(Record, frozen=True, kw_only=True):
     },
     openapi_extra=takes(QuoteRequest, _EXAMPLE),
 )
-def post_quote(desk: Desk, caller: Caller, raw: Raw, idempotency_key: Key = None) -> Response:
+def post_quote(
+    desk: Desk, caller: Caller, request: Request, raw: Raw, idempotency_key: Key = None
+) -> Response:
     """The cart at live prices under the live promotions; the answer is good until `expires_at`.
 
     For a secret key, or a person who may commit, it holds its share of every limit (uses, units,
-    budgets) until then, unless `reserve` is false. Others hold nothing; `notice` says so.
+    budgets) until then, unless `reserve` is false. Others hold nothing; `notice` says so. So it
+    does where quotes hold as much as they may: a customer's newest three hold, twenty of one
+    `shopper_address`, and of what is left of a limit a part stays free for whoever commits. Who
+    sends too many wrong codes waits.
     """
-    request = decoded(raw, QuoteRequest)
-    if caller is None or caller.test or not caller.has(MAY_SETTLE):
-        request = msgspec.structs.replace(request, reserve=False)
+    wanted = decoded(raw, QuoteRequest)
+    settles = caller is not None and caller.has(MAY_SETTLE)
+    if caller is None or caller.test or not settles:
+        wanted = msgspec.structs.replace(wanted, reserve=False)
     if caller is not None and not caller.everywhere:
         require_all_categories(caller)
-        require_markets(caller, (_market_of(desk, request),))
+        require_markets(caller, (_market_of(desk, wanted),))
     key = checked(idempotency_key)
     now, digest = datetime.now(UTC), digest_of(raw)
     with within("body"):
-        quote = make_quote(desk, request, now=now, key=key, digest=digest, caller=caller)
+        shopper = shopper_of(
+            caller,
+            settles=settles,
+            customer=wanted.customer.id,
+            forwarded=wanted.shopper_address,
+            seen=client_address(request.scope),
+        )
+        quote = make_quote(
+            desk, wanted, now=now, key=key, digest=digest, caller=caller, shopper=shopper
+        )
     return encoded(quote, 201, location=f"/v1/quotes/{quote.id}")
 
 

@@ -5,9 +5,9 @@
       └───its time runs out──▶ expired
 
 A quote that reserves takes its share of every limit when it is made; cancelling and expiry give it
-back. One that does not takes it when it is committed, and may find too little left. A loose hold,
-of a quote that came without a token, lapses before the quote does; from then on it holds nothing.
-Every step is written to `redemptions` in the same transaction.
+back. One that does not takes it when it is committed, and may find too little left. A customer's
+newest quotes hold; where they are too many, the oldest lets go and stays open, holding nothing. Of
+one address so many hold and no more. Every step is written to `redemptions` in its transaction.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from storage.database import require_writer
-from storage.errors import QuoteNotFound, QuoteSettled, ReturnRefused
+from storage.errors import HoldRefused, QuoteNotFound, QuoteSettled, ReturnRefused
 from storage.products.markets import market_id
 from storage.promotions.groups import leave_group
 from storage.promotions.returns import returns_of
 from storage.promotions.tables import quotes as table
 from storage.promotions.tables import redemptions
-from storage.promotions.usage import Most, Take, give_back, keep, take
+from storage.promotions.usage import UNNAMED, HoldShare, Most, Take, give_back, keep, take
 
 _MADE: Final = ("reserved", "offered")
 """What is written when a quote is made: the one or the other."""
@@ -43,6 +43,23 @@ _COPIED: Final = (
     "amount_minor",
     "detail",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose a hold is, and how much of that is borne.
+
+    Attributes:
+        shopper: digest of the address that the shopper asks from; None where nobody said.
+        most_of_shopper: open quotes of one shopper's address that hold something.
+        most_of_customer: the same of one customer.
+        share: of what orders have left, for all holds together.
+    """
+
+    shopper: str | None
+    most_of_shopper: int
+    most_of_customer: int
+    share: HoldShare
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +79,8 @@ class NewQuote:
         takes: what it redeems, those that take nothing left out.
         reserve: whether to take it now.
         basis: JSON text of what it was evaluated from, for returns; None keeps none.
-        held_until: first moment at which it holds nothing any more, if it holds loosely; None if
-            it holds until it is settled or expires.
+        held_until: first moment at which it holds nothing any more, if it reserves.
+        holder: whose hold it is; as of nobody known, and without number, if None.
     """
 
     quote_id: str
@@ -80,6 +97,7 @@ class NewQuote:
     reserve: bool
     basis: str | None = None
     held_until: datetime | None = None
+    holder: Holder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +108,7 @@ class StoredQuote:
         status: `open`, `committed`, `cancelled` or `expired`.
         settled_at: since when it is not open; None while it is.
         reserved: whether it holds, or held until it was settled, its share of every limit.
-        held_until: end of a loose hold; None for another, or none.
+        held_until: end of its hold; None for one of a version before, or none.
         order_reference: as the shop named the order.
     """
 
@@ -112,13 +130,17 @@ def add_quote(conn: Connection, quote: NewQuote) -> None:
 
     Raises:
         LimitReached: not so much is left; roll back, for some of it may be taken already.
-        HoldRefused: it would hold loosely, and others do already; roll back.
+        HoldRefused: holds, or those of this shopper, have all that they may have; roll back.
         UnknownMarket: there is no such market.
     """
     require_writer(conn)
     takes = [each for each in quote.takes if not each.is_nothing]
-    if quote.reserve:
-        take(conn, takes, loose=quote.held_until is not None)
+    held_until = quote.held_until if takes else None
+    if quote.reserve and takes:
+        if quote.holder is not None:
+            _make_room(conn, quote, quote.holder)
+        share = quote.holder.share if quote.holder is not None else UNNAMED
+        take(conn, takes, share=share if held_until is not None else None)
     conn.execute(
         table.insert().values(
             quote_id=quote.quote_id,
@@ -126,7 +148,8 @@ def add_quote(conn: Connection, quote: NewQuote) -> None:
             expires_at=quote.expires_at,
             status="open",
             reserved=quote.reserve,
-            held_until=quote.held_until,
+            held_until=held_until,
+            shopper=quote.holder.shopper if quote.holder and quote.reserve and takes else None,
             market_id=market_id(conn, quote.market),
             customer=quote.customer,
             total_minor=quote.total_minor,
@@ -141,6 +164,37 @@ def add_quote(conn: Connection, quote: NewQuote) -> None:
     rows = [_event_row(quote.quote_id, each, event, quote.created_at) for each in takes]
     if rows:
         conn.execute(redemptions.insert(), rows)
+
+
+def _make_room(conn: Connection, quote: NewQuote, holder: Holder) -> None:
+    """Let a customer's oldest holds go where they are too many.
+
+    Raises:
+        HoldRefused: the shopper's address has as many as it may have.
+    """
+    if conn.dialect.name == "postgresql":  # with SQLite there is one writer at a time anyway
+        for who in sorted(filter(None, (quote.customer, holder.shopper))):
+            number = sa.func.hashtextextended(who, 0)
+            conn.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+    holding = sa.and_(table.c.status == "open", table.c.reserved, table.c.held_until.is_not(None))
+    if quote.customer is not None:
+        oldest = (
+            sa.select(table.c.quote_id, table.c.held_until)
+            .where(holding, table.c.customer == quote.customer)
+            .order_by(table.c.created_at.desc(), table.c.quote_id)
+            .offset(holder.most_of_customer - 1)
+            .with_for_update(skip_locked=True)  # one that is settled just now goes anyway
+        )
+        over = [(row.quote_id, row.held_until) for row in conn.execute(oldest)]
+        if over:
+            ids = [quote_id for quote_id, _ in over]
+            letting_go = table.update().where(table.c.quote_id.in_(ids))
+            conn.execute(letting_go.values(reserved=False, shopper=None))
+            _release(conn, over, quote.created_at)
+    if holder.shopper is not None:
+        same = sa.select(sa.func.count()).where(holding, table.c.shopper == holder.shopper)
+        if conn.scalar(same) >= holder.most_of_shopper:
+            raise HoldRefused(quote.takes[0].promotion_id, "address", "")
 
 
 def commit_quote(
@@ -162,7 +216,12 @@ def commit_quote(
         take(conn, _takes(conn, [quote_id], *_MADE))
     elif held.held_until is not None:
         keep(conn, _takes(conn, [quote_id], "reserved"))
-    values = {"status": "committed", "settled_at": at, "order_reference": order_reference}
+    values = {
+        "status": "committed",
+        "settled_at": at,
+        "order_reference": order_reference,
+        "shopper": None,
+    }
     conn.execute(table.update().where(table.c.quote_id == quote_id).values(values))
     _follow(conn, [quote_id], _MADE, "committed", at)
     return read_quote(conn, quote_id)
@@ -186,7 +245,7 @@ def cancel_quote(conn: Connection, quote_id: str, *, at: datetime) -> StoredQuot
             f"money went back for a part of quote {quote_id}; let the rest come back, too"
         )
     leave_group(conn, quote_id)
-    values = {"status": "cancelled", "settled_at": at}
+    values = {"status": "cancelled", "settled_at": at, "shopper": None}
     conn.execute(table.update().where(table.c.quote_id == quote_id).values(values))
     if held.status == "committed":
         give_back(conn, _takes(conn, [quote_id], "committed"))
@@ -213,7 +272,7 @@ def expire_quotes(conn: Connection, *, now: datetime, limit: int = 500) -> int:
     expired = conn.execute(
         table.update()
         .where(table.c.quote_id.in_(sa.select(due.c.quote_id)))
-        .values(status="expired", settled_at=now)
+        .values(status="expired", settled_at=now, shopper=None)
         .returning(table.c.quote_id, table.c.held_until, table.c.reserved)
     ).all()
     _release(conn, [(row.quote_id, row.held_until) for row in expired if row.reserved], now)
@@ -221,7 +280,7 @@ def expire_quotes(conn: Connection, *, now: datetime, limit: int = 500) -> int:
 
 
 def lapse_holds(conn: Connection, *, now: datetime, limit: int = 500) -> int:
-    """Give back what open quotes hold loosely whose hold has ended; returns how many there were.
+    """Give back what open quotes hold whose hold has ended; returns how many there were.
 
     They stay open: who commits one later takes its share then. Several processes may do so at once.
     """
@@ -237,7 +296,7 @@ def lapse_holds(conn: Connection, *, now: datetime, limit: int = 500) -> int:
     lapsed = conn.execute(
         table.update()
         .where(table.c.quote_id.in_(sa.select(due.c.quote_id)))
-        .values(reserved=False)
+        .values(reserved=False, shopper=None)
         .returning(table.c.quote_id, table.c.held_until)
     ).all()
     _release(conn, [(row.quote_id, row.held_until) for row in lapsed], now)

@@ -94,7 +94,8 @@ quotes: Final = sa.Table(
     Column("status", Text, nullable=False),
     Column("settled_at", UtcDateTime),
     Column("reserved", Boolean, nullable=False),
-    Column("held_until", UtcDateTime),  # of a loose hold; NULL: as long as the quote is good
+    Column("held_until", UtcDateTime),  # NULL: nothing, or a hold of a version before
+    Column("shopper", Text),  # whose address it is, as a digest, while it holds something
     Column("market_id", Key, ForeignKey("markets.market_id"), nullable=False),
     Column("customer", Text),
     Column("order_reference", Text),
@@ -117,6 +118,15 @@ quotes: Final = sa.Table(
         "held_until",
         sqlite_where=sa.text("status = 'open' AND reserved"),
         postgresql_where=sa.text("status = 'open' AND reserved"),
+    ),
+    *(
+        sa.Index(
+            f"ix_quotes_held_by_{name}",
+            name,
+            sqlite_where=sa.text("status = 'open' AND reserved"),
+            postgresql_where=sa.text("status = 'open' AND reserved"),
+        )
+        for name in ("shopper", "customer")
     ),
     **_BY_KEY,
 )
@@ -155,7 +165,7 @@ promotion_usage: Final = sa.Table(
     Column("uses", BigInteger, nullable=False),
     Column("units", BigInteger, nullable=False),
     Column("amount_minor", Minor, nullable=False),
-    # Of which held by quotes that came without a token.
+    # Of which held by open quotes.
     Column("loose_uses", BigInteger, nullable=False, server_default="0"),
     Column("loose_units", BigInteger, nullable=False, server_default="0"),
     Column("loose_minor", Minor, nullable=False, server_default="0"),

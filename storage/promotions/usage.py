@@ -1,9 +1,10 @@
 """How much of each limit is taken: by promotion, day, customer, code, funder, gift and product.
 
 All limits that a cart touches are taken by one statement which takes nothing past a limit, so two
-processes can not both have the last use. A loose hold, of a quote that came without a token, may
-not take more than half of what is left, all loose holds together. On PostgreSQL rows are always
-locked in the order of their keys, so no two of them wait for each other.
+processes can not both have the last use. What open quotes hold is loose: all holds together take no
+more than a share of what orders have left, and the rest stays free for whoever commits. A limit of
+one customer, or of one use of a code, is shared with nobody and may be held whole. On PostgreSQL
+rows are always locked in the order of their keys, so no two wait for each other.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -34,6 +35,24 @@ _AMOUNTS_AND_MOST: Final = (
 _TAKEN: Final = (("uses", "uses"), ("units", "units"), ("amount_minor", "amount_minor"))
 _LOOSE: Final = (("loose_uses", "uses"), ("loose_units", "units"), ("loose_minor", "amount_minor"))
 """Columns, with the amount of a take that goes into each."""
+
+
+class HoldShare(NamedTuple):
+    """The share of what orders have left of a limit that all holds together may take.
+
+    Attributes:
+        parts, of: such as 9 of 10.
+    """
+
+    parts: int
+    of: int
+
+
+NAMED: Final = HoldShare(9, 10)
+"""For a hold of somebody: so many of one shopper are refused that others find room."""
+UNNAMED: Final = HoldShare(1, 2)
+"""For a hold of which nobody knows whose it is."""
+_ALL: Final = HoldShare(1, 1)
 
 UsageKey = tuple[int, str, str]
 """Promotion, scope, key."""
@@ -126,18 +145,18 @@ class UsedUp:
     by_sku: Mapping[str, int] = field(default_factory=dict)
 
 
-def take(conn: Connection, takes: Iterable[Take], *, loose: bool = False) -> None:
+def take(conn: Connection, takes: Iterable[Take], *, share: HoldShare | None = None) -> None:
     """Take all of it. On a refusal something may be taken already: roll back.
 
     Args:
         conn: a transaction that writes.
         takes: what is taken.
-        loose: as a loose hold: of what neither orders nor other holds have, all loose holds
-            together may take half.
+        share: as a hold: all holds together take at most so much of what orders have left. None
+            for an order, which may take all that is left.
 
     Raises:
         LimitReached: of one limit there is not so much left.
-        HoldRefused: a loose hold would take more than half of what is left.
+        HoldRefused: the hold would take more than its share.
     """
     require_writer(conn)
     rows = sorted(
@@ -146,10 +165,11 @@ def take(conn: Connection, takes: Iterable[Take], *, loose: bool = False) -> Non
     for row in rows:
         for what, most in _AMOUNTS_AND_MOST:
             # What is more than the whole limit would be inserted where no row exists yet.
-            if row[what] * (1 + loose) > row[most]:
-                raise _refusal(row, loose=loose)
+            parts, of = _share_of(row, share)
+            if row[what] * of > row[most] * parts:
+                raise _refusal(row, share)
     for start in range(0, len(rows), _ROWS_A_STATEMENT):
-        _take_rows(conn, rows[start : start + _ROWS_A_STATEMENT], loose=loose)
+        _take_rows(conn, rows[start : start + _ROWS_A_STATEMENT], share)
 
 
 def give_back(conn: Connection, takes: Iterable[Take], *, loose: Iterable[Take] = ()) -> None:
@@ -157,8 +177,8 @@ def give_back(conn: Connection, takes: Iterable[Take], *, loose: Iterable[Take] 
 
     Args:
         conn: a transaction that writes.
-        takes: that were taken, or held.
-        loose: that were held loosely.
+        takes: that were taken, or held by a version that did not count holds apart.
+        loose: that were held.
     """
     amounts: dict[UsageKey, Counter[str]] = {}
     _add_up(amounts, takes, *_TAKEN)
@@ -167,7 +187,7 @@ def give_back(conn: Connection, takes: Iterable[Take], *, loose: Iterable[Take] 
 
 
 def keep(conn: Connection, takes: Iterable[Take]) -> None:
-    """Turn what was held loosely into what an order has taken."""
+    """Turn what was held into what an order has taken."""
     amounts: dict[UsageKey, Counter[str]] = {}
     _add_up(amounts, takes, *_LOOSE)
     _subtract(conn, amounts)
@@ -323,22 +343,31 @@ def _row(
     }
 
 
-def _refusal(row: Mapping[str, Any], *, loose: bool) -> LimitReached | HoldRefused:
-    which = HoldRefused if loose else LimitReached
+def _share_of(row: Mapping[str, Any], share: HoldShare | None) -> HoldShare:
+    """The share that binds in a row; all of it where nobody else could want any."""
+    own = row["scope"] == "customer" or (row["scope"] == "code" and row["most_uses"] == 1)
+    return _ALL if share is None or own else share
+
+
+def _refusal(row: Mapping[str, Any], share: HoldShare | None) -> LimitReached | HoldRefused:
+    which = LimitReached if share is None else HoldRefused
     return which(row["promotion_id"], row["scope"], row["key"])
 
 
-def _take_rows(conn: Connection, rows: Sequence[Mapping[str, Any]], *, loose: bool) -> None:
+def _take_rows(
+    conn: Connection, rows: Sequence[Mapping[str, Any]], share: HoldShare | None
+) -> None:
     insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    held = [{**row, **{name: row[what] if loose else 0 for name, what in _LOOSE}} for row in rows]
+    holds = share is not None
+    held = [{**row, **{name: row[what] if holds else 0 for name, what in _LOOSE}} for row in rows]
     statement = insert(table).values(held)
     new = statement.excluded
-    # Left without loose holds is most - (taken - loose), of which twice the loose holds may have
-    # all: 2 * (loose + new) <= most - (taken - loose).
-    fits = [
-        table.c[what] + new[what] + (table.c[name] + new[what] if loose else 0) <= new[most]
-        for (what, most), (name, _) in zip(_AMOUNTS_AND_MOST, _LOOSE, strict=True)
-    ]
+    fits = [table.c[what] + new[what] <= new[most] for what, most in _AMOUNTS_AND_MOST]
+    if share is not None:
+        own = sa.or_(
+            new.scope == "customer", sa.and_(new.scope == "code", new.most_uses == sa.literal(1))
+        )
+        fits.append(sa.or_(own, sa.and_(*_within(share, new))))
     taking = statement.on_conflict_do_update(
         index_elements=_KEY,
         set_={
@@ -355,4 +384,20 @@ def _take_rows(conn: Connection, rows: Sequence[Mapping[str, Any]], *, loose: bo
     taken = {tuple(row) for row in conn.execute(taking)}
     for row in rows:
         if tuple(row[k] for k in _KEY) not in taken:
-            raise _refusal(row, loose=loose)
+            raise _refusal(row, share)
+
+
+def _within(share: HoldShare, new: Any) -> list[sa.ColumnElement[bool]]:  # noqa: ANN401
+    """That holds keep to their share of every limit.
+
+    Orders have left most - (taken - held), of which holds may have parts / of:
+    of * (held + new) <= parts * (most - taken + held). As most may be the largest number that the
+    database knows, it is not multiplied.
+    """
+    parts, of = share
+    return [
+        ((of - parts) * table.c[name] + of * new[what] + parts * table.c[what] + parts - 1)
+        // sa.literal(parts)
+        <= new[most]
+        for (what, most), (name, _) in zip(_AMOUNTS_AND_MOST, _LOOSE, strict=True)
+    ]

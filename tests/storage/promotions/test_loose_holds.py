@@ -1,4 +1,4 @@
-"""Holds of quotes that came without a token: half of what is left, and not for long."""
+"""What open quotes hold: a share of what orders have left, so much of one shopper, for its time."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from storage.database import reading, writing
 from storage.errors import HoldRefused, LimitReached
 from storage.promotions.monitor import figures_of
 from storage.promotions.quotes import (
+    Holder,
     cancel_quote,
     commit_quote,
     expire_quotes,
     lapse_holds,
     read_quote,
 )
-from storage.promotions.tables import promotion_usage
-from storage.promotions.usage import Most
+from storage.promotions.tables import promotion_usage, quotes
+from storage.promotions.usage import NAMED, UNNAMED, HoldShare, Most
 from storage.promotions.versions import read_promotion
 from tests.storage.promotions_at_hand import LATER, a_take, open_promotion, quote_of
 from tests.storage.samples import NOW
@@ -38,7 +39,6 @@ LIMITS: list[tuple[Most, dict[str, Any]]] = [
     (Most(units=11), {}),
     (Most(minor=1_199), {}),
     (Most(per_day=5), {}),
-    (Most(per_customer=5), {"customer": "kim"}),
     (Most(per_code=5), {"code": "SAVE"}),
     (Most(by_funder={"brand": 550}), {"by_funder": {"brand": 100, "ours": 100}}),
     (Most(gifts={"cup-1": 5}), {"gifts": {"cup-1": 1}}),
@@ -66,6 +66,108 @@ def test_of_each_limit_loose_holds_take_half_of_what_is_left_and_firm_ones_the_r
     with writing(engine) as conn:
         cancel_quote(conn, "loose1", at=NOW)
     hold("firm4")
+
+
+@pytest.mark.parametrize(
+    ("most", "more"),
+    [(Most(per_customer=1), {"customer": "kim"}), (Most(per_code=1), {"code": "ONLY-ONCE"})],
+)
+def test_what_is_shared_with_nobody_is_held_whole(
+    engine: Engine, most: Most, more: dict[str, Any]
+) -> None:
+    take = a_take(open_promotion(engine).promotion_id, most=most, **more)
+    with writing(engine) as conn:
+        quote_of(conn, "q0", take, held_until=LATER)
+    with pytest.raises(HoldRefused), writing(engine) as conn:
+        quote_of(conn, "q1", take, held_until=LATER)
+    with writing(engine) as conn:
+        quote_of(conn, "q2", take, reserve=False)
+    with pytest.raises(LimitReached), writing(engine) as conn:
+        commit_quote(conn, "q2", at=NOW)
+    with writing(engine) as conn:
+        assert commit_quote(conn, "q0", at=NOW).status == "committed"
+
+
+@pytest.mark.parametrize(
+    ("share", "limit"), [(NAMED, 1), (NAMED, 2), (NAMED, 25), (UNNAMED, 1), (UNNAMED, 25)]
+)
+@pytest.mark.parametrize("ordered", [0, 1, 7])
+def test_a_share_of_each_limit_stays_free_for_whoever_commits(
+    engine: Engine, share: HoldShare, limit: int, ordered: int
+) -> None:
+    ordered = min(ordered, limit)
+    take = a_take(open_promotion(engine).promotion_id, most=Most(uses=limit))
+    with writing(engine) as conn:
+        for number in range(ordered):
+            quote_of(conn, f"o{number}", take, reserve=False)
+            commit_quote(conn, f"o{number}", at=NOW)
+    held = 0
+    for number in range(limit + 1):
+        holder = Holder(f"a{number}", 20, 3, share)
+        try:
+            with writing(engine) as conn:
+                quote_of(conn, f"h{number}", take, held_until=LATER, holder=holder)
+        except HoldRefused:
+            continue
+        held += 1
+    left = limit - ordered
+    assert held == left * share.parts // share.of
+    assert held < left or not left
+    with writing(engine) as conn:
+        for number in range(left - held):
+            quote_of(conn, f"c{number}", take, reserve=False)
+            commit_quote(conn, f"c{number}", at=NOW)
+        for number in range(held):  # who holds is as sure as before
+            commit_quote(conn, f"h{number}", at=NOW)
+    with writing(engine) as conn:
+        quote_of(conn, "more", take, reserve=False)
+    with pytest.raises(LimitReached), writing(engine) as conn:
+        commit_quote(conn, "more", at=NOW)
+
+
+def test_a_customers_newest_quotes_hold_and_of_an_address_so_many(engine: Engine) -> None:
+    number = open_promotion(engine).promotion_id
+    take = a_take(number, most=Most(uses=1_000))
+
+    def hold(name: str, at: int, customer: str | None, shopper: str | None) -> None:
+        with writing(engine) as conn:
+            quote_of(
+                conn,
+                name,
+                take,
+                at=NOW + timedelta(seconds=at),
+                customer=customer,
+                held_until=LATER,
+                holder=Holder(shopper, 5, 2, NAMED),
+            )
+
+    def holding() -> set[str]:
+        with reading(engine) as conn:
+            t = quotes
+            return set(conn.scalars(sa.select(t.c.quote_id).where(t.c.reserved)))
+
+    for at in range(4):
+        hold(f"kim{at}", at, "kim", None)
+    assert holding() == {"kim2", "kim3"}
+    for at in range(4):
+        hold(f"lee{at}", at, f"lee{at}", "one address")
+    hold("kim4", 4, "kim", "one address")
+    for customer in ("mia", None, "kim"):
+        with pytest.raises(HoldRefused):
+            hold("more", 9, customer, "one address")
+    assert holding() == {"kim3", "kim4", "lee0", "lee1", "lee2", "lee3"}
+    with reading(engine) as conn:
+        assert counters(conn, number) == (6, 6)
+    with writing(engine) as conn:
+        cancel_quote(conn, "lee0", at=NOW)
+        commit_quote(conn, "lee1", at=NOW)
+        commit_quote(conn, "kim0", at=NOW)  # takes its share now
+        assert counters(conn, number) == (6, 4)
+        kept = sa.select(quotes.c.quote_id).where(quotes.c.shopper.is_not(None))
+        assert set(conn.scalars(kept)) == {"kim4", "lee2", "lee3"}  # no longer than it is needed
+        assert expire_quotes(conn, now=LATER) == 6
+        assert counters(conn, number) == (2, 0)
+        assert set(conn.scalars(kept)) == set()
 
 
 def test_a_limit_of_one_is_never_held_loosely_and_goes_to_who_commits_first(engine: Engine) -> None:
