@@ -33,7 +33,7 @@ from api.access.sessions import SessionDesk, forget_what_is_over
 from api.errors import ProblemDocument
 from api.http.bodies import unique_keys
 from api.http.body_budget import BodyBudget
-from api.http.connections import CONNECTIONS, Connections, most_connections
+from api.http.connections import ANSWER_SECONDS, CONNECTIONS, Connections, most_connections
 from api.http.cross_origin import CrossOrigin
 from api.http.docs_page import add_docs_page
 from api.http.problem_answers import install_problem_answers
@@ -229,7 +229,7 @@ async def _lifespan(
     try:
         yield {
             CONNECTIONS: Connections(
-                most=most_connections(settings.connections), head_seconds=settings.head_seconds
+                most_connections(settings.connections), settings.head_seconds, ANSWER_SECONDS
             )
         }
     finally:

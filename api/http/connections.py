@@ -33,6 +33,7 @@ CONNECTIONS: Final = "connections"
 MOST_HEAD: Final = 64 << 10
 """Bytes of a head; also of what may come between two pieces of a body (extensions, trailers)."""
 MOST_HEADERS: Final = 128
+ANSWER_SECONDS: Final = 60.0
 _MOST_PIPELINED: Final = 16
 _OTHER_FILES: Final = 256  # of the database, the log, jobs
 _LEAST: Final = 16
@@ -58,7 +59,7 @@ class Connections:
 
     most: int = 1_000
     head_seconds: float = 10.0
-    answer_seconds: float = 60.0
+    answer_seconds: float = ANSWER_SECONDS
     _open: int = 0
     _waiting: defaultdict[str, OrderedDict[GuardedProtocol, None]] = field(
         default_factory=lambda: defaultdict(OrderedDict)
@@ -149,7 +150,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._between = self._headers_seen = 0
+        self._headers_seen = 0
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
