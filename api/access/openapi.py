@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from api.access.pages import COOKIE
 from api.access.roles import RULES, Besides, Rule
 from api.errors import (
+    PROBLEM_JSON,
     BodyEncoded,
     NotAllowed,
     NotAnOperator,
@@ -15,10 +16,11 @@ from api.errors import (
     TooSlow,
     problem_responses,
 )
-from models.refusals import Refusal, TooLarge
+from models.refusals import Defect, Invalid, Refusal, TooLarge
+from storage.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 SECURITY_SCHEMES: Final = {
     "key": {
@@ -50,7 +52,7 @@ _ROLES: Final[tuple[dict[str, list[str]], ...]] = ({"key": []}, {"session": []},
 
 
 def describe_door(paths: Mapping[str, Mapping[str, dict[str, Any]]], *, open_prices: bool) -> None:
-    """Add to each operation who may ask and the refusals that come before it.
+    """Add to each operation who may ask, and the refusals that all of its kind share.
 
     Args:
         paths: the path items of an OpenAPI document, which are changed.
@@ -60,13 +62,23 @@ def describe_door(paths: Mapping[str, Mapping[str, dict[str, Any]]], *, open_pri
         for method, operation in item.items():
             rule = RULES[method.upper(), path]
             operation["security"] = _security(rule, open_prices=open_prices)
+            for problem in _refusals(method.upper(), rule, operation):
+                _may_answer(operation, problem)
             if rule.besides is not Besides.ANYBODY:
-                for problem in (NotAnOperator, NotAllowed, TooManyRequests):
-                    _may_answer(operation, problem)
                 operation["description"] = _with_roles(operation.get("description", ""), rule)
-            if "requestBody" in operation:
-                for problem in (TooLarge, BodyEncoded, TooSlow, Overloaded):
-                    _may_answer(operation, problem)
+
+
+def _refusals(method: str, rule: Rule, operation: Mapping[str, Any]) -> Iterator[type[Refusal]]:
+    """What an operation may be answered with because of who may ask, and of what it is sent."""
+    if rule.besides is not Besides.ANYBODY:
+        yield from (NotAnOperator, NotAllowed, TooManyRequests)
+        if rule.besides is not Besides.SHOPPER:
+            yield DatabaseUnavailable  # nobody can say whose session it is
+    if method != "GET":
+        yield from (TooLarge, BodyEncoded, TooSlow, Overloaded)
+    if "requestBody" in operation or operation.get("parameters"):
+        yield Invalid
+    yield Defect
 
 
 def _security(rule: Rule, *, open_prices: bool) -> list[dict[str, list[str]]]:
@@ -92,5 +104,21 @@ def _with_roles(description: str, rule: Rule) -> str:
 
 
 def _may_answer(operation: dict[str, Any], problem: type[Refusal]) -> None:
-    for status, response in problem_responses(problem).items():
-        operation["responses"].setdefault(str(status), response)
+    """Add a refusal to what is said of its status: in a new one, for routes share what they say."""
+    responses = operation["responses"]
+    for number, added in problem_responses(problem).items():
+        said = responses.get(str(number))
+        responses[str(number)] = added if said is None else _with_example(said, added)
+
+
+def _with_example(said: dict[str, Any], added: dict[str, Any]) -> dict[str, Any]:
+    """A response to which the refusals of another are added."""
+    known = said["content"][PROBLEM_JSON]
+    others = added["content"][PROBLEM_JSON]["examples"]
+    if others.keys() <= known["examples"].keys():
+        return said
+    return {
+        **said,
+        "description": f"{said['description']}; or {added['description']}",
+        "content": {PROBLEM_JSON: {**known, "examples": {**known["examples"], **others}}},
+    }

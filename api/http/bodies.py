@@ -18,7 +18,7 @@ from pricing.documents import refusal, refuse_repeated_keys, refuse_values
 from pricing.documents.decimal_strings import may_hold_decimals, numbers_misread
 from pricing.errors import RepeatedKey, UnreadablePart
 
-_MOST_KEY: Final = 200
+MOST_KEY: Final = 200
 TWICE: Final = "is there twice; give it once"
 """Said of a key that a body repeats."""
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -146,6 +146,6 @@ def checked(key: str | None, needed: Callable[[], Invalid] | None = None) -> str
             raise needed()
         return None
     key = key.strip()
-    if not 0 < len(key) <= _MOST_KEY:
-        raise Invalid(f"give 1 to {_MOST_KEY} characters", ("header", "Idempotency-Key"))
+    if not 0 < len(key) <= MOST_KEY:
+        raise Invalid(f"give 1 to {MOST_KEY} characters", ("header", "Idempotency-Key"))
     return key

@@ -60,7 +60,7 @@ class ReadingRequest(Document):
     """A value of a watched figure."""
 
     figure: str = Field(min_length=1, max_length=200)
-    value: float = Field(allow_inf_nan=False)
+    value: float = Field(allow_inf_nan=False, strict=True)
 
 
 class ReadingDocument(Document):
@@ -72,7 +72,7 @@ class ReadingDocument(Document):
 class ProposalRequest(Document):
     """A decision run that should go live, and how."""
 
-    run: int = Field(ge=1, le=2**62)
+    run: int = Field(ge=1, le=2**62, strict=True)
     note: str = Field(default="", max_length=2000)
     activate_at: datetime | None = Field(
         default=None,
@@ -82,14 +82,14 @@ class ProposalRequest(Document):
     market: str | None = Field(
         default=None, description="On whose clocks `activate_at` is; the only market if absent"
     )
-    stages: list[float] = Field(default=[1.0], max_length=50)
+    stages: list[Annotated[float, Field(strict=True)]] = Field(default=[1.0], max_length=50)
     first_markets: list[str] = Field(default=[], max_length=1000)
-    pause_hours: float = Field(default=1.0, ge=0, le=8760)
+    pause_hours: float = Field(default=1.0, ge=0, le=8760, strict=True)
     keep_together: str = Field(default="sku", description="`sku` or `category`")
     watches: list[str] = Field(
         default=[], max_length=50, examples=[["conversion:0.9:"]], description="FIGURE:LOW:HIGH"
     )
-    watch_hours: float = Field(default=168.0, ge=0, le=8760)
+    watch_hours: float = Field(default=168.0, ge=0, le=8760, strict=True)
 
 
 @router.get(

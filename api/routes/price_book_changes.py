@@ -100,7 +100,7 @@ class RollbackRequest(Document):
     """Why prices go back."""
 
     reason: str = Field(min_length=1, max_length=2000)
-    while_frozen: bool = False
+    while_frozen: bool = Field(default=False, strict=True)
 
 
 class RollbackDocument(Document):

@@ -17,7 +17,7 @@ from api.access.roles import MAY_SETTLE
 from api.access.scope import require_all_categories, require_markets
 from api.access.signing import verified
 from api.errors import MarketRequired, NoPriceBook, NotAllowed, every_refusal, problem_responses
-from api.http.bodies import Raw, checked, decoded, encoded, gives, takes
+from api.http.bodies import MOST_KEY, Raw, checked, decoded, encoded, gives, takes
 from api.http.wire import utc_text
 from api.quotes.carts import market_named
 from api.quotes.desk import QuoteDesk
@@ -70,6 +70,7 @@ Key = Annotated[
     Header(
         alias="Idempotency-Key",
         description="The same key with the same request gives the same answer, for seven days",
+        json_schema_extra={"minLength": 1, "maxLength": MOST_KEY},
     ),
 ]
 

@@ -172,9 +172,9 @@ def _observation(number: int, seen: Reported, now: datetime) -> Observation:
     """An observation as a crawl would have made it."""
 
     def refuse(field: str, why: str) -> InvalidObservation:
-        return InvalidObservation(
-            f"{getattr(seen, field)!r} {why}", ("observations", number, field)
-        )
+        given = getattr(seen, field)
+        told = given.isoformat() if isinstance(given, datetime) else repr(given)
+        return InvalidObservation(f"{told} {why}", ("observations", number, field))
 
     def amount(field: str, text: str) -> Decimal:
         try:

@@ -166,6 +166,28 @@ def test_what_cannot_be_done_is_a_problem(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    ("path", "field", "body"),
+    [
+        ("/v1/figure-readings", "value", {"figure": "x", "value": "1"}),
+        ("/v1/figure-readings", "value", {"figure": "x", "value": True}),
+        ("/v1/price-book-drafts", "run", {"run": "1"}),
+        ("/v1/price-book-drafts", "run", {"run": True}),
+        ("/v1/price-book-drafts", "stages.0", {"run": 1, "stages": ["1"]}),
+        ("/v1/price-book-drafts", "pause_hours", {"run": 1, "pause_hours": "1"}),
+        ("/v1/price-book-drafts", "watch_hours", {"run": 1, "watch_hours": True}),
+        ("/v1/price-books/1/rollback", "while_frozen", {"reason": "x", "while_frozen": "yes"}),
+        ("/v1/price-books/1/rollback", "while_frozen", {"reason": "x", "while_frozen": 1}),
+    ],
+)
+def test_numbers_and_truth_values_are_sent_as_what_they_are(
+    client: httpx.Client, path: str, field: str, body: object
+) -> None:
+    answer = client.post(path, json=body, headers=as_operator(ANNA))
+    assert answer.status_code == 422, answer.text
+    assert [fault["field"] for fault in answer.json()["errors"]] == [f"body.{field}"]
+
+
 def test_a_body_that_nobody_called_json_is_told_what_is_missing(client: httpx.Client) -> None:
     said = {"content-type": "application/x-www-form-urlencoded"}  # as curl -d says
     answer = client.post("/v1/freezes", content='{"reason": "x"}', headers=as_operator(ANNA) | said)

@@ -7,8 +7,14 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import Engine
 
+from api.access.roles import RULES, Besides, Role
 from api.errors import ProblemDocument
+from storage.errors import DatabaseUnavailable, KeyReused, QuoteSettled
+from tests.api.access.let_in import key
+from tests.api.conftest import eventually
+from tests.api.every_route import filled
 from tests.api.shop import PRICES
 
 Schema = dict[str, Any]
@@ -199,6 +205,59 @@ def test_every_refusal_is_described_as_a_problem_with_an_example(description: Sc
             for example in content["examples"].values():
                 assert str(example["value"]["status"]) == status
                 ProblemDocument.model_validate(example["value"])
+
+
+def test_every_operation_says_what_any_of_its_kind_may_be_refused_for(
+    description: Schema,
+) -> None:
+    for path, method, operation in operations(description):
+        answers, rule = set(operation["responses"]), RULES[method.upper(), path]
+        wanted = {"500"}
+        if rule.besides is not Besides.ANYBODY:
+            wanted |= {"401", "403", "429"}
+            wanted |= set() if rule.besides is Besides.SHOPPER else {"503"}
+        if method != "get":
+            wanted.add("413")
+        if "requestBody" in operation or operation.get("parameters"):
+            wanted.add("422")
+        assert wanted <= answers, (method, path, wanted - answers)
+
+
+def test_a_refusal_added_to_a_status_keeps_those_that_are_there(description: Schema) -> None:
+    cancel = description["paths"]["/v1/quotes/{quote_id}/cancel"]["post"]["responses"]
+    batch = description["paths"]["/v1/prices:batch"]["post"]["responses"]
+    refused = {
+        status: set(response["content"]["application/problem+json"]["examples"])
+        for status, response in (*cancel.items(), ("batch", batch["422"]))
+        if status != "200"
+    }
+    assert refused["503"] == {DatabaseUnavailable.slug}
+    assert QuoteSettled.slug in refused["409"]
+    assert {"invalid-request", KeyReused.slug} <= refused["422"]
+    assert {"invalid-request", "market-required"} <= refused["batch"]
+
+
+@pytest.mark.parametrize("whose", ["nobody", "of a publishable key", "over its quota"])
+def test_what_the_door_answers_is_described(
+    client: httpx.Client, shop: Engine, description: Schema, whose: str
+) -> None:
+    """Each operation, asked by somebody whom the door turns away."""
+    headers: dict[str, str] = {}
+    if whose == "of a publishable key":
+        _, headers = key(shop)
+    elif whose == "over its quota":
+        _, headers = key(shop, Role.ADMIN, per_minute=1)
+    seen = set()
+    with httpx.Client(base_url=client.base_url, headers=headers, timeout=60) as asker:
+        known = lambda: asker.get("/v1/prices/TEA-1?market=online").status_code != 401  # noqa: E731
+        assert eventually(known)
+        for path, method, operation in operations(description):
+            if RULES[method.upper(), path].besides in (Besides.ANYBODY, Besides.SHOPPER):
+                continue
+            answer = asker.request(method, filled(path))
+            assert str(answer.status_code) in operation["responses"], (method, path, answer.text)
+            seen.add(answer.status_code)
+    assert seen == {{"nobody": 401, "of a publishable key": 403}.get(whose, 429)}
 
 
 HALF_PRICE = {
