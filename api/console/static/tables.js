@@ -3,6 +3,8 @@
 
 document.addEventListener("DOMContentLoaded", () => {
   const { one, all, ask, widget, language } = window.pricewright;
+  /* Milliseconds without a key until the service is asked. */
+  const PAUSE = 120;
 
   const spark = (values) => {
     const known = values.filter((value) => value !== null);
@@ -63,7 +65,7 @@ document.addEventListener("DOMContentLoaded", () => {
       let waiting;
       element.addEventListener(column.filter === "text" ? "input" : "change", () => {
         clearTimeout(waiting);
-        waiting = setTimeout(() => done(element.value), column.filter === "text" ? 250 : 0);
+        waiting = setTimeout(() => done(element.value), column.filter === "text" ? PAUSE : 0);
       });
       return element;
     };
@@ -129,7 +131,6 @@ document.addEventListener("DOMContentLoaded", () => {
       filterMode: "remote",
       initialSort: by ? [{ column: by, dir: asked.sort.startsWith("-") ? "desc" : "asc" }] : [],
       headerSortTristate: true,
-      headerFilterLiveFilterDelay: 250,
       columnDefaults: { headerSortTristate: true },
       dataLoader: false,
       placeholder,
@@ -173,7 +174,7 @@ document.addEventListener("DOMContentLoaded", () => {
     let waiting;
     search?.addEventListener("input", () => {
       clearTimeout(waiting);
-      waiting = setTimeout(() => table.setPage(1), 250);
+      waiting = setTimeout(() => table.setPage(1), PAUSE);
     });
     element.reload = () => table.setData();
   });
