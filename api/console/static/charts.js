@@ -73,7 +73,7 @@ document.addEventListener("DOMContentLoaded", () => {
     return {
       markLine: {
         symbol: "none", silent: true,
-        data: lines.map((mark) => ({ xAxis: mark.at, lineStyle: { color: look.tones[mark.tone], type: "dashed", width: 1.5 }, label: { formatter: mark.name, color: look.tones[mark.tone], position: "insideEndTop" } })),
+        data: lines.map((mark) => ({ xAxis: mark.at, lineStyle: { color: look.tones[mark.tone], type: "dashed", width: 1.5 }, label: { formatter: mark.name, color: look.tones[mark.tone], position: "end", distance: 4 } })),
       },
       markArea: {
         silent: true,
