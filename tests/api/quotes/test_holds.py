@@ -59,7 +59,7 @@ def commit(client: httpx.Client, document: Json) -> httpx.Response:
     return client.post(f"/v1/quotes/{document['id']}/commit", headers=headers)
 
 
-def test_quotes_of_strangers_hold_nothing_and_the_shops_hold_all_that_is_left(
+def test_quotes_of_strangers_hold_nothing_and_the_shops_their_share(
     anywhere: Engine,
 ) -> None:
     with connected(anywhere, {"uses": 5}) as url, httpx.Client(base_url=url, timeout=60) as client:
@@ -73,17 +73,22 @@ def test_quotes_of_strangers_hold_nothing_and_the_shops_hold_all_that_is_left(
         last = loose[-1]
         last_url = f"/v1/quotes/{last['id']}"
         assert client.get(last_url, headers=of_its_holder(last)).json() == last
-        # However many they asked for, the shop's own server finds all of it, and holds it.
+        # However many they asked for, the shop's own server holds what quotes may hold (half of
+        # it where nobody says for whom), and the rest is for whoever commits.
         firm = [quote(client, **HOLDER) for _ in range(6)]
-        assert [q["reserved"] for q in firm] == [True] * 6
-        assert all(q["held_until"] == q["expires_at"] and not q["notice"] for q in firm)
-        assert [q["cart"]["discount"]["amount"] for q in firm] == ["5.00"] * 5 + ["0.00"]
+        assert [q["reserved"] for q in firm] == [True] * 2 + [False] * 4
+        assert all(q["held_until"] == q["expires_at"] and not q["notice"] for q in firm[:2])
+        assert all(q["notice"].startswith("Nothing is held") for q in firm[2:])
+        assert {q["cart"]["discount"]["amount"] for q in firm} == {"5.00"}
+        for document in (loose[1], firm[5], loose[2]):
+            done = commit(client, document)
+            assert (done.status_code, done.json()["status"]) == (200, "committed")
+            assert (done.json()["held_until"], done.json()["notice"]) == (None, "")
         refused = commit(client, last)
         assert (refused.status_code, refused.json()["type"]) == (409, "/problems/limit-used-up")
+        assert quote(client, **HOLDER)["cart"]["discount"]["amount"] == "0.00"
         client.post(f"/v1/quotes/{firm[0]['id']}/cancel", headers=of_its_holder(firm[0]))
-        done = commit(client, loose[1])
-        assert (done.status_code, done.json()["status"]) == (200, "committed")
-        assert (done.json()["held_until"], done.json()["notice"]) == (None, "")
+        assert [commit(client, q).status_code for q in (loose[3], firm[1])] == [200, 200]
     assert used(anywhere, "five").uses == 5
 
 

@@ -40,6 +40,13 @@ def commit(client: httpx.Client, quote_id: str, key: str, **body: Any) -> httpx.
     return client.post(f"/v1/quotes/{quote_id}/commit", json=body, headers={"Idempotency-Key": key})
 
 
+def ordered(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
+    """A quote that became an order."""
+    document = quote(client, body)
+    assert commit(client, document["id"], document["id"]).status_code == 200
+    return document
+
+
 @pytest.fixture
 def ten(shop: Engine) -> None:
     open_promotion(shop, TEN)
@@ -108,21 +115,27 @@ def test_the_floor_is_cost_the_minimum_and_where_it_binds_the_advertised_price(
         assert quote(client, cart("TEA-1"))["cart"]["total"]["amount"] == total
 
 
-def test_the_last_use_is_held_until_the_quote_is_settled(
+def test_the_last_use_is_held_by_nobody_and_had_by_who_commits_first(
     coupon: None, shop: Engine, connect: httpx.Client
 ) -> None:
     body = cart("TEA-2", codes=["save-5O"])
     first = quote(connect, body)
     assert first["cart"]["applied"][0]["code"] == "save-5O"
     assert first["cart"]["codes"] == [{"code": "save-5O", "state": "accepted"}]
+    assert first["notice"].startswith("Nothing is held")
     second = quote(connect, body)
-    assert second["cart"]["applied"] == []
-    (why,) = second["cart"]["not_applied"]
-    assert (why["id"], why["reason"]) == ("five", "limit_reached")
-    assert connect.post(f"/v1/quotes/{first['id']}/cancel").json()["status"] == "cancelled"
+    assert second["cart"]["discount"]["amount"] == "5.00"
+    assert commit(connect, second["id"], "a").status_code == 200
+    refused = commit(connect, first["id"], "b")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/limit-used-up")
     third = quote(connect, body)
-    assert third["cart"]["discount"]["amount"] == "5.00"
-    assert commit(connect, third["id"], "a").status_code == 200
+    assert third["cart"]["applied"] == []
+    (why,) = third["cart"]["not_applied"]
+    assert (why["id"], why["reason"]) == ("five", "limit_reached")
+    assert connect.post(f"/v1/quotes/{second['id']}/cancel").json()["status"] == "cancelled"
+    fourth = quote(connect, body)
+    assert fourth["cart"]["discount"]["amount"] == "5.00"
+    assert commit(connect, fourth["id"], "c").status_code == 200
     assert used(shop, "five").uses == 1
 
 
@@ -220,7 +233,7 @@ def test_a_funder_pays_no_more_than_its_budget(shop: Engine, settings: Settings)
     promotion = {**TEN, "percent": "50", "funding": {"ours": "50", "brand": "50"}}
     open_promotion(shop, promotion, funder_budgets={"brand": "3.00"})
     with serving(settings) as url, httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
-        off = [quote(client, cart("TEA-1"))["cart"]["discount"]["amount"] for _ in range(4)]
+        off = [ordered(client, cart("TEA-1"))["cart"]["discount"]["amount"] for _ in range(4)]
     assert off == ["2.50", "2.50", "1.00", "0.00"]
     assert used(shop, "ten").by_funder == {"brand": 300, "ours": 300}
 
@@ -229,7 +242,7 @@ def test_gifts_go_out_while_stock_lasts(shop: Engine, settings: Settings) -> Non
     gift = {"id": "cup", "type": "gift", "spend": "4", "gifts": [{"sku": "CUP", "stock": 2}]}
     open_promotion(shop, gift)
     with serving(settings) as url, httpx.Client(base_url=url, headers=BEARER, timeout=60) as client:
-        gifts = [quote(client, cart("TEA-1"))["cart"]["gifts"] for _ in range(3)]
+        gifts = [ordered(client, cart("TEA-1"))["cart"]["gifts"] for _ in range(3)]
     assert [len(given) for given in gifts] == [1, 1, 0]
 
 
