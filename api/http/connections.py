@@ -117,7 +117,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_body = False
         self._over = False
 
-    def connection_made(self, transport: BaseTransport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: BaseTransport) -> None:
         """Begin; the head must come soon."""
         super().connection_made(cast("Any", transport))
         self.address = self.client[0] if self.client else ""

@@ -193,7 +193,7 @@ def _make_room(conn: Connection, quote: NewQuote, holder: Holder) -> None:
             _release(conn, over, quote.created_at)
     if holder.shopper is not None:
         same = sa.select(sa.func.count()).where(holding, table.c.shopper == holder.shopper)
-        if conn.scalar(same) >= holder.most_of_shopper:
+        if conn.execute(same).scalar_one() >= holder.most_of_shopper:
             raise HoldRefused(quote.takes[0].promotion_id, "address", "")
 
 
