@@ -69,6 +69,35 @@ def test_the_same_message_twice_is_kept_once() -> None:
     assert receiver.repeated == 1
 
 
+@pytest.mark.parametrize("changed", ["webhook-timestamp", "webhook-id", "nothing"])
+def test_a_message_that_somebody_sends_again_later_is_rejected(changed: str) -> None:
+    """The signature is of the id and the time, too: neither can be made new."""
+    caught: dict[str, str] = {}
+    body = b""
+
+    def catch(request: httpx.Request) -> httpx.Response:
+        nonlocal body
+        caught.update({n: v for n, v in request.headers.items() if n.startswith("webhook-")})
+        body = request.content
+        return httpx.Response(204)
+
+    async def once(sent_at: datetime) -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(catch)) as client:
+            await send(
+                client, "http://x/", SECRET, MESSAGE, now=sent_at, limit=timedelta(seconds=5)
+            )
+
+    now = datetime.now(UTC)
+    asyncio.run(once(now - timedelta(hours=1) if changed == "nothing" else now))
+    if changed == "webhook-timestamp":
+        caught[changed] = str(int(now.timestamp()) + 1)
+    elif changed == "webhook-id":
+        caught[changed] = "42"
+    with WebhookReceiver(SECRET) as receiver:
+        assert httpx.post(receiver.url, content=body, headers=caught, timeout=60).status_code == 401
+    assert (receiver.rejected, receiver.received) == (1, ())
+
+
 def test_a_receiver_that_is_down_is_a_refusal_and_no_exception() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

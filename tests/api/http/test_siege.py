@@ -248,13 +248,15 @@ def test_so_many_bodies_are_in_memory_and_no_more(tmp_path: Path) -> None:
     chunked = head("POST", "/v1/prices:batch", JSON, "Transfer-Encoding: chunked\r\n")
     with besieged(tmp_path, bodies_mib=1) as url, ExitStack() as siege:
         held = [siege.enter_context(connected(url, chunked, CHUNK * 3)) for _ in range(2)]
-        long = {"content": b" " * 0x40000, "headers": {"content-type": "application/json"}}
+
+        def one_more() -> httpx.Response:
+            return httpx.post(f"{url}/v1/prices:batch", content=b" " * 0x40000, timeout=60)
 
         def full() -> bool:
-            return httpx.post(f"{url}/v1/prices:batch", **long, timeout=60).status_code == 503
+            return one_more().status_code == 503
 
         assert eventually(full)
-        refused = httpx.post(f"{url}/v1/prices:batch", **long, timeout=60)
+        refused = one_more()
         assert (refused.status_code, refused.json()["type"]) == (503, "/problems/overloaded")
         assert refused.headers["retry-after"] == "2"
         price_is_answered(url)
