@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from api.access.roles import RULES, Besides, Role
-from api.errors import ProblemDocument
+from api.errors import Overloaded, ProblemDocument
 from storage.errors import DatabaseUnavailable, KeyReused, QuoteSettled
 from tests.api.access.let_in import key
 from tests.api.conftest import eventually
@@ -231,7 +231,7 @@ def test_a_refusal_added_to_a_status_keeps_those_that_are_there(description: Sch
         for status, response in (*cancel.items(), ("batch", batch["422"]))
         if status != "200"
     }
-    assert refused["503"] == {DatabaseUnavailable.slug}
+    assert refused["503"] == {DatabaseUnavailable.slug, Overloaded.slug}
     assert QuoteSettled.slug in refused["409"]
     assert {"invalid-request", KeyReused.slug} <= refused["422"]
     assert {"invalid-request", "market-required"} <= refused["batch"]
