@@ -29,8 +29,9 @@ Money is a decimal string with its currency, times are UTC. Every error is a pro
 (RFC 9457, `application/problem+json`) whose `type` links to an explanation and whose `request_id`
 is in the log.
 
-Prices, quotes of carts and health are open; whoever holds a quote's own `token` may ask and settle
-it. The groups of a group buy need `Authorization: Bearer TOKEN` with the token of an operator.
+Prices, quotes that hold nothing, and health are open, unless the service is told otherwise; whoever
+holds a quote's own `token` may ask and cancel it. Everything else needs `Authorization: Bearer KEY`
+with a key of the right role.
 """
 
 _ROUTES: Final = routes_of(quotes.router, promotion_groups.router, health.router, problems.router)

@@ -33,8 +33,14 @@ SECURITY_SCHEMES: Final = {
         "type": "apiKey",
         "in": "cookie",
         "name": COOKIE,
-        "description": "The session of a person who logged in. What changes something needs the "
-        "header X-CSRF-Token, too, and comes from a page of this service",
+        "description": "The session of a person who logged in",
+    },
+    "csrf": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-CSRF-Token",
+        "description": "The `csrf_token` of the session: goes with it where something is changed, "
+        "from a page of this service",
     },
     "operator": {
         "type": "http",
@@ -45,10 +51,10 @@ SECURITY_SCHEMES: Final = {
     "quote": {
         "type": "http",
         "scheme": "bearer",
-        "description": "The `token` of a quote: opens and cancels this quote alone",
+        "description": "The `token` of a quote: opens this quote alone, with its returns, and "
+        "cancels it while it is open",
     },
 }
-_ROLES: Final[tuple[dict[str, list[str]], ...]] = ({"key": []}, {"session": []}, {"operator": []})
 
 
 def describe_door(paths: Mapping[str, Mapping[str, dict[str, Any]]], *, open_prices: bool) -> None:
@@ -61,7 +67,7 @@ def describe_door(paths: Mapping[str, Mapping[str, dict[str, Any]]], *, open_pri
     for path, item in paths.items():
         for method, operation in item.items():
             rule = RULES[method.upper(), path]
-            operation["security"] = _security(rule, open_prices=open_prices)
+            operation["security"] = _security(method.upper(), rule, open_prices=open_prices)
             for problem in _refusals(method.upper(), rule, operation):
                 _may_answer(operation, problem)
             if rule.besides is not Besides.ANYBODY:
@@ -81,19 +87,23 @@ def _refusals(method: str, rule: Rule, operation: Mapping[str, Any]) -> Iterator
     yield Defect
 
 
-def _security(rule: Rule, *, open_prices: bool) -> list[dict[str, list[str]]]:
+def _security(method: str, rule: Rule, *, open_prices: bool) -> list[dict[str, list[str]]]:
     """What would do, each by itself; an empty one stands for nothing at all."""
+    session: dict[str, list[str]] = {"session": []}
+    if method != "GET":
+        session["csrf"] = []
+    roles = [{"key": []}, session, {"operator": []}]
     match rule.besides:
         case Besides.ANYBODY:
             return []
         case Besides.SHOPPER:
             return [*([{}] if open_prices else []), {"key": []}, {"operator": []}]
         case Besides.HOLDER:
-            return [*_ROLES, {"quote": []}]
+            return [*roles, {"quote": []}]
         case Besides.LOGGED_IN:
-            return [{"session": []}]
+            return [session]
         case _:
-            return list(_ROLES)
+            return roles
 
 
 def _with_roles(description: str, rule: Rule) -> str:

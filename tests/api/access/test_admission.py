@@ -183,6 +183,8 @@ def test_the_description_says_of_every_operation_what_it_needs(anybody: httpx.Cl
     schemes = description["components"]["securitySchemes"]
     session = schemes.pop("session")
     assert (session["type"], session["in"], session["name"]) == ("apiKey", "cookie", COOKIE)
+    csrf = schemes.pop("csrf")
+    assert (csrf["type"], csrf["in"], csrf["name"]) == ("apiKey", "header", "X-CSRF-Token")
     assert {(name, s["type"], s["scheme"]) for name, s in schemes.items()} == {
         ("key", "http", "bearer"),
         ("operator", "http", "bearer"),
@@ -191,13 +193,14 @@ def test_the_description_says_of_every_operation_what_it_needs(anybody: httpx.Cl
     for path, item in description["paths"].items():
         for method, operation in item.items():
             route = (method.upper(), path)
-            names_of = [name for choice in operation["security"] for name in choice or ["nobody"]]
+            names_of = ["+".join(choice) or "nobody" for choice in operation["security"]]
+            logged_in = "session" if method == "get" else "session+csrf"
             expected = {
                 Besides.ANYBODY: [],
                 Besides.SHOPPER: ["nobody", "key", "operator"],
-                Besides.HOLDER: ["key", "session", "operator", "quote"],
-                Besides.LOGGED_IN: ["session"],
-                Besides.NOBODY: ["key", "session", "operator"],
+                Besides.HOLDER: ["key", logged_in, "operator", "quote"],
+                Besides.LOGGED_IN: [logged_in],
+                Besides.NOBODY: ["key", logged_in, "operator"],
             }[RULES[route].besides]
             assert names_of == expected, route
             for status in ("401", "403", "429"):
