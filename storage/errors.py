@@ -169,6 +169,10 @@ class AlreadyDecided(StorageError, Conflict):
     """A person has answered this otherwise; a machine or a second click does not overturn it."""
 
 
+class NotTakenBack(StorageError, Conflict):
+    """An answer cannot be taken back: there is none, it is another's, or something rests on it."""
+
+
 class CostNotHeld(StorageError, Conflict):
     """No cost waits for a confirmation there, or it is another one by now."""
 

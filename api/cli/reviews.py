@@ -12,7 +12,7 @@ from rich.table import Table
 from api.cli.database import database
 from api.cli.terminal import out, utc_now
 from api.settings import load_settings
-from scrapers.offers.doubts import settle_held
+from scrapers.offers.doubts import hold_anew, settle_held
 from storage.competitors.match_reviews import decide, reopen, reviews
 from storage.competitors.quarantine import held_offers
 from storage.database import reading, writing
@@ -60,9 +60,9 @@ def answer_command(
 
 @app.command("reopen")
 def reopen_command(number: _Number) -> None:
-    """Take an answer back."""
+    """Take an answer back; pairs of the page that were rejected with it are open again, too."""
     with database(load_settings()) as engine, writing(engine) as conn:
-        reopen(conn, number)
+        reopen(conn, number, by=getpass.getuser(), at=utc_now())
     out.print(f"{number} is open again")
 
 
@@ -92,4 +92,12 @@ def settle_command(
     """Let a held price count, or drop it."""
     with database(load_settings()) as engine, writing(engine) as conn:
         held = settle_held(conn, number, release=release, by=getpass.getuser(), at=utc_now())
+    out.print(f"{held.status}: {escape(held.offer.title)} at {held.offer.price}")
+
+
+@app.command("hold-again")
+def hold_again_command(number: _Number) -> None:
+    """Take the word on a held price back: it counts nowhere until somebody settles it anew."""
+    with database(load_settings()) as engine, writing(engine) as conn:
+        held = hold_anew(conn, number, by=getpass.getuser(), at=utc_now())
     out.print(f"{held.status}: {escape(held.offer.title)} at {held.offer.price}")

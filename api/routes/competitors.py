@@ -17,9 +17,9 @@ from models.refusals import Conflict, Defect, Invalid, Missing, named_at, within
 from pricing.decimal_text import HOW
 from pricing.promotions.promotion import Record
 from scrapers.extract import Availability, Condition
-from scrapers.offers.doubts import settle_held
+from scrapers.offers.doubts import hold_anew, settle_held
 from scrapers.offers.reported import Reported, store_reported
-from storage.competitors.match_reviews import Review, decide, reviews
+from storage.competitors.match_reviews import Review, decide, reopen, reviews
 from storage.competitors.quarantine import HeldOffer, held_offers
 from storage.database import writing
 from storage.errors import (
@@ -225,6 +225,19 @@ def answer_match_review(
     return ReviewDocument.of(review)
 
 
+@router.post(
+    "/match-reviews/{review_id}/undo",
+    operation_id="reopen_match_review",
+    summary="Take the answer on a match back",
+    responses=problem_responses(*_WRITES, Missing, Conflict),
+)
+def reopen_match_review(review_id: int, service: Running, operator: Operator) -> ReviewDocument:
+    """The pair is open again, and so are those of its page that were rejected with it."""
+    with service.write_turn, writing(service.engine) as conn:
+        review = reopen(conn, review_id, by=operator, at=datetime.now(UTC))
+    return ReviewDocument.of(review)
+
+
 @router.get(
     "/quarantine",
     operation_id="list_quarantine",
@@ -255,4 +268,17 @@ def settle_quarantine(
     release = decoded(raw, SettleBody).release
     with service.write_turn, writing(service.engine) as conn:
         held = settle_held(conn, quarantine_id, release=release, by=operator, at=datetime.now(UTC))
+    return HeldDocument.of(held)
+
+
+@router.post(
+    "/quarantine/{quarantine_id}/undo",
+    operation_id="hold_again",
+    summary="Take the word on a held price back",
+    responses=problem_responses(*_WRITES, Missing, Conflict),
+)
+def hold_again(quarantine_id: int, service: Running, operator: Operator) -> HeldDocument:
+    """It is held as before; not where a newer look or a decision rests on what was said."""
+    with service.write_turn, writing(service.engine) as conn:
+        held = hold_anew(conn, quarantine_id, by=operator, at=datetime.now(UTC))
     return HeldDocument.of(held)

@@ -21,7 +21,14 @@ from pricing.events.access import (
     PersonErased,
     RolesChanged,
 )
-from pricing.events.competitors import CompetitorPriceChanged, CrawlDegraded
+from pricing.events.competitors import (
+    CompetitorPriceChanged,
+    CrawlDegraded,
+    HeldPriceReopened,
+    HeldPriceSettled,
+    MatchAnswered,
+    MatchReopened,
+)
 from pricing.events.event import Event
 from pricing.events.price_books import (
     DraftApproved,
@@ -72,6 +79,10 @@ _TYPES: Final[tuple[type[Event], ...]] = (
     LoggedIn,
     LoginFailed,
     LoggedOutEverywhere,
+    MatchAnswered,
+    MatchReopened,
+    HeldPriceSettled,
+    HeldPriceReopened,
 )
 
 CATALOGUE: Final[Mapping[str, type[Event]]] = MappingProxyType(

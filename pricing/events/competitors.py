@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pricing.events.event import Amount, Event, Fact, Moment
+from pricing.events.event import Amount, Deed, Event, Fact, Moment
 
 
 class CompetitorPriceChanged(Event, frozen=True, kw_only=True):
@@ -77,3 +77,97 @@ class CrawlDegraded(Event, frozen=True, kw_only=True):
     failed: str
     findings: tuple[CrawlFinding, ...]
     moved_in: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+
+
+class MatchAnswered(Deed, frozen=True, kw_only=True):
+    """Somebody said whether a competitor's page shows one of our products.
+
+    Attributes:
+        review: number of the review.
+        competitor: name of the site.
+        url: the page.
+        sku: our product.
+        same: what was said.
+    """
+
+    type_name = "competitor.match_answered"
+    keyed_by = ("review",)
+    action = "match_answered"
+
+    review: int
+    competitor: str
+    url: str
+    sku: str
+    same: bool
+
+
+class MatchReopened(Deed, frozen=True, kw_only=True):
+    """Somebody took an answer on a match back: it is open again.
+
+    Attributes:
+        review: number of the review.
+        competitor: name of the site.
+        url: the page.
+        sku: our product.
+        same: what had been said.
+        answered_by: who had said it.
+        with_it: numbers of the reviews of the page that are open again with it.
+    """
+
+    type_name = "competitor.match_reopened"
+    keyed_by = ("review",)
+    action = "match_reopened"
+
+    review: int
+    competitor: str
+    url: str
+    sku: str
+    same: bool
+    answered_by: str
+    with_it: tuple[int, ...]
+
+
+class HeldPriceSettled(Deed, frozen=True, kw_only=True):
+    """Somebody let a held price count, or dropped it.
+
+    Attributes:
+        held: its number in the quarantine.
+        competitor: name of the site.
+        url: the page.
+        price: what the page asks.
+        released: whether it counts.
+    """
+
+    type_name = "competitor.held_price_settled"
+    keyed_by = ("held",)
+    action = "held_price_settled"
+
+    held: int
+    competitor: str
+    url: str
+    price: Amount
+    released: bool
+
+
+class HeldPriceReopened(Deed, frozen=True, kw_only=True):
+    """Somebody took the word on a held price back: it is held again.
+
+    Attributes:
+        held: its number in the quarantine.
+        competitor: name of the site.
+        url: the page.
+        price: what the page asks.
+        released: what had been said: whether it counts.
+        settled_by: who had said it.
+    """
+
+    type_name = "competitor.held_price_reopened"
+    keyed_by = ("held",)
+    action = "held_price_reopened"
+
+    held: int
+    competitor: str
+    url: str
+    price: Amount
+    released: bool
+    settled_by: str

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from pricing.events.competitors import CompetitorPriceChanged
+from pricing.events.competitors import (
+    CompetitorPriceChanged,
+    HeldPriceReopened,
+    HeldPriceSettled,
+)
 from pricing.events.event import Amount
 from scrapers.plausibility import confirms, implausible
 from scrapers.sites import Site
@@ -20,7 +24,9 @@ from storage.competitors.quarantine import (
     dropped_by_people,
     held_offers,
     hold,
+    hold_again,
     keep_from_others,
+    read_held,
     settle,
 )
 from storage.errors import AlreadyDecided
@@ -178,15 +184,55 @@ def settle_held(
         AlreadyDecided: it was settled otherwise.
     """
     keep_from_others(conn, quarantine_id)
-    waiting = {held.quarantine_id: held for held in held_offers(conn)}
-    held = waiting.get(quarantine_id)
-    old = None
-    if held is not None:
-        old = latest_offers(conn, held.site, urls=[held.url]).get(held.url)
+    held = read_held(conn, quarantine_id)
+    old = _believed(conn, held) if held.status == "held" else None
     settled = settle(conn, quarantine_id, release=release, by=by, at=at)
+    if held.status != "held":
+        return settled
     if release and old is not None:
         tell_changes(conn, settled.site, old.market, [(old.offer, settled.offer)])
+    done = HeldPriceSettled(
+        held=quarantine_id, competitor=held.site, url=held.url,
+        price=Amount.of(held.offer.price), released=release,
+    )  # fmt: skip
+    record(conn, done, at=at, actor=by)
     return settled
+
+
+def hold_anew(
+    conn: Connection, quarantine_id: int, *, by: str, at: datetime, only_of: str | None = None
+) -> HeldOffer:
+    """Take a person's word on a held price back. What had counted no longer does, and is told so.
+
+    Args:
+        conn: a transaction that writes.
+        quarantine_id: its number.
+        by: who takes it back.
+        at: now, aware.
+        only_of: only if this person settled it; None for whoever did.
+
+    Raises:
+        HeldOfferNotFound: no offer in quarantine has this number.
+        NotTakenBack: see `storage.competitors.quarantine.hold_again`.
+    """
+    settled = hold_again(conn, quarantine_id, only_of=only_of)
+    released = settled.status == "released"
+    old = _believed(conn, settled)
+    if released and old is not None:
+        back = replace(old.offer, observed_at=at)
+        tell_changes(conn, settled.site, old.market, [(settled.offer, back)])
+    undone = HeldPriceReopened(
+        held=quarantine_id, competitor=settled.site, url=settled.url,
+        price=Amount.of(settled.offer.price), released=released,
+        settled_by=settled.decided_by or "",
+    )  # fmt: skip
+    record(conn, undone, at=at, actor=by)
+    return read_held(conn, quarantine_id)
+
+
+def _believed(conn: Connection, held: HeldOffer) -> StoredOffer | None:
+    """What is believed of the page of a held price."""
+    return latest_offers(conn, held.site, urls=[held.url]).get(held.url)
 
 
 def tell_changes(conn: Connection, site: str, market: str, changes: Iterable[Change]) -> int:

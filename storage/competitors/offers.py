@@ -1,4 +1,7 @@
-"""What competitors ask: one row an observation, appended and never changed."""
+"""What competitors ask: one row an observation, appended and never changed.
+
+One that a person let count by mistake is taken back by `storage.competitors.quarantine`.
+"""
 
 from __future__ import annotations
 

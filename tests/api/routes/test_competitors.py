@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -10,10 +11,15 @@ import pytest
 from sqlalchemy import Engine
 
 from api.server import serving
+from pricing.events.competitors import CompetitorPriceChanged
+from pricing.money import Money
 from storage.competitors.offers import latest_offers
-from storage.competitors.sites import site_definitions
-from storage.database import reading
+from storage.competitors.quarantine import hold
+from storage.competitors.sites import site_definitions, start_crawl
+from storage.database import reading, writing
+from storage.events.store import newest_events
 from tests.api.conftest import quick_settings
+from tests.api.shop import observe_offer
 
 NOW = datetime.now(UTC)
 
@@ -112,3 +118,43 @@ def test_a_match_in_doubt_is_answered_once(operator: httpx.Client) -> None:
     again = operator.post(f"/v1/match-reviews/{number}", json={"same": False})
     assert again.status_code == 409
     assert operator.post("/v1/match-reviews/999", json={"same": True}).status_code == 404
+
+
+def test_an_answer_is_taken_back(operator: httpx.Client) -> None:
+    report(operator, seen("Tea TEA-1 and TEA-2", "8.00"))
+    number = operator.get("/v1/match-reviews").json()["reviews"][0]["id"]
+    path = f"/v1/match-reviews/{number}"
+    assert operator.post(f"{path}/undo").status_code == 409
+    operator.post(path, json={"same": True})
+    undone = operator.post(f"{path}/undo")
+    assert (undone.status_code, undone.json()["status"]) == (200, "pending")
+    assert operator.post(path, json={"same": False}).json()["status"] == "different"
+    assert operator.post("/v1/match-reviews/999/undo").status_code == 404
+
+
+def test_a_released_price_is_held_again_and_the_change_is_told_back(
+    operator: httpx.Client, shop: Engine
+) -> None:
+    observe_offer(shop, "TEA-1", Money(4000, "EUR"), at=NOW - timedelta(hours=2), site="north")
+    with writing(shop) as conn:
+        crawl = start_crawl(conn, "north", at=NOW)
+        (before,) = latest_offers(conn, "north").values()
+        doubtful = replace(before.offer, price=Money(400, "EUR"), observed_at=NOW)
+        hold(conn, crawl, doubtful, "a jump")
+    (held,) = operator.get("/v1/quarantine").json()["offers"]
+    path = f"/v1/quarantine/{held['id']}"
+    assert operator.post(f"{path}/undo").status_code == 409
+    operator.post(path, json={"release": True})
+    with reading(shop) as conn:
+        (offer,) = latest_offers(conn, "north").values()
+        assert offer.offer.price == Money(400, "EUR")
+    undone = operator.post(f"{path}/undo")
+    assert (undone.status_code, undone.json()["status"]) == (200, "held"), undone.text
+    with reading(shop) as conn:
+        assert list(latest_offers(conn, "north").values()) == [before]
+        told = newest_events(conn, [CompetitorPriceChanged])
+    assert [(e.facts["old"]["amount"], e.facts["new"]["amount"]) for e in told] == [
+        ("4.00", "40.00"),
+        ("40.00", "4.00"),
+    ]
+    assert operator.post("/v1/quarantine/999/undo").status_code == 404

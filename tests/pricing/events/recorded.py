@@ -26,7 +26,13 @@ from pricing.events.access import (
     RolesChanged,
 )
 from pricing.events.catalogue import event_from
-from pricing.events.event import Event
+from pricing.events.competitors import (
+    HeldPriceReopened,
+    HeldPriceSettled,
+    MatchAnswered,
+    MatchReopened,
+)
+from pricing.events.event import Amount, Event
 from pricing.events.price_books import (
     DraftApproved,
     DraftProposed,
@@ -63,6 +69,33 @@ _DEEDS: Final[tuple[Event, ...]] = (
     LoggedIn(person="p_1", by="password"),
     LoginFailed(person=None, why="credentials"),
     LoggedOutEverywhere(person="p_1"),
+    MatchAnswered(
+        review=5, competitor="north", url="https://north.example/9", sku="tea", same=True
+    ),
+    MatchReopened(
+        review=5,
+        competitor="north",
+        url="https://north.example/9",
+        sku="tea",
+        same=True,
+        answered_by="p_1",
+        with_it=(6, 7),
+    ),
+    HeldPriceSettled(
+        held=3,
+        competitor="north",
+        url="https://north.example/9",
+        price=Amount(amount="0.01", currency="EUR"),
+        released=False,
+    ),
+    HeldPriceReopened(
+        held=3,
+        competitor="north",
+        url="https://north.example/9",
+        price=Amount(amount="0.01", currency="EUR"),
+        released=False,
+        settled_by="p_1",
+    ),
 )
 
 
