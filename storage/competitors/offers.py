@@ -146,6 +146,18 @@ def latest_offers(
     return {row.url: _stored_offer(row) for row in rows}
 
 
+def offers_of_page(
+    conn: Connection, site: str, url: str, *, since: datetime
+) -> tuple[ObservedOffer, ...]:
+    """What was believed of one page of a site from a time on, the oldest first."""
+    query = (
+        _stored()
+        .where(sites.c.name == site, table.c.url == url, table.c.observed_at >= since)
+        .order_by(table.c.observed_at, table.c.offer_id)
+    )
+    return tuple(_stored_offer(row).offer for row in conn.execute(query))
+
+
 def offers_of(
     conn: Connection, sku: str, market: str, *, limit: int = 1000
 ) -> tuple[StoredOffer, ...]:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from storage.database import require_writer
 from storage.errors import CrawlNotFound, UnknownSite
 from storage.products.markets import market_id
-from storage.tables import crawls, sites
+from storage.tables import crawls, markets, sites
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,19 @@ def site_definitions(conn: Connection) -> dict[str, Mapping[str, Any]]:
     """Every stored site as `sites.yaml` would say it, by name; those saved without are left out."""
     query = sa.select(sites.c.name, sites.c.definition).order_by(sites.c.name)
     return {row.name: row.definition for row in conn.execute(query) if row.definition}
+
+
+def market_of(conn: Connection, name: str) -> str:
+    """Code of our market that a site competes in, also of one that was forgotten.
+
+    Raises:
+        UnknownSite: no site has this name.
+    """
+    query = sa.select(markets.c.code).join_from(sites, markets).where(sites.c.name == name)
+    code: str | None = conn.scalar(query)
+    if code is None:
+        raise UnknownSite(f"no competitor site is called {name!r}")
+    return code
 
 
 def remove_site(conn: Connection, name: str) -> None:

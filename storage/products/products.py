@@ -20,6 +20,19 @@ def all_products(conn: Connection) -> tuple[Product, ...]:
     return tuple(sorted(found, key=lambda product: product.sku))
 
 
+def read_product(conn: Connection, sku: str) -> Product:
+    """One product.
+
+    Raises:
+        UnknownProduct: no product has this SKU.
+    """
+    columns = [table.c[name] for name in Product.__dataclass_fields__]
+    row = conn.execute(sa.select(*columns).where(table.c.sku == sku)).one_or_none()
+    if row is None:
+        raise _unknown(sku)
+    return Product(*row)
+
+
 def product_ids(conn: Connection, skus: Iterable[str] | None = None) -> dict[str, int]:
     """The database's number of each SKU: of all, or of those asked for that exist."""
     query = sa.select(table.c.sku, table.c.product_id)
@@ -48,7 +61,7 @@ def product_id(conn: Connection, sku: str) -> int:
     """
     number: int | None = conn.scalar(sa.select(table.c.product_id).where(table.c.sku == sku))
     if number is None:
-        raise UnknownProduct(f"product {sku!r} is unknown; import it with `pricewright import`")
+        raise _unknown(sku)
     return number
 
 
@@ -64,3 +77,7 @@ def chosen_products(
     if skus is not None:
         query = query.where(table.c.sku.in_(listed(conn, skus)))
     return query
+
+
+def _unknown(sku: str) -> UnknownProduct:
+    return UnknownProduct(f"product {sku!r} is unknown; import it with `pricewright import`")

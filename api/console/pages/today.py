@@ -65,7 +65,7 @@ _STEPS: Final = {
     NextStep.HELD_OFFERS: (
         N_("Decide on the competitors' prices that are held"),
         N_("They look wrong and count nowhere until somebody says that they are right."),
-        "matches",
+        "quarantine",
     ),
     NextStep.REVIEWS: (
         N_("Say which matches are right"),

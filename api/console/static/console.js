@@ -71,7 +71,7 @@ window.pricewright = (() => {
       const keys = document.createElement("dt");
       for (const key of element.dataset.key.split(" ")) {
         const cap = document.createElement("kbd");
-        cap.textContent = key;
+        cap.textContent = { ArrowLeft: "\u2190", ArrowRight: "\u2192" }[key] ?? key;
         keys.append(cap, " ");
       }
       const name = document.createElement("dd");
