@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from api.access.principal import identity_of
-from storage.access.people import names_of
+from storage.access.people import identity_of, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

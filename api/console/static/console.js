@@ -106,11 +106,28 @@ window.pricewright = (() => {
     }
   };
 
+  /* Where the browser lets no script copy (no https), the text is selected for the person to copy. */
+  const copy = async (button) => {
+    const source = one(button.dataset.copies);
+    try {
+      await navigator.clipboard.writeText(source.textContent);
+      button.textContent = button.dataset.copied;
+    } catch {
+      getSelection().selectAllChildren(source);
+    }
+  };
+  /* What lies outside an open dialog is out of reach, notices too. */
+  const place_notices = () => (one("dialog[open]") || document.body).append(one("#notices"));
+
+  document.addEventListener("close", place_notices, true);
   document.addEventListener("keydown", press);
   document.addEventListener("click", (event) => {
     const { target } = event;
     const opener = target.closest("[data-opens]");
     if (opener) open(opener.dataset.opens);
+    target.closest("[data-close]")?.closest("dialog").close();
+    const copier = target.closest("[data-copies]");
+    if (copier) copy(copier);
     const language = target.closest("[data-language]");
     if (language) {
       remember("pricewright_language", language.dataset.language);
@@ -148,7 +165,14 @@ window.pricewright = (() => {
     confirmed(ctx.confirm).then((yes) => (yes ? issueRequest() : dropRequest()));
   });
   document.addEventListener("htmx:error", ({ detail }) => { if (detail.ctx) failed(); });
-  document.addEventListener("htmx:after:swap", () => {
+  /* A form in a dialog is done once its answer stands in the page; a refusal is a notice, and leaves it open. */
+  document.addEventListener("htmx:after:swap", ({ detail }) => {
+    const form = detail.ctx?.sourceElement?.closest("form[data-closes]");
+    if (form && !detail.ctx.response?.raw.headers.has("hx-retarget")) {
+      form.closest("dialog").close();
+      form.reset();
+    }
+    if (one("dialog[open]")) place_notices();
     for (const notice of all("#notices > .notice:not([data-tended])")) {
       notice.dataset.tended = "yes";
       tend(notice);
