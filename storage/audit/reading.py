@@ -70,6 +70,9 @@ def audit_records(
     conn: Connection,
     *,
     subject: tuple[str, str] | None = None,
+    person_id: str | None = None,
+    verb: str | None = None,
+    subject_kind: str | None = None,
     before: int | None = None,
     limit: int = 100,
 ) -> tuple[AuditRecord, ...]:
@@ -78,6 +81,9 @@ def audit_records(
     Args:
         conn: an open transaction.
         subject: kind and id: only what was done to this.
+        person_id: only what this one did, by their opaque identifier.
+        verb: only this deed.
+        subject_kind: only what was done to things of this kind.
         before: only records with a lower number.
         limit: so many at most.
     """
@@ -89,9 +95,26 @@ def audit_records(
     query = sa.select(*columns).join_from(table, people).order_by(t.number.desc()).limit(limit)
     if subject is not None:
         query = query.where(t.subject_kind == subject[0], t.subject_id == subject[1])
+    only = ((t.person_id, person_id), (t.verb, verb), (t.subject_kind, subject_kind))
+    query = query.where(*(column == value for column, value in only if value is not None))
     if before is not None:
         query = query.where(t.number < before)
     return tuple(AuditRecord(*row) for row in conn.execute(query))
+
+
+def audit_words(conn: Connection) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The deeds that stand in the records, and the kinds of things that they were done to."""
+    verbs, kinds = (
+        tuple(conn.scalars(sa.select(column).distinct().order_by(column)))
+        for column in (table.c.verb, table.c.subject_kind)
+    )
+    return verbs, kinds
+
+
+def audit_actors(conn: Connection) -> dict[str, str | None]:
+    """Who did anything, as the records name them, by opaque identifier; None where erased."""
+    query = sa.select(people.c.person_id, people.c.principal).order_by(people.c.principal)
+    return {row.person_id: row.principal for row in conn.execute(query)}
 
 
 def verify_audit(conn: Connection, *, anchor: str | None = None) -> AuditState:
