@@ -11,7 +11,9 @@ from rich.table import Table
 from api.cli.database import database
 from api.cli.moments import account_or_user, operator
 from api.cli.terminal import out, utc_now
+from api.jobs.draft_review import amend_price, comment_on, restore_price, review_draft
 from api.jobs.release import approve_draft, keep_releases, roll_back_to
+from api.jobs.release_terms import budget_of
 from api.settings import load_settings
 from storage.access.log import read_log
 from storage.database import reading, writing
@@ -122,6 +124,70 @@ def reject_command(
         actor = account_or_user(conn, by)
         found = reject(conn, draft, at=utc_now(), by=actor, reason=reason)
     print_draft(found)
+
+
+@app.command("amend")
+def amend_command(
+    draft: Annotated[int, typer.Argument(help="The draft; it must wait for approval.")],
+    sku: Annotated[str, typer.Argument(help="The product.")],
+    market: Annotated[str, typer.Argument(help="The market.")],
+    price: Annotated[
+        str | None, typer.Argument(help="The price in the market's currency, such as 4.79.")
+    ] = None,
+    leave_out: Annotated[bool, typer.Option(help="The price in force stays.")] = False,
+    restore: Annotated[bool, typer.Option(help="As it was decided again.")] = False,
+    by: _By = None,
+    note: Annotated[str, typer.Option(help="Why; kept on record.")] = "",
+) -> None:
+    """Change one price of a draft within the law and the limits, leave it out, or restore it."""
+    if (price is not None) + leave_out + restore != 1:
+        raise typer.BadParameter("give a price, or --leave-out, or --restore")
+    settings = load_settings()
+    budget, now, who = budget_of(settings), utc_now(), operator(by)
+    with database(settings) as engine:
+        if restore:
+            found = restore_price(
+                engine, draft, sku, market, budget=budget, now=now, by=who, note=note
+            )
+        else:
+            packs = load_rule_packs(settings.rule_packs)
+            found = amend_price(
+                engine,
+                draft,
+                sku,
+                market,
+                price,
+                budget=budget,
+                now=now,
+                by=who,
+                note=note,
+                packs=packs,
+            )
+    print_draft(found)
+
+
+@app.command("comment")
+def comment_command(
+    draft: Annotated[int, typer.Argument(help="The draft.")],
+    text: Annotated[str, typer.Argument(help="What to say.")] = "",
+    sku: Annotated[str | None, typer.Option(help="Of this product's price only.")] = None,
+    market: Annotated[str | None, typer.Option(help="And of this market.")] = None,
+    by: _By = None,
+) -> None:
+    """Say something of a draft and show what was said; without a text only show it."""
+    with database(load_settings()) as engine:
+        if text:
+            said = comment_on(
+                engine, draft, text, now=utc_now(), by=operator(by), sku=sku, market=market
+            )
+        else:
+            said = review_draft(engine, draft).comments
+    for comment in said:
+        about = f" on {comment.sku} in {comment.market}" if comment.sku else ""
+        out.print(
+            f"{comment.said_at:%Y-%m-%d %H:%M} {escape(comment.said_by)}{escape(about)}: "
+            f"{escape(comment.text)}"
+        )
 
 
 @app.command("rollback")

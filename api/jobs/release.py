@@ -35,6 +35,7 @@ from storage.releases.drafts import (
     finish,
     propose,
     read_draft,
+    reject,
     release_next_stage,
 )
 from storage.releases.freezes import require_unfrozen
@@ -230,6 +231,17 @@ def _who_may_approve(conn: Connection, draft_id: int) -> frozenset[str]:
     """The people who can log in and may approve a draft."""
     reach = reach_of_run(conn, read_draft(conn, draft_id).run_id)
     return active_with_a_role(conn, MAY_APPROVE, reach)
+
+
+def reject_draft(engine: Engine, draft_id: int, *, now: datetime, by: str, reason: str) -> Draft:
+    """Give a draft up; stages of it that are live stay so.
+
+    Raises:
+        DraftNotFound: there is no such draft.
+        DraftNotReady: it is finished already.
+    """
+    with writing(engine) as conn:
+        return reject(conn, draft_id, at=now, by=by, reason=reason)
 
 
 def roll_back_to(

@@ -1,7 +1,8 @@
 """Proposals of prices: what waits, what it changes, and the word that lets it go live."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
@@ -10,15 +11,24 @@ from sqlalchemy import Connection
 from api.access.principal import Principal
 from api.access.scope import require_within
 from api.errors import NotAllowed, NotAnOperator, problem_responses
-from api.http.documents import Document, UtcTime
-from api.jobs.release import approve_draft
-from api.routes.dependencies import Asking, Reading, Running, Service
+from api.http.documents import Amount, Document, UtcTime
+from api.jobs.draft_review import amend_price, comment_on, restore_price, review_draft
+from api.jobs.release import approve_draft, reject_draft
+from api.jobs.release_terms import budget_of
+from api.routes.dependencies import Asking, Operator, Reading, Running, Service
 from api.routes.price_book_changes import DiffDocument
-from models.refusals import Conflict, Defect, Invalid
-from storage.database import reading, writing
-from storage.errors import DatabaseUnavailable, DraftNotFound
+from models.refusals import Conflict, Defect, Invalid, within
+from storage.database import reading
+from storage.errors import (
+    DatabaseUnavailable,
+    DecisionNotFound,
+    DraftNotFound,
+    NoPriceForMarket,
+    UnknownProduct,
+)
+from storage.releases.amendments import Amendment, Comment
 from storage.releases.book_diff import diff_draft
-from storage.releases.drafts import Draft, list_drafts, read_draft, reject
+from storage.releases.drafts import Draft, list_drafts, read_draft
 from storage.releases.reach import reach_of_run
 
 router = APIRouter(prefix="/v1/price-book-drafts", tags=["governance"])
@@ -90,6 +100,107 @@ class WordDocument(Document):
     """What somebody says to a draft."""
 
     note: str = Field(default="", max_length=2000)
+
+
+class AmendmentDocument(Document):
+    """One price of a draft as somebody wants it."""
+
+    sku: str
+    market: str
+    price: Amount | None = Field(description="Null where the price in force stays")
+    at: UtcTime
+    by: str
+    note: str
+
+
+class AmendmentsDocument(Document):
+    """The prices of a draft that people changed, by product and market."""
+
+    amendments: list[AmendmentDocument]
+
+    @classmethod
+    def of(cls, found: Sequence[Amendment]) -> Self:
+        """The wire form."""
+        return cls(
+            amendments=[
+                AmendmentDocument(
+                    sku=item.sku,
+                    market=item.market,
+                    price=Amount.of_optional(item.price),
+                    at=item.amended_at,
+                    by=item.amended_by,
+                    note=item.note,
+                )
+                for item in found
+            ]
+        )
+
+
+class AmendmentRequest(Document):
+    """What to make of one price."""
+
+    sku: str = Field(min_length=1, max_length=256)
+    market: str = Field(min_length=1, max_length=256)
+    action: Literal["set", "leave_out", "restore"] = "set"
+    price: str | None = Field(
+        default=None,
+        max_length=40,
+        description="With `set`: an amount in the market's currency",
+        examples=["4.79"],
+    )
+    note: str = Field(default="", max_length=2000)
+
+    def wanted(self) -> str | None:
+        """The amount; None to leave the price out.
+
+        Raises:
+            InvalidRequest: `set` without a price, or another action with one.
+        """
+        if (self.action == "set") is (self.price is None):
+            raise Invalid("`set` has a price, and no other action has one", ("price",))
+        return self.price
+
+
+class CommentDocument(Document):
+    """What somebody said."""
+
+    sku: str | None = Field(description="Null for the whole draft")
+    market: str | None
+    at: UtcTime
+    by: str
+    text: str
+
+
+class CommentsDocument(Document):
+    """What was said of a draft, the oldest first."""
+
+    comments: list[CommentDocument]
+
+    @classmethod
+    def of(cls, found: Sequence[Comment]) -> Self:
+        """The wire form."""
+        return cls(
+            comments=[
+                CommentDocument(
+                    sku=item.sku,
+                    market=item.market,
+                    at=item.said_at,
+                    by=item.said_by,
+                    text=item.text,
+                )
+                for item in found
+            ]
+        )
+
+
+class CommentRequest(Document):
+    """What to say."""
+
+    text: str = Field(min_length=1, max_length=2000)
+    sku: str | None = Field(
+        default=None, description="Of this product's price only", max_length=256
+    )
+    market: str | None = Field(default=None, max_length=256)
 
 
 @router.get(
@@ -180,9 +291,102 @@ def reject_one(
 ) -> DraftDocument:
     """Give a draft up. Stages of it that are live stay so."""
     _require_theirs(service, asking, draft)
-    with writing(service.engine) as conn:
-        found = reject(conn, draft, at=datetime.now(UTC), by=asking.actor, reason=word.note)
+    found = reject_draft(
+        service.engine, draft, now=datetime.now(UTC), by=asking.actor, reason=word.note
+    )
     return DraftDocument.of(found)
+
+
+@router.get(
+    "/{draft}/amendments",
+    operation_id="list_amendments",
+    summary="Single prices that people changed",
+    responses=problem_responses(DraftNotFound, Invalid, DatabaseUnavailable, Defect),
+)
+def read_amendments(service: Running, draft: _Number) -> AmendmentsDocument:
+    """Prices of a draft that stand in the place of decided ones."""
+    return AmendmentsDocument.of(review_draft(service.engine, draft).amendments)
+
+
+_AMENDING = {**_CHANGING, **problem_responses(DecisionNotFound, UnknownProduct, NoPriceForMarket)}
+
+
+@router.post(
+    "/{draft}/amendments",
+    operation_id="amend_draft",
+    summary="Change one price",
+    responses=_AMENDING,
+)
+def amend_one(
+    service: Running, operator: Operator, draft: _Number, request: AmendmentRequest
+) -> DraftDocument:
+    """Put a price in the place of a decided one, leave that one out, or restore it.
+
+    Only of a draft that waits for approval. The price must be within the law and within the limits
+    of the run; the draft is measured anew, and earlier approvals count no more. Under four eyes
+    whoever changed a price cannot approve the draft.
+    """
+    now, settings = datetime.now(UTC), service.settings
+    with within("body"):
+        if request.action == "restore":
+            found = restore_price(
+                service.engine,
+                draft,
+                request.sku,
+                request.market,
+                budget=budget_of(settings),
+                now=now,
+                by=operator,
+                note=request.note,
+            )
+        else:
+            found = amend_price(
+                service.engine,
+                draft,
+                request.sku,
+                request.market,
+                request.wanted(),
+                budget=budget_of(settings),
+                now=now,
+                by=operator,
+                note=request.note,
+                packs=service.packs,
+            )
+    return DraftDocument.of(found)
+
+
+@router.get(
+    "/{draft}/comments",
+    operation_id="list_draft_comments",
+    summary="What was said of a proposal",
+    responses=problem_responses(DraftNotFound, Invalid, DatabaseUnavailable, Defect),
+)
+def read_comments(service: Running, draft: _Number) -> CommentsDocument:
+    """What people said, the oldest first."""
+    return CommentsDocument.of(review_draft(service.engine, draft).comments)
+
+
+@router.post(
+    "/{draft}/comments",
+    operation_id="comment_on_draft",
+    summary="Say something of a proposal",
+    responses={**_CHANGING, **problem_responses(UnknownProduct, NoPriceForMarket)},
+)
+def comment_one(
+    service: Running, operator: Operator, draft: _Number, request: CommentRequest
+) -> CommentsDocument:
+    """Of the whole draft, or of one price of it; nothing that was said is taken back."""
+    with within("body"):
+        said = comment_on(
+            service.engine,
+            draft,
+            request.text,
+            now=datetime.now(UTC),
+            by=operator,
+            sku=request.sku,
+            market=request.market,
+        )
+    return CommentsDocument.of(said)
 
 
 def serve_at_once(service: Service) -> None:

@@ -10,6 +10,8 @@ from pydantic import Field
 from api.access.scope import require_all_categories, require_markets, require_within
 from api.errors import MarketRequired, NotAllowed, NotAnOperator, problem_responses
 from api.http.documents import Document, UtcTime
+from api.jobs.freezing import freeze_prices as start_freeze
+from api.jobs.freezing import lift_freezes
 from api.jobs.release import keep_releases, release
 from api.jobs.release_terms import terms_of
 from api.routes.dependencies import Asking, Operator, Reading, Running, Service
@@ -20,7 +22,7 @@ from pricing.law.price_history import on_the_clock
 from storage.database import reading, writing
 from storage.errors import DatabaseUnavailable, NoPriceForMarket, RunNotFound
 from storage.products.markets import list_markets
-from storage.releases.freezes import Freeze, freeze, freezes_in_force, unfreeze
+from storage.releases.freezes import Freeze, freezes_in_force
 from storage.releases.reach import reach_of_run
 from storage.releases.watched_figures import add_reading
 
@@ -115,14 +117,14 @@ def freeze_prices(service: Running, asking: Asking, request: FreezeRequest) -> F
     if asking.markets is not None and request.market is None:
         raise NotAllowed(f"name a market; {asking.name} may not freeze all of them")
     require_markets(asking, () if request.market is None else (request.market,))
-    with writing(service.engine) as conn:
-        freeze(
-            conn,
-            at=datetime.now(UTC),
-            by=asking.actor,
-            reason=request.reason,
-            market=request.market,
-        )
+    start_freeze(
+        service.engine,
+        now=datetime.now(UTC),
+        by=asking.actor,
+        reason=request.reason,
+        market=request.market,
+    )
+    with reading(service.engine) as conn:
         return read_freezes(conn)
 
 
@@ -138,8 +140,8 @@ def unfreeze_prices(
     market: Annotated[str | None, Query(description="Only the freezes of this market")] = None,
 ) -> FreezesDocument:
     """Lift all freezes, or those of one market; answers what is still frozen."""
-    with writing(service.engine) as conn:
-        unfreeze(conn, at=datetime.now(UTC), by=operator, market=market)
+    lift_freezes(service.engine, now=datetime.now(UTC), by=operator, market=market)
+    with reading(service.engine) as conn:
         return read_freezes(conn)
 
 

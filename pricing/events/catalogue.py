@@ -31,8 +31,10 @@ from pricing.events.competitors import (
 )
 from pricing.events.event import Event
 from pricing.events.price_books import (
+    DraftAmended,
     DraftApproved,
     DraftAwaitsApproval,
+    DraftCommented,
     DraftOvertaken,
     DraftProposed,
     DraftRefused,
@@ -55,6 +57,8 @@ _TYPES: Final[tuple[type[Event], ...]] = (
     CostsConfirmed,
     DraftProposed,
     DraftAwaitsApproval,
+    DraftAmended,
+    DraftCommented,
     DraftApproved,
     DraftRejected,
     DraftOvertaken,

@@ -69,6 +69,48 @@ class DraftApproved(Deed, frozen=True, kw_only=True):
     alone: bool | msgspec.UnsetType = msgspec.UNSET
 
 
+class DraftAmended(Deed, frozen=True, kw_only=True):
+    """Somebody changed a single price of a draft that waits; consents given before count no more.
+
+    Attributes:
+        draft: number of the draft.
+        sku: the product.
+        market: the market.
+        price: amount and currency, `left out` where the price in force stays, or `as decided`.
+        note: why.
+    """
+
+    type_name = "price_book.amended"
+    keyed_by = ("draft",)
+    action = "amended"
+
+    draft: int
+    sku: str
+    market: str
+    price: str
+    note: str
+
+
+class DraftCommented(Deed, frozen=True, kw_only=True):
+    """Somebody said something of a draft, or of one price of it.
+
+    Attributes:
+        draft: number of the draft.
+        sku: the product; null for the whole draft.
+        market: the market; null for the whole draft.
+        text: what was said.
+    """
+
+    type_name = "price_book.commented"
+    keyed_by = ("draft",)
+    action = "commented"
+
+    draft: int
+    sku: str | None
+    market: str | None
+    text: str
+
+
 class DraftRejected(Deed, frozen=True, kw_only=True):
     """A draft was given up, by somebody or because it may not go live.
 

@@ -19,6 +19,7 @@ from storage.prices.decisions import decision_of
 from storage.prices.price_books import KEY, entry_at, live_version
 from storage.products.keys import market_codes_of, skus_of
 from storage.products.markets import list_markets, market_ids
+from storage.releases.amendments import amenders_of, proposed_decisions
 from storage.releases.drafts import Draft
 from storage.releases.proposals import changes_what_is_asked
 from storage.tables import decisions
@@ -149,19 +150,24 @@ def diff_books(
 def diff_draft(conn: Connection, draft: Draft, *, limit: int = 20, offset: int = 0) -> BookDiff:
     """What a draft would change of the live book. See `diff_books`."""
     live = live_version(conn)
-    key = (
-        sa.select(decisions)
-        .where(decisions.c.run_id == draft.run_id, decisions.c.price_minor.is_not(None))
-        .subquery("proposed")
-    )
-    asked = entry_at(key, live or 0, entries.c.price_minor)
-    changes = (
-        sa.select(*key.c, asked.label("before"), key.c.price_minor.label("after"))
-        .where(changes_what_is_asked(key, asked, live or 0))
-        .subquery("changes")
-    )
+    changes = draft_changes(conn, draft).subquery("changes")
     return _summed(
         conn, changes, changes, changes, live, f"draft {draft.draft_id}", (limit, offset)
+    )
+
+
+def draft_changes(conn: Connection, draft: Draft) -> sa.Select[Any]:
+    """What a draft would change of the live book, as a query.
+
+    It has the columns of `decisions`, `before`, `after`, and `amended`.
+    """
+    live = live_version(conn) or 0
+    key = proposed_decisions(
+        draft.run_id, draft.draft_id if amenders_of(conn, draft.draft_id) else None
+    )
+    asked = entry_at(key, live, entries.c.price_minor)
+    return sa.select(*key.c, asked.label("before"), key.c.price_minor.label("after")).where(
+        key.c.price_minor.is_not(None), changes_what_is_asked(key, asked, live)
     )
 
 

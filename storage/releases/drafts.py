@@ -41,6 +41,7 @@ from storage.events.store import record
 from storage.law.rule_packs import RulePacks
 from storage.prices.price_books import live_version
 from storage.products.keys import key_ids
+from storage.releases.amendments import amenders_of
 from storage.releases.publishing import Part, publish
 from storage.releases.tables import draft_approvals as approvals
 from storage.releases.tables import draft_parts
@@ -225,7 +226,8 @@ def approve(
         draft_id: the draft.
         at: now.
         by: who consents.
-        four_eyes: who proposed it cannot consent to it, nor a key of theirs.
+        four_eyes: who proposed it, or changed prices of it, cannot consent to it, nor a key of
+            theirs.
         alone: nobody but who proposed it could, which the record says if they do.
         note: kept with the consent.
 
@@ -242,6 +244,10 @@ def approve(
     if four_eyes and own:
         raise DraftNotReady(
             f"draft {draft_id} was proposed by {by}; somebody else must approve it (four eyes)"
+        )
+    if four_eyes and identity_of(by) in {identity_of(who) for who in amenders_of(conn, draft_id)}:
+        raise DraftNotReady(
+            f"{by} changed prices of draft {draft_id}; somebody else must approve it (four eyes)"
         )
     if identity_of(by) in {identity_of(approval.approved_by) for approval in found.approvals}:
         raise DraftNotReady(f"{by} has approved draft {draft_id} already")
@@ -323,7 +329,15 @@ def release_next_stage(
         return None
     part = Part(draft_id, found.stages_done) if found.stages > 1 else None
     try:
-        version = publish(conn, found.run_id, at=at, note=found.note, part=part, packs=packs)
+        version = publish(
+            conn,
+            found.run_id,
+            at=at,
+            note=found.note,
+            part=part,
+            amended_by=draft_id if amenders_of(conn, draft_id) else None,
+            packs=packs,
+        )
     except PricesNotAllowed as error:  # raised before anything is written
         _refuse(conn, found, error, at=at, by=by)
         return None

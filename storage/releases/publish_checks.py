@@ -39,6 +39,8 @@ from storage.errors import PricesNotAllowed
 from storage.law.legal_bounds import law_may_bind, stored_legal_bounds
 from storage.law.rule_packs import RulePacks, load_rule_packs
 from storage.prices.price_books import KEY
+from storage.products.markets import market_id
+from storage.products.products import product_id
 from storage.releases.known_now import known_now, numbered_markets
 from storage.tables import costs, decision_runs, decisions, markets, price_limits
 from storage.tables import price_book_entries as entries
@@ -93,6 +95,71 @@ def require_allowed(
     if found is not None and len(found.changes):
         rows, count = found.plain(_NAMED), len(found.changes)
         raise PricesNotAllowed(_told(rows, count), rows, count)
+
+
+def require_price_allowed(
+    conn: Connection,
+    run_id: int,
+    sku: str,
+    market: str,
+    price: Money,
+    *,
+    at: datetime,
+    packs: RulePacks | None = None,
+) -> None:
+    """Refuse a public price that somebody wants in the place of a decided one.
+
+    It is held against the law and the levels of now, as all prices are before they go live, and
+    against the bounds within which the run decided, pace and competitors' band among them.
+
+    Args:
+        conn: an open transaction.
+        run_id: the run; one that was given no limits leaves the law only.
+        sku: the product.
+        market: the market.
+        price: what is wanted.
+        at: now.
+        packs: the rules of law; those that are shipped where None.
+
+    Raises:
+        UnknownProduct, UnknownMarket: no such product or market.
+        PricesNotAllowed: with the limits, the articles and the bounds.
+    """
+    product, place = product_id(conn, sku), market_id(conn, market)
+    key = (product, place, PUBLIC, price.minor)
+    wanted: sa.Select[Any] = sa.select(*[sa.literal(value).label(None) for value in key])
+    limits = _limits_of(conn, run_id)
+    found = _judged(conn, wanted, limits, at=at, packs=packs, run_id=run_id)
+    if found is not None and len(found.changes):
+        rows = found.plain(_NAMED)
+        raise PricesNotAllowed(_told(rows, 1), rows, 1)
+    bounds = conn.execute(
+        sa.select(
+            decisions.c.lower_minor,
+            decisions.c.upper_minor,
+            decisions.c.lower_limit,
+            decisions.c.upper_limit,
+        ).where(
+            decisions.c.run_id == run_id,
+            decisions.c.product_id == product,
+            decisions.c.market_id == place,
+            decisions.c.tier == PUBLIC,
+        )
+    ).one_or_none()
+    if limits is None or bounds is None or bounds.upper_minor < bounds.lower_minor:
+        return  # where limits exclude each other the levels have spoken above
+    if bounds.lower_minor <= price.minor <= bounds.upper_minor:
+        return
+    low = price.minor < bounds.lower_minor
+    bound = Money(bounds.lower_minor if low else bounds.upper_minor, price.currency)
+    row: dict[str, Any] = {
+        "sku": sku,
+        "market": market,
+        "price": str(price),
+        "limits": list(Limit(bounds.lower_limit if low else bounds.upper_limit).names),
+        "at_least" if low else "at_most": str(bound),
+    }
+    raise PricesNotAllowed(_told([row], 1), [row], 1)
 
 
 def unlawful(

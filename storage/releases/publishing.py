@@ -17,11 +17,12 @@ from storage.errors import ClockBehind, PriceBookNotFound, RunNotFound
 from storage.events.store import newest_events, record
 from storage.law.rule_packs import RulePacks
 from storage.prices.price_books import KEY, entry_at, state_of
+from storage.releases.amendments import proposed_decisions
 from storage.releases.freezes import frozen_markets, require_unfrozen
 from storage.releases.proposals import changes_what_is_asked
 from storage.releases.publish_checks import require_allowed, unlawful
 from storage.releases.tables import draft_parts
-from storage.tables import decision_runs, decisions
+from storage.tables import decision_runs
 from storage.tables import price_book_entries as entries
 from storage.tables import price_books as books
 
@@ -41,6 +42,7 @@ def publish(
     at: datetime,
     note: str = "",
     part: Part | None = None,
+    amended_by: int | None = None,
     packs: RulePacks | None = None,
 ) -> int:
     """Make the prices of a decision run live; returns the new version.
@@ -58,6 +60,7 @@ def publish(
         at: when it goes live.
         note: kept with the version.
         part: only these of its prices; all where None.
+        amended_by: with what people made of single prices of this draft. Such a price is of no run.
         packs: the rules of law; those that are shipped where None.
 
     Raises:
@@ -77,13 +80,18 @@ def publish(
     live = conn.execute(
         sa.select(books.c.version, books.c.run_id).where(books.c.status == "live")
     ).one_or_none()
-    if live is not None and live.run_id == run_id and part is None:
+    if live is not None and live.run_id == run_id and part is None and amended_by is None:
         number: int = live.version
         return number
-    changed = _changes(conn, run_id, 0 if live is None else live.version, part).subquery()
+    version_now = 0 if live is None else live.version
+    changed = _changes(conn, run_id, version_now, part, amended_by).subquery()
     with conn.begin_nested():  # undone as a whole where a price is refused
         version = _new_live_version(conn, run_id=run_id, at=at, note=note)
-        rows = sa.select(*changed.c, sa.literal(version), sa.literal(run_id))
+        rows = sa.select(
+            *(changed.c[name] for name in (*KEY, "price_minor")),
+            sa.literal(version),
+            sa.case((changed.c.amended, None), else_=sa.literal(run_id)),
+        )
         names = (*KEY, "price_minor", "version", "run_id")
         conn.execute(entries.insert().from_select(names, rows))
         _cap_tiers(conn, version)
@@ -93,25 +101,24 @@ def publish(
 
 
 def _changes(
-    conn: Connection, run_id: int, live: int, part: Part | None
+    conn: Connection, run_id: int, live: int, part: Part | None, amended_by: int | None
 ) -> sa.Select[*tuple[Any, ...]]:
-    """Key and price of what a run, or a part of it, changes of a version."""
-    now = entry_at(decisions, live, entries.c.price_minor)
-    changed = sa.select(*(decisions.c[name] for name in KEY), decisions.c.price_minor).where(
-        decisions.c.run_id == run_id,
-        decisions.c.price_minor.is_not(None),
-        changes_what_is_asked(decisions, now, live),
+    """Key, price and `amended` of what a run, or a part of it, changes of a version."""
+    rows = proposed_decisions(run_id, amended_by)
+    now = entry_at(rows, live, entries.c.price_minor)
+    changed = sa.select(*(rows.c[name] for name in (*KEY, "price_minor", "amended"))).where(
+        rows.c.price_minor.is_not(None), changes_what_is_asked(rows, now, live)
     )
     frozen = frozen_markets(conn)
     if frozen:
-        changed = changed.where(decisions.c.market_id.not_in(frozen))
+        changed = changed.where(rows.c.market_id.not_in(frozen))
     if part is None:
         return changed
     return changed.join(
         draft_parts,
         sa.and_(
-            draft_parts.c.product_id == decisions.c.product_id,
-            draft_parts.c.market_id == decisions.c.market_id,
+            draft_parts.c.product_id == rows.c.product_id,
+            draft_parts.c.market_id == rows.c.market_id,
         ),
     ).where(draft_parts.c.draft_id == part.draft_id, draft_parts.c.stage == part.stage)
 

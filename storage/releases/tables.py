@@ -68,6 +68,36 @@ draft_approvals: Final = sa.Table(
     **_BY_KEY,
 )
 
+# What people made of single prices of a draft before it was approved.
+draft_amendments: Final = sa.Table(
+    "draft_amendments",
+    metadata,
+    Column("draft_id", Key, ForeignKey("price_book_drafts.draft_id"), primary_key=True),
+    Column("product_id", Key, ForeignKey("products.product_id"), primary_key=True),
+    Column("market_id", Key, ForeignKey("markets.market_id"), primary_key=True),
+    Column("price_minor", BigInteger),  # NULL: left out, the price in force stays
+    Column("amended_at", UtcDateTime, nullable=False),
+    Column("amended_by", Text, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    CheckConstraint("price_minor > 0", name="price"),
+    **_BY_KEY,
+)
+
+# Only ever appended to.
+draft_comments: Final = sa.Table(
+    "draft_comments",
+    metadata,
+    Column("comment_id", Key, primary_key=True),
+    Column("draft_id", Key, ForeignKey("price_book_drafts.draft_id"), nullable=False),
+    Column("product_id", Key, ForeignKey("products.product_id")),  # NULL: of the whole draft
+    Column("market_id", Key, ForeignKey("markets.market_id")),
+    Column("said_at", UtcDateTime, nullable=False),
+    Column("said_by", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    CheckConstraint("(product_id IS NULL) = (market_id IS NULL)", name="one_price"),
+    sa.Index(None, "draft_id"),
+)
+
 watched_figures: Final = sa.Table(
     "watched_figures",
     metadata,

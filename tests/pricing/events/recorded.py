@@ -34,7 +34,9 @@ from pricing.events.competitors import (
 )
 from pricing.events.event import Amount, Event
 from pricing.events.price_books import (
+    DraftAmended,
     DraftApproved,
+    DraftCommented,
     DraftProposed,
     DraftRejected,
     DraftWithdrawn,
@@ -52,6 +54,8 @@ _DEEDS: Final[tuple[Event, ...]] = (
         costs=(ConfirmedCost(sku="tea", market="online", cost="2.00 EUR", before="9.00 EUR"),),
     ),
     DraftProposed(draft=7, run=3, note="spring"),
+    DraftAmended(draft=7, sku="tea", market="online", price="4.79 EUR", note="a round price"),
+    DraftCommented(draft=7, sku=None, market=None, text="after the holidays, please"),
     DraftApproved(draft=7, note=""),
     DraftRejected(draft=7, reason="too bold"),
     DraftWithdrawn(draft=7, reason="returns rose"),
