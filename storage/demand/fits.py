@@ -21,6 +21,8 @@ from storage.bulk import Kind, read_columns, refresh_statistics
 from storage.database import require_writer
 from storage.errors import FitNotFound
 from storage.products.keys import key_ids, market_codes_of, skus_of
+from storage.products.markets import market_id
+from storage.products.products import product_id
 from storage.tables import fit_curves, fits
 
 _CURVE = (
@@ -137,6 +139,24 @@ def load_fit(conn: Connection, fit_id: int | None = None) -> StoredFit:
     return StoredFit(head.fit_id, head.created_at, _curves(conn, head), head.report)
 
 
+def curve_of(conn: Connection, fit_id: int, sku: str, market: str) -> FittedCurves:
+    """The curve of one product in a market, of a fit; none where it has none there.
+
+    Raises:
+        FitNotFound: there is no such fit.
+        UnknownProduct, UnknownMarket: no such product or market.
+    """
+    head = conn.execute(sa.select(fits).where(fits.c.fit_id == fit_id)).one_or_none()
+    if head is None:
+        raise FitNotFound(f"there is no fit {fit_id}")
+    return _curves(
+        conn,
+        head,
+        fit_curves.c.product_id == product_id(conn, sku),
+        fit_curves.c.market_id == market_id(conn, market),
+    )
+
+
 def level_doubts(report: Mapping[str, Any], sku: StrArray, market: StrArray) -> LevelDoubts | None:
     """The curves of a fit that are not believed for their level, as rows of a catalogue.
 
@@ -167,9 +187,9 @@ def doubts_of_fit(
     return None if report is None else level_doubts(report, sku, market)
 
 
-def _curves(conn: Connection, head: sa.Row[Any]) -> FittedCurves:
+def _curves(conn: Connection, head: sa.Row[Any], *only: sa.ColumnElement[bool]) -> FittedCurves:
     query = sa.select(*(fit_curves.c[name] for name in _COLUMNS))
-    query = query.where(fit_curves.c.fit_id == head.fit_id)
+    query = query.where(fit_curves.c.fit_id == head.fit_id, *only)
     values = read_columns(conn, query, tuple(_COLUMNS.values()))
     columns = dict(zip(_COLUMNS, values, strict=True))
     sku, market = skus_of(conn, columns["product_id"]), market_codes_of(conn, columns["market_id"])

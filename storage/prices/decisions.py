@@ -90,12 +90,23 @@ class StoredRun:
 
 @dataclass(frozen=True, slots=True)
 class StoredDecision:
-    """One decision with the run that it belongs to."""
+    """One decision with the run that it belongs to.
+
+    Attributes:
+        run_id: the run.
+        fit_id: the demand fit that it used.
+        tier: whose price.
+        decision: what, why, and what it should bring.
+        row: the same as columns of one row, with the bounds and the inputs.
+        policy: the limits and the objective that the run was given.
+    """
 
     run_id: int
     fit_id: int | None
     tier: str
     decision: PriceDecision
+    row: Decisions
+    policy: Mapping[str, Any]
 
 
 def save_run(
@@ -270,7 +281,7 @@ def decision_of(
         raise DecisionNotFound(
             f"run {chosen} decided nothing on {sku!r} in market {market!r}, tier {tier!r}"
         )
-    return StoredDecision(chosen, head.fit_id, tier, found.record(0))
+    return StoredDecision(chosen, head.fit_id, tier, found.record(0), found, head.policy)
 
 
 def _texts(labels: Labels) -> pa.Array:

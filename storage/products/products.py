@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -63,6 +64,56 @@ def product_id(conn: Connection, sku: str) -> int:
     if number is None:
         raise _unknown(sku)
     return number
+
+
+def find_products(
+    conn: Connection,
+    search: str = "",
+    *,
+    category: str = "",
+    by: Literal["sku", "title", "category", "brand"] = "sku",
+    descending: bool = False,
+    offset: int = 0,
+    limit: int = 50,
+) -> tuple[tuple[Product, ...], int]:
+    """Products by a part of their SKU, title or GTIN in any case, and how many there are.
+
+    Args:
+        conn: an open transaction.
+        search: the part; all products where empty.
+        category: a part of the category's name.
+        by: the order; equal ones by SKU.
+        descending: the last first.
+        offset: products to skip.
+        limit: products at most.
+    """
+    fits: list[sa.ColumnElement[bool]] = []
+    if search:
+        columns = (table.c.sku, table.c.title, table.c.gtin)
+        fits.append(sa.or_(*(column.icontains(search, autoescape=True) for column in columns)))
+    if category:
+        fits.append(table.c.category.icontains(category, autoescape=True))
+    total = conn.scalar(sa.select(sa.func.count()).select_from(table).where(*fits))
+    order = table.c[by].desc() if descending else table.c[by].asc()
+    query = (
+        sa.select(*(table.c[name] for name in Product.__dataclass_fields__))
+        .where(*fits)
+        .order_by(order, table.c.sku)
+        .limit(limit)
+        .offset(offset)
+    )
+    return tuple(Product(*row) for row in conn.execute(query)), total or 0
+
+
+def read_product(conn: Connection, sku: str) -> Product:
+    """One product.
+
+    Raises:
+        UnknownProduct: no product has this SKU.
+    """
+    product_id(conn, sku)
+    columns = [table.c[name] for name in Product.__dataclass_fields__]
+    return Product(*conn.execute(sa.select(*columns).where(table.c.sku == sku)).one())
 
 
 def chosen_products(

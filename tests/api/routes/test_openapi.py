@@ -151,6 +151,8 @@ def test_every_operation_is_named_described_and_unique(description: Schema) -> N
         "/v1/price-book-drafts/{draft}/diff",
         "/v1/price-book-drafts/{draft}/approve",
         "/v1/price-book-drafts/{draft}/reject",
+        "/v1/price-book-drafts/{draft}/amendments",
+        "/v1/price-book-drafts/{draft}/comments",
         "/v1/freezes",
         "/v1/figure-readings",
         "/v1/decision-runs",
