@@ -8,13 +8,12 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection, Engine
 
-from api.access.principal import identity_of
-from api.jobs.release import proposed_prices
+from api.jobs.release import proposed_prices, takes_a_second_person
 from models.refusals import Invalid
 from pricing.money import Money
 from pricing.price_book import PUBLIC
 from pricing.releases.change_budget import ChangeBudget, measure
-from storage.access.people import names_of
+from storage.access.people import identity_of, names_of
 from storage.database import reading, writing
 from storage.errors import DecisionNotFound, DraftNotReady
 from storage.law.rule_packs import RulePacks
@@ -170,8 +169,11 @@ def review_price(engine: Engine, draft_id: int, sku: str, market: str) -> PriceR
         )
 
 
-def second_person(draft: DraftReview, by: str, *, four_eyes: bool) -> bool:
+def second_person(engine: Engine, draft: DraftReview, by: str, *, four_eyes: bool) -> bool:
     """Whether somebody other than `by` must approve: they proposed the draft, or changed prices."""
+    if not four_eyes:
+        with reading(engine) as conn:
+            four_eyes = takes_a_second_person(conn, draft.draft)
     authors = {draft.draft.created_by, *(item.amended_by for item in draft.amendments)}
     return four_eyes and identity_of(by) in {identity_of(author) for author in authors}
 

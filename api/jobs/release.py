@@ -206,21 +206,26 @@ def approve_draft(
         PricesFrozen: somebody pulled the kill switch; the consent is not kept either.
     """
     with writing(engine) as conn:
-        beyond = _is_beyond_budget(read_draft(conn, draft_id))
-        several = beyond and len(_who_may_approve(conn, draft_id)) > 1
+        draft = read_draft(conn, draft_id)
+        beyond, second = _is_beyond_budget(draft), takes_a_second_person(conn, draft)
         approved = approve(
             conn,
             draft_id,
             at=now,
             by=by,
-            four_eyes=four_eyes or several,
-            alone=beyond and not several,
+            four_eyes=four_eyes or second,
+            alone=beyond and not second,
             note=note,
         )
         version = None
         if approved.status == "approved":
             version = release_next_stage(conn, draft_id, at=now, by=by, packs=packs)
         return read_draft(conn, draft_id), version
+
+
+def takes_a_second_person(conn: Connection, draft: Draft) -> bool:
+    """Whether a draft is beyond the change budget, and two people at least may approve it."""
+    return _is_beyond_budget(draft) and len(_who_may_approve(conn, draft.draft_id)) > 1
 
 
 def _is_beyond_budget(draft: Draft) -> bool:

@@ -14,10 +14,10 @@ from storage.errors import DraftNotFound
 from storage.prices.price_books import KEY, entry_at, live_edition, state_of
 from storage.products.keys import market_codes_of, skus_of
 from storage.products.markets import list_markets
+from storage.releases.amendments import amenders_of, proposed_decisions
 from storage.releases.freezes import frozen_markets
 from storage.releases.proposals import changes_what_is_asked
 from storage.releases.tables import price_book_drafts as drafts
-from storage.tables import decisions
 from storage.tables import price_book_entries as entries
 
 _FIRST = 1
@@ -42,12 +42,12 @@ def draft_book(conn: Connection, draft_id: int, *, at: datetime) -> PriceBook:
         raise DraftNotFound(f"there is no draft {draft_id}")
     edition = live_edition(conn)
     live = 0 if edition is None else edition[0]
-    asked = entry_at(decisions, live, entries.c.price_minor)
-    changed = sa.select(*(decisions.c[name] for name in KEY), decisions.c.price_minor).where(
-        decisions.c.run_id == run_id,
-        decisions.c.price_minor.is_not(None),
-        decisions.c.market_id.not_in(frozen_markets(conn)),
-        changes_what_is_asked(decisions, asked, live),
+    rows = proposed_decisions(run_id, draft_id if amenders_of(conn, draft_id) else None)
+    asked = entry_at(rows, live, entries.c.price_minor)
+    changed = sa.select(*(rows.c[name] for name in KEY), rows.c.price_minor).where(
+        rows.c.price_minor.is_not(None),
+        rows.c.market_id.not_in(frozen_markets(conn)),
+        changes_what_is_asked(rows, asked, live),
     )
     new, state = changed.subquery("new"), state_of(live).subquery("state")
     replaced = sa.exists().where(*(new.c[name] == state.c[name] for name in KEY))

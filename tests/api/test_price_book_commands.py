@@ -54,6 +54,24 @@ def test_too_much_change_waits_is_looked_at_approved_and_rolled_back(
     assert all(word in log for word in ("proposed", "approved", "went live", "rolled back"))
 
 
+def test_prices_of_a_draft_are_amended_and_commented(shop: CommandLine, engine: Engine) -> None:
+    store_run(engine, scaled(1.2))
+    shop("publish", "--by", "anna")
+    amend = ("price-books", "amend", "1")
+    assert shop(*amend, "TEA-1", "online", "5.25", "--by", "anna", "--note", "round").status == 0
+    assert shop(*amend, "TEA-2", "online", "--leave-out").status == 0
+    assert "a price is above 0" in shop(*amend, "TEA-1", "online", "0").err
+    neither = shop(*amend, "TEA-1", "online")
+    assert (neither.status, "--leave-out" in neither.err) == (2, True)
+    told = shop("price-books", "comment", "1", "looks [bold]fine", "--by", "ben", "--sku", "TEA-1",
+                "--market", "online")  # fmt: skip
+    assert "ben on TEA-1 in online: looks [bold]fine" in told.out
+    assert shop("price-books", "comment", "1").out == told.out
+    shop(*amend, "TEA-2", "online", "--restore")
+    shop("price-books", "approve", "1", "--by", "ben")
+    assert served(engine) == {**scaled(1.2), TEA: 525}
+
+
 def test_a_small_change_goes_live_at_once(shop: CommandLine, engine: Engine) -> None:
     run = store_run(engine, {**PRICES, TEA: 505})
     told = shop("publish")

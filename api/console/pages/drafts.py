@@ -145,7 +145,9 @@ def show_draft(
         columns=_columns(visit, review.markets),
         sort=sort if sort in sorts else "profit",
         sorts=_OFFERED,
-        second=second_person(review, operator, four_eyes=service.settings.four_eyes),
+        second=second_person(
+            service.engine, review, operator, four_eyes=service.settings.four_eyes
+        ),
         overtaken=review.draft.status == "draft" and review.live != review.draft.measured_against,
     )
 

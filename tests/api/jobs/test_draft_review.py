@@ -24,6 +24,7 @@ from storage.errors import DecisionNotFound, DraftNotReady, PricesNotAllowed
 from storage.law.market_rules import declare_emergency, set_market_rules
 from storage.prices.decisions import save_run
 from storage.prices.price_books import price_history
+from storage.releases.draft_prices import draft_book
 from storage.releases.drafts import read_draft
 from tests.api.jobs.test_release import HOUR, TEA, live, scaled, served, store_run
 from tests.api.shop import EURO_SHOP, OPENED, PRICES, YEN_STORE, decided, publish_prices
@@ -56,6 +57,16 @@ def test_an_amended_price_goes_live_and_a_left_out_one_stays(shop: Engine) -> No
     with reading(shop) as conn:
         of_run = [change.run_id for change in price_history(conn, "TEA-1", "online")]
     assert of_run == [1, None]  # no run decided the amended price
+
+
+def test_a_test_key_sees_the_amended_prices_before_they_are_live(shop: Engine) -> None:
+    draft = waiting(shop, scaled(1.2))
+    amend(shop, draft, "5.25")
+    amend(shop, draft, None, sku="TEA-2")
+    with reading(shop) as conn:
+        seen = {(e.sku, e.market): e.price.minor for e in draft_book(conn, draft, at=NOW)}
+    approve(shop, draft, "carl")
+    assert seen == served(shop)
 
 
 def test_a_draft_without_amendments_goes_live_as_before(shop: Engine) -> None:

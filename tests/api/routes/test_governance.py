@@ -236,3 +236,49 @@ def test_an_approval_of_what_the_law_forbids_by_now_rejects_it_with_rows_and_art
     assert "Penal Code § 396(b)" in answer["reason"]
     assert answer["approvals"][0]["by"] == "ben"
     assert price(client) == "4.99"
+
+
+def test_single_prices_are_amended_and_drafts_commented_over_http(
+    client: httpx.Client, shop: Engine
+) -> None:
+    propose(client, store_run(shop, scaled(1.2)))
+    path = "/v1/price-book-drafts/1"
+    key = {"sku": "TEA-1", "market": "online"}
+    anna, ben = as_operator(ANNA), as_operator(BEN)
+    done = client.post(f"{path}/amendments", json={**key, "price": "5.25"}, headers=anna)
+    assert done.json()["review"]["report"]["changes"] == 4
+    listed = client.get(f"{path}/amendments", headers=ben).json()["amendments"]
+    assert [(item["price"]["amount"], item["by"]) for item in listed] == [("5.25", "anna")]
+    said = client.post(f"{path}/comments", json={"text": "rounder", **key}, headers=ben).json()
+    assert [(item["by"], item["sku"], item["text"]) for item in said["comments"]] == [
+        ("ben", "TEA-1", "rounder")
+    ]
+    assert client.get(f"{path}/comments", headers=anna).json() == said
+    client.post(f"{path}/amendments", json={**key, "action": "leave_out"}, headers=anna)
+    assert client.get(f"{path}/diff", headers=anna).json()["changes"] == 3
+    client.post(f"{path}/amendments", json={**key, "action": "restore"}, headers=anna)
+    assert client.get(f"{path}/amendments", headers=ben).json() == {"amendments": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({"price": "0"}, 422, "body.price"),
+        ({"price": "cheap"}, 422, None),
+        ({}, 422, "body.price"),
+        ({"action": "leave_out", "price": "5"}, 422, "body.price"),
+        ({"sku": "NONE", "price": "5"}, 404, None),
+    ],
+)
+def test_what_is_no_amendment_is_refused(
+    client: httpx.Client, shop: Engine, body: dict[str, str], status: int, field: str | None
+) -> None:
+    propose(client, store_run(shop, scaled(1.2)))
+    answer = client.post(
+        "/v1/price-book-drafts/1/amendments",
+        json={"sku": "TEA-1", "market": "online", **body},
+        headers=as_operator(BEN),
+    )
+    assert answer.status_code == status, answer.text
+    if field:
+        assert answer.json()["errors"][0]["field"] == field
