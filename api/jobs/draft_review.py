@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from api.jobs.release import proposed_prices, takes_a_second_person
 from models.refusals import Invalid
+from pricing.deciding.amending import amended
 from pricing.money import Money
 from pricing.price_book import PUBLIC
 from pricing.releases.change_budget import ChangeBudget, measure
@@ -30,7 +31,6 @@ from storage.releases.amendments import (
     Amendment,
     Comment,
     add_comment,
-    amended,
     amendments_of,
     comments_of,
     save_amendment,

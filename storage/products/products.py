@@ -105,17 +105,6 @@ def find_products(
     return tuple(Product(*row) for row in conn.execute(query)), total or 0
 
 
-def read_product(conn: Connection, sku: str) -> Product:
-    """One product.
-
-    Raises:
-        UnknownProduct: no product has this SKU.
-    """
-    product_id(conn, sku)
-    columns = [table.c[name] for name in Product.__dataclass_fields__]
-    return Product(*conn.execute(sa.select(*columns).where(table.c.sku == sku)).one())
-
-
 def chosen_products(
     conn: Connection, *, category: str | None = None, skus: Iterable[str] | None = None
 ) -> sa.Select[int] | None:

@@ -7,16 +7,14 @@ public price; a price that is left out leaves those of members out, too.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from pricing.catalogue import UNKNOWN
-from pricing.deciding.decisions import Action, Decisions
+from pricing.deciding.actions import Action
 from pricing.events.price_books import DraftAmended, DraftCommented
 from pricing.money import Money
 from pricing.price_book import PUBLIC
@@ -219,21 +217,6 @@ def proposed_decisions(run_id: int, draft_id: int | None) -> sa.Subquery:
         .where(decisions.c.run_id == run_id, sa.not_(left_out))
         .subquery("proposed")
     )
-
-
-def amended(run: Decisions, changes: Mapping[tuple[str, str], Money | None]) -> Decisions:
-    """Public decisions with other prices, by SKU and market; None proposes no price.
-
-    What they expect is that of the price decided: nothing was computed for another one.
-    """
-    if not changes:
-        return run
-    price, action = np.array(run.price), np.array(run.action)
-    for (sku, market), money in changes.items():
-        row = run.catalogue.where(skus=[sku], market=market)
-        price[row] = UNKNOWN if money is None else money.minor
-        action[row] = Action.KEEP if money is None else Action.CHANGE
-    return replace(run, price=price, action=action)
 
 
 def _remove(conn: Connection, draft_id: int, sku: str, market: str) -> None:
