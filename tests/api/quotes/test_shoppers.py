@@ -108,10 +108,12 @@ def test_one_visitor_does_not_drain_a_coupon(anywhere: Engine, kind: str) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", DRAINS)
+@pytest.mark.parametrize(
+    "kind", ["a guest of whom nothing is said", "accounts galore at one address"]
+)
 def test_one_visitor_does_not_drain_a_coupon_of_a_thousand(anywhere: Engine, kind: str) -> None:
     visitor, most = DRAINS[kind]
-    drained(anywhere, visitor, most, limit=1_000, carts=2_500)
+    drained(anywhere, visitor, most, limit=1_000, carts=2_000)
 
 
 def test_a_crowd_from_everywhere_leaves_a_share_to_whoever_commits(anywhere: Engine) -> None:
