@@ -92,7 +92,7 @@ def _security(method: str, rule: Rule, *, open_prices: bool) -> list[dict[str, l
     session: dict[str, list[str]] = {"session": []}
     if method != "GET":
         session["csrf"] = []
-    roles = [{"key": []}, session, {"operator": []}]
+    roles: list[dict[str, list[str]]] = [{"key": []}, session, {"operator": []}]
     match rule.besides:
         case Besides.ANYBODY:
             return []

@@ -61,8 +61,8 @@ def served(
     """The service on a socket, and the headers of somebody whom it knows."""
     headers = {} if stranger else key(engine, *roles)[1]
     with serving(quick_settings(engine, work_processes=processes)) as url:
-        ask = lambda: httpx.get(f"{url}/v1/prices/X?market=online", headers=headers)  # noqa: E731
-        assert eventually(lambda: ask().status_code != 401)
+        address = f"{url}/v1/prices/X?market=online"
+        assert eventually(lambda: httpx.get(address, headers=headers).status_code != 401)
         yield url, headers
 
 
@@ -103,7 +103,9 @@ def run(
             else {},
         }
     )
-    schema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=config)
+    schema: schemathesis.BaseSchema = schemathesis.openapi.from_url(
+        f"{url}/openapi.json", config=config
+    )
     if only:
         schema = schema.include(name=list(only))
     if without:
