@@ -222,7 +222,7 @@ def test_look_alike_characters_case_and_dashes_do_not_count_in_codes(typed: str,
     [
         ("{", "p.json", "is not JSON"),
         ("a: [", "p.yaml", "is not YAML"),
-        ("[" * 100_000, "p.json", "is not JSON"),
+        ("[" * 100_000, "p.json", "is nested deeper than 100 levels"),
         ("!!python/object/apply:os.system [ls]", "p.yaml", "is not YAML"),
     ],
 )

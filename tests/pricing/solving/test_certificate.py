@@ -137,5 +137,6 @@ def test_a_report_writes_what_its_certificate_says() -> None:
         "gap": 0.1,
         "seconds": 1.5,
         "conflicts": ("sizes",),
+        "undecided": (),
     }
     assert type(report.status) is str
