@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -12,10 +13,10 @@ from fastapi.routing import APIRoute
 from api.console.language import N_
 from api.console.page import ROOT
 from api.console.visit import visit_of
-from api.errors import NotAnOperator, http_answer
+from api.errors import REQUEST_PARTS, NotAnOperator, http_answer
 from api.http.problem_answers import refusal_of
 from api.http.request_log import request_id_of
-from models.refusals import Defect, Refusal
+from models.refusals import Defect, Refusal, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -41,7 +42,8 @@ class PageRoute(APIRoute):
                 return await answer(request)
             except Exception as error:
                 if not wants_page(request):
-                    raise
+                    with _of_its_form(error):
+                        raise
                 refusal = refusal_of(error)
                 if refusal is None:
                     _log.exception("page failed", path=request.url.path)
@@ -49,6 +51,12 @@ class PageRoute(APIRoute):
                 return problem_page(request, refusal)
 
         return answer_shown
+
+
+def _of_its_form(error: Exception) -> AbstractContextManager[None]:
+    """What is invalid in no part that is named is so in the form: pages take nothing else."""
+    named = isinstance(error, Refusal) and REQUEST_PARTS & set(error.place[:1])
+    return nullcontext() if named else within("body")
 
 
 def page_router() -> APIRouter:
