@@ -127,7 +127,8 @@ def require_price_allowed(
     """
     product, place = product_id(conn, sku), market_id(conn, market)
     key = (product, place, PUBLIC, price.minor)
-    wanted: sa.Select[Any] = sa.select(*[sa.literal(value).label(None) for value in key])
+    columns: list[sa.ColumnElement[Any]] = [sa.literal(value) for value in key]
+    wanted: sa.Select[Any] = sa.select(*columns)
     limits = _limits_of(conn, run_id)
     found = _judged(conn, wanted, limits, at=at, packs=packs, run_id=run_id)
     if found is not None and len(found.changes):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
-import pandas as pd
 from babel.numbers import get_currency_symbol
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from api.jobs.product_view import DemandView, ProductView
+    from models.arrays import FloatArray
     from pricing.money import Money
 
 router = page_router()
@@ -133,8 +134,8 @@ def price_chart(visit: Visiting, service: Running, sku: Sku, market: Market = No
         points: list[tuple[str, float | None]] = []
         for span in rows.to_dict("records"):
             start, end = (_local(span[name].tz_localize("UTC"), zone) for name in ("start", "end"))
-            price = None if pd.isna(span["price"]) else float(span["price"])
-            points += [(start, price), (end, price)]
+            asked = float(str(span["price"]))  # NaN where a look gave none
+            points += [(at, asked if math.isfinite(asked) else None) for at in (start, end)]
         series.append(Series(str(site) if alone else f"{site} {url}", points, "line", "theirs"))
     return visit.json(
         Chart(
@@ -272,8 +273,11 @@ def _local(moment: datetime, zone: ZoneInfo) -> str:
     return moment.astimezone(zone).replace(tzinfo=None).isoformat(timespec="minutes")
 
 
-def _points(x: Sequence[float], y: Sequence[float]) -> list[tuple[float, float | None]]:
-    return [(float(a), None if pd.isna(b) else float(b)) for a, b in zip(x, y, strict=True)]
+def _points(x: FloatArray, y: FloatArray) -> list[tuple[float, float | None]]:
+    return [
+        (at, value if math.isfinite(value) else None)
+        for at, value in zip(x.tolist(), y.tolist(), strict=True)
+    ]
 
 
 def _money_axis(visit: Visit, name: str, currency: str) -> Axis:
@@ -282,7 +286,8 @@ def _money_axis(visit: Visit, name: str, currency: str) -> Axis:
 
 
 def _major(money: Money) -> float:
-    return money.minor / 10 ** decimals(money.currency)
+    major: float = money.minor / 10.0 ** decimals(money.currency)
+    return major
 
 
 def _prices(visit: Visit, found: DemandView) -> Iterator[Mark]:

@@ -74,9 +74,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
             run = decided({("TEA-1", "online"): 529}, markets=(EURO_SHOP, YEN_STORE), at=now)
             run_id = save_run(conn, run, policy={}, fit_id=fit, created_at=now)
             publish(conn, run_id, at=now, note="with a curve")
-        for day in range(20, 0, -1):
-            offer = rival_offer("TEA-1", 470 + 5 * (day % 7), now - timedelta(days=day))
-            rival_crawl(engine, "north", now - timedelta(days=day), [offer])
+        for ago in range(20, 0, -1):
+            offer = rival_offer("TEA-1", 470 + 5 * (ago % 7), now - timedelta(days=ago))
+            rival_crawl(engine, "north", now - timedelta(days=ago), [offer])
         probe = replace(
             rival_offer("TEA-1", 515, now), title=PROBE, url="https://north.example/other"
         )
