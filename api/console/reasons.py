@@ -204,7 +204,7 @@ def _strategy(_visit: Visit, facts: _Facts) -> str:
 
 _Sentence = Callable[["Visit", _Facts], str]
 _TOLD: Final[Mapping[ReasonCode, tuple[str, Tone, _Sentence]]] = {
-    ReasonCode.EXPECTED_GAIN: (N_("It earns more"), "good", _gain),
+    ReasonCode.EXPECTED_GAIN: (N_("What it should bring"), "info", _gain),
     ReasonCode.BEST_PRICE_KEPT: (N_("The price in force is the best"), "good", _kept),
     ReasonCode.LIMIT_BINDS: (N_("A limit stops it"), "info", _binds),
     ReasonCode.HELD: (N_("The price is held"), "doubt", _held),

@@ -53,6 +53,8 @@ class Cause(StrEnum):
     """It is for members, and follows the public price."""
     GAIN = "gain"
     """It earns more."""
+    EVEN = "even"
+    """It is not expected to earn more: another aim than profit moved it."""
     OTHER = "other"
     """Nobody can say what it earns."""
 
@@ -148,6 +150,8 @@ class _Prepared:
 
 _CAUSES: Final = tuple(Cause)
 _KEPT: Final = 3
+_NOTHING: Final = 1e-9
+"""A gain below this share of the profit is rounding."""
 
 
 @dataclass(slots=True)
@@ -242,7 +246,8 @@ def _causes(rows: DraftRows) -> IntArray:
         Cause.PACE: moved & ((sides & int(PACE)) != 0) & ((binds & int(PACE)) != 0),
         Cause.LIMIT: binds != 0,
         Cause.STRATEGY: (rows.path != "") & (rows.path != OPTIMISED),
-        Cause.GAIN: np.isfinite(rows.profit - rows.profit_before),
+        Cause.GAIN: rows.profit > rows.profit_before + _NOTHING * np.abs(rows.profit_before),
+        Cause.EVEN: np.isfinite(rows.profit - rows.profit_before),
     }
     found = np.full(len(rows), _CAUSES.index(Cause.OTHER))
     for cause, where in reversed(list(holds.items())):

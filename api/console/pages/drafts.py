@@ -70,6 +70,7 @@ CAUSES: Final[Mapping[Cause, tuple[str, Tone]]] = {
     Cause.STRATEGY: (N_("Your rules"), "quiet"),
     Cause.MEMBERS: (N_("Members' price"), "quiet"),
     Cause.GAIN: (N_("Earns more"), "good"),
+    Cause.EVEN: (N_("Earns no more"), "quiet"),
     Cause.OTHER: (N_("Effect unknown"), "doubt"),
 }
 
