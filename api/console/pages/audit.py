@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query
 from fastapi.responses import HTMLResponse
@@ -59,7 +59,7 @@ def show_state(visit: Visiting, service: Running) -> HTMLResponse:
 
 def _context(
     visit: Visit, service: Running, who: str, verb: str, kind: str, before: int | None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     trail = read_trail(
         service.engine,
         person_id=who or None,

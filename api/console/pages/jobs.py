@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import anyio.to_thread
 from fastapi import Form, Path, Query, Request
@@ -218,7 +218,7 @@ def _choices(visit: Visit, words: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def _listed(
     visit: Visit, service: Running, kind: str, status: str, before: int | None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     board = read_job_board(service.engine, kind=kind or None, status=status or None, before=before)
     return {
         "board": board,
@@ -233,7 +233,7 @@ def _listed(
     }
 
 
-def _sheet(visit: Visit, service: Running, number: int) -> dict[str, object]:
+def _sheet(visit: Visit, service: Running, number: int) -> dict[str, Any]:
     sheet = read_job_sheet(service.engine, number)
     job = sheet.job
     leads = _LEADS_TO.get(job.kind, "") if job.status == "finished" else ""

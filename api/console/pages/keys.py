@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from fastapi import Form, Path
 from fastapi.responses import HTMLResponse
@@ -122,7 +122,7 @@ def _told(visit: Visit, service: Running, told: Told) -> HTMLResponse:
     return visit.page("keys/list.html", **_context(visit, service, told))
 
 
-def _context(visit: Visit, service: Running, told: Told | None = None) -> dict[str, object]:
+def _context(visit: Visit, service: Running, told: Told | None = None) -> dict[str, Any]:
     board = read_key_board(service.engine, now=visit.now)
     made, secret = told or (None, "")
     return {

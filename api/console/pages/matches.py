@@ -184,7 +184,7 @@ def _rows(visit: Visit, ours: Side, theirs: Side) -> list[tuple[str, str, str, b
         ),
         ("GTIN", ours.gtin or "", theirs.gtin or "", _agree(_digits(ours), _digits(theirs))),
         (visit.say("Part number"), ours.mpn or "", theirs.mpn or "", _agree(ours.mpn, theirs.mpn)),
-        (visit.say("Key"), ours.key or "", theirs.key or "", None),
+        ("SKU", ours.key or "", theirs.key or "", None),
         (visit.say("Image"), "", theirs.image or "", None),
     ]
 

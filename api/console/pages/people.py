@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Form, Path
 from fastapi.responses import HTMLResponse
@@ -32,7 +32,7 @@ PAGE = Page(
     path="/people",
     group=Group.ADMINISTRATION,
     order=20,
-    key="p",
+    key="e",
     icon="people",
 )
 
@@ -112,7 +112,7 @@ def disable(visit: Visiting, service: Running, me: Operator, person_id: PersonId
     return _one(visit, service, person_id, "people/state.html")
 
 
-def _context(service: Running) -> dict[str, object]:
+def _context(service: Running) -> dict[str, Any]:
     roles = {role: said for role, said in ROLES.items() if role in PEOPLE}
     return {"board": read_people_board(service.engine), "roles": roles, "all_roles": ROLES}
 

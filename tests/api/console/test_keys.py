@@ -94,8 +94,10 @@ def test_a_key_is_made_shown_once_rotated_and_revoked(
     assert page.evaluate("navigator.clipboard.readText()") == first
     with reading(shop) as conn:
         (made,) = list_keys(conn)
-    assert (made.name, made.kind, made.roles) == (PROBE, "secret", {"storefront"})
-    assert (made.scope.markets, made.per_day) == ({"online"}, 500)
+    assert (made.name, made.kind) == (PROBE, "secret")
+    assert made.roles == {"storefront"}
+    assert made.scope.markets == frozenset({"online"})
+    assert made.per_day == 500
     assert made.expires_at is not None
     assert made.expires_at.date().isoformat() in {"2099-12-31", "2100-01-01"}
     price = f"{url}/v1/prices/TEA-1?market=online"
