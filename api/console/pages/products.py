@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from babel.numbers import get_currency_symbol
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -150,10 +151,9 @@ def price_chart(visit: Visiting, service: Running, sku: Sku, market: Market = No
 def units_chart(visit: Visiting, service: Running, sku: Sku, market: Market = None) -> Response:
     """What was sold in each period."""
     times = price_times(service.engine, sku, _place(visit, service, market), now=visit.now)
-    points = [
-        (f"{row.period_start:%Y-%m-%d}T00:00", float(row.units))
-        for row in times.units.itertuples(index=False)
-    ]
+    begins = times.units["period_start"].dt.strftime("%Y-%m-%dT00:00").tolist()
+    units: list[float] = times.units["units"].to_numpy(dtype=np.float64).tolist()
+    points = list(zip(begins, units, strict=True))
     return visit.json(
         Chart(
             Axis(visit.say("Beginning of the period"), kind="time"),
