@@ -78,7 +78,7 @@ def test_both_sides_and_the_reasons_stand_side_by_side(visits: Visits, url_of_do
     expect(rows["Price"]).to_contain_text("€4.99 €4.80 \N{MINUS SIGN}3.8%")
     expect(rows["Unit price"]).to_contain_text("€4.99 / kg")
     expect(rows["Image"]).to_contain_text("https://north.example/0.jpg")
-    link = rows["Page"].get_by_role("link")
+    link = rows["Web address"].get_by_role("link", name="https://north.example/0")
     assert "noopener" in (link.get_attribute("rel") or "")
     assert link.get_attribute("href") == "https://north.example/0"
     why = page.locator(".panel").filter(has_text="Why")
