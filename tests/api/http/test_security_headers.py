@@ -52,7 +52,7 @@ def test_the_page_of_the_documentation_has_a_policy_of_its_own(client: httpx.Cli
 
 
 def test_https_is_held_to_where_a_setting_says_so(shop: object, settings: Settings) -> None:
-    held = settings.model_copy(update={"hsts_seconds": 3600})
+    held = settings.model_copy(update={"hsts_seconds": 3600, "trusted_proxies": ("127.0.0.1",)})
     with serving(held) as url, httpx.Client(base_url=url, headers=BEARER) as client:
         by_https = client.get("/healthz", headers={"x-forwarded-proto": "https"})
         assert by_https.headers["strict-transport-security"] == "max-age=3600"

@@ -253,7 +253,7 @@ def test_the_monitor_tells_how_a_promotion_runs_and_alerts_when_it_runs_ahead(
     }
     open_promotion(shop, promotion)
     client.post("/v1/promotions", json=terms({**TEN, "id": "other"}))  # the board takes it up
-    body = cart("TEA-2")
+    body = {**cart("TEA-2"), "shopper_address": "198.51.100.7"}
     ids = [client.post("/v1/quotes", json=body).json()["id"] for _ in range(3)]
     with writing(shop) as conn:
         for quote_id in ids[:2]:
