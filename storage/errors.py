@@ -36,6 +36,7 @@
     │   ├── StepNotAllowed      its lifecycle does not go there from here
     │   └── VersionMoved        somebody else revised it meanwhile
     ├── PersonNameTaken         another account has this name
+    ├── LastAdmin               nobody else administers
     ├── CodesRefused            codes that cannot be made or brought in
     ├── RedemptionRefused       a quote that cannot be redeemed; nothing was taken
     │   ├── LimitReached        not so much is left of a limit
@@ -163,6 +164,10 @@ class PersonNotFound(NotStored):
 
 class PersonNameTaken(StorageError, Conflict):
     """Another account has this name."""
+
+
+class LastAdmin(StorageError, Conflict):
+    """Nobody else administers, and without one nobody could be let in again."""
 
 
 class AlreadyDecided(StorageError, Conflict):

@@ -30,7 +30,7 @@ from api.errors import NotAllowed, NotAnOperator, ProviderAway
 from api.http.outbound import outbound_client
 from scrapers.addresses import PrivateAddresses, origin_of
 from scrapers.errors import ForbiddenAddress
-from storage.access.people import Person, add_person, person_known_as, set_roles
+from storage.access.people import Person, add_person, follow_provider, person_known_as
 from storage.access.sessions import Journey, begin_journey, end_journey, note_failure
 from storage.database import writing
 from storage.errors import PersonNameTaken
@@ -231,9 +231,7 @@ class Provider:
         if known is None:
             return _added(conn, _name_in(claims), roles, (issuer, subject), now)
         if known.roles != roles:
-            return set_roles(
-                conn, known.person_id, roles, by=known.person_id, at=now, scope=known.scope
-            )
+            return follow_provider(conn, known.person_id, roles, at=now)
         return known
 
     async def _provider(self, *, anew: bool = False) -> tuple[Mapping[str, Any], KeySet]:

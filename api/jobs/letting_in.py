@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from api.access.naming import names_of_actors
 from api.access.passwords import hash_of, made_up
 from api.access.roles import Role
-from models.refusals import Conflict, Invalid, named_at
+from models.refusals import Invalid, named_at
 from pricing.events.access import LoggedOutEverywhere
 from storage.access.keys import (
     AccessKey,
@@ -226,7 +226,7 @@ def give_roles(
     """Say what somebody may do, and where, from their next request on.
 
     Raises:
-        Conflict: it would leave nobody who administers.
+        LastAdmin: it would leave nobody who administers.
         DatabaseUnavailable: the database does not answer.
         Invalid: without a role.
         PersonNotFound: there is no such account, or it was erased.
@@ -234,8 +234,6 @@ def give_roles(
     _require_roles(roles)
     scope = _scope(markets, of_categories)
     with writing(engine, durable=True) as conn:
-        if Role.ADMIN not in roles or scope.stored():
-            _require_another_admin(list_people(conn), person_id)
         return set_roles(conn, person_id, roles, by=me, at=now, scope=scope)
 
 
@@ -257,12 +255,11 @@ def let_out(engine: Engine, person_id: str, *, me: str, now: datetime) -> Person
     """Let somebody in no more; their sessions end at once.
 
     Raises:
-        Conflict: it would leave nobody who administers.
+        LastAdmin: it would leave nobody who administers.
         DatabaseUnavailable: the database does not answer.
         PersonNotFound: there is no such account, or it was erased.
     """
     with writing(engine, durable=True) as conn:
-        _require_another_admin(list_people(conn), person_id)
         return disable_person(conn, person_id, by=me, at=now)
 
 
@@ -295,14 +292,3 @@ def _scope(markets: Collection[str], of_categories: Collection[str]) -> Scope:
 def _require_roles(roles: Collection[Role]) -> None:
     if not roles:
         raise Invalid("choose at least one role", ("roles",))
-
-
-def _require_another_admin(people: Sequence[Person], person_id: str) -> None:
-    """Refuse what would lock everybody out of this page."""
-    admins = {
-        person.person_id
-        for person in people
-        if Role.ADMIN in person.roles and person.disabled_at is None and not person.scope.stored()
-    }
-    if admins == {person_id}:
-        raise Conflict("nobody else administers: give another account the role admin first")

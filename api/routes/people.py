@@ -26,7 +26,7 @@ from storage.access.people import (
     set_roles,
 )
 from storage.database import writing
-from storage.errors import DatabaseUnavailable, PersonNameTaken, PersonNotFound
+from storage.errors import DatabaseUnavailable, LastAdmin, PersonNameTaken, PersonNotFound
 
 router = APIRouter(prefix="/v1/people", tags=["access"])
 
@@ -73,12 +73,12 @@ def post_person(
     "/{person_id}/roles",
     operation_id="set_roles",
     summary="Say what somebody may do",
-    responses=problem_responses(*_ALWAYS, PersonNotFound),
+    responses=problem_responses(*_ALWAYS, PersonNotFound, LastAdmin),
 )
 def put_roles(
     service: Running, actor: Operator, person_id: PersonId, request: RolesRequest
 ) -> PersonDocument:
-    """From their next request on."""
+    """From their next request on. The last one who administers everywhere keeps doing so."""
     with writing(service.engine, durable=True) as conn:
         person = set_roles(
             conn,
@@ -114,10 +114,10 @@ def post_password(
     "/{person_id}/disable",
     operation_id="disable_person",
     summary="Let somebody in no more",
-    responses=problem_responses(*_ALWAYS, PersonNotFound),
+    responses=problem_responses(*_ALWAYS, PersonNotFound, LastAdmin),
 )
 def post_disable(service: Running, actor: Operator, person_id: PersonId) -> PersonDocument:
-    """All their sessions end at once. Twice is as once."""
+    """All their sessions end at once. Twice is as once. Not the last one who administers."""
     with writing(service.engine, durable=True) as conn:
         person = disable_person(conn, person_id, by=actor, at=datetime.now(UTC))
     return PersonDocument.of(person)
@@ -127,10 +127,10 @@ def post_disable(service: Running, actor: Operator, person_id: PersonId) -> Pers
     "/{person_id}",
     operation_id="erase_person",
     summary="Delete all that is known of somebody",
-    responses=problem_responses(*_ALWAYS, PersonNotFound),
+    responses=problem_responses(*_ALWAYS, PersonNotFound, LastAdmin),
 )
 def delete_person(service: Running, actor: Operator, person_id: PersonId) -> PersonDocument:
-    """What they did stays in the records under their opaque id. Twice is as once."""
+    """What they did stays under their opaque id. Twice is as once. Not the last who administers."""
     with writing(service.engine, durable=True) as conn:
         person = erase_person(conn, person_id, by=actor, at=datetime.now(UTC))
     return PersonDocument.of(person)

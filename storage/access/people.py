@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
@@ -25,10 +26,13 @@ from storage.access.scopes import EVERYWHERE, Scope
 from storage.access.tables import people as table
 from storage.access.tables import sessions
 from storage.database import require_writer, take_turns
-from storage.errors import InvalidRecord, PersonNameTaken, PersonNotFound
+from storage.errors import InvalidRecord, LastAdmin, PersonNameTaken, PersonNotFound
 from storage.events.store import record
 
 _MOST_NAME = 200
+
+_ADMINISTERS: Final = "admin"
+"""The role that lets people in: somebody has it everywhere, always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,9 +239,40 @@ def set_roles(
     """Say what somebody may do, and where, from their next request on.
 
     Raises:
+        LastAdmin: nobody else administers, and they would no longer.
         PersonNotFound: there is no such account, or it was erased.
         NotWriting: the transaction was opened to read.
     """
+    if _ADMINISTERS not in roles or scope != EVERYWHERE:
+        _require_another_admin(conn, person_id)
+    return _give_roles(conn, person_id, roles, by=by, at=at, scope=scope)
+
+
+def follow_provider(
+    conn: Connection, person_id: str, roles: Collection[str], *, at: datetime
+) -> Person:
+    """Give somebody the roles that their provider of identities says they have.
+
+    It has the last word, on the last one who administers, too: an account that kept more than it
+    says could never be taken down there.
+
+    Raises:
+        PersonNotFound: there is no such account, or it was erased.
+        NotWriting: the transaction was opened to read.
+    """
+    scope = read_person(conn, person_id).scope
+    return _give_roles(conn, person_id, roles, by=person_id, at=at, scope=scope)
+
+
+def _give_roles(
+    conn: Connection,
+    person_id: str,
+    roles: Collection[str],
+    *,
+    by: str,
+    at: datetime,
+    scope: Scope,
+) -> Person:
     before = read_person(conn, person_id)
     _change(conn, person_id, roles=sorted(roles), scope=scope.stored())
     changed = RolesChanged(
@@ -255,9 +290,11 @@ def disable_person(conn: Connection, person_id: str, *, by: str, at: datetime) -
     """Let somebody in no more, and end their sessions. Twice is as once.
 
     Raises:
+        LastAdmin: nobody else administers.
         PersonNotFound: there is no such account, or it was erased.
         NotWriting: the transaction was opened to read.
     """
+    _require_another_admin(conn, person_id)
     if read_person(conn, person_id).disabled_at is None:
         _change(conn, person_id, disabled_at=at)
         end_sessions_of(conn, person_id)
@@ -269,9 +306,11 @@ def erase_person(conn: Connection, person_id: str, *, by: str, at: datetime) -> 
     """Delete all that is known of somebody: name, password, identity. Twice is as once.
 
     Raises:
+        LastAdmin: nobody else administers.
         PersonNotFound: there is no such account.
         NotWriting: the transaction was opened to read.
     """
+    _require_another_admin(conn, person_id)
     known = read_person(conn, person_id)
     if known.erased_at is None:
         _change(
@@ -307,6 +346,17 @@ def end_sessions_of(conn: Connection, person_id: str) -> int:
     """End all sessions of somebody; returns how many there were."""
     require_writer(conn)
     return conn.execute(sessions.delete().where(sessions.c.person_id == person_id)).rowcount
+
+
+def _require_another_admin(conn: Connection, person_id: str) -> None:
+    """Refuse what would leave nobody who lets people in; two at once wait for each other.
+
+    Raises:
+        LastAdmin: see there.
+    """
+    take_turns(conn, "people")
+    if active_with_a_role(conn, (_ADMINISTERS,)) == {person_id}:
+        raise LastAdmin("nobody else administers: give another account the role admin first")
 
 
 def _change(conn: Connection, person_id: str, **values: object) -> None:

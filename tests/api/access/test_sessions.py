@@ -20,7 +20,7 @@ from api.access.sessions import SessionDesk, forget_what_is_over
 from api.server import serving
 from api.settings import Settings
 from storage.access.log import read_log
-from storage.access.people import disable_person, list_people, set_roles
+from storage.access.people import disable_person, list_people, person_named, set_roles
 from storage.access.tables import login_attempts, sessions
 from storage.database import reading, writing
 from tests.api.access.let_in import PASSWORD, logged_in, person
@@ -221,6 +221,27 @@ def test_who_is_disabled_or_has_other_roles_is_so_at_once(shop: Engine, url: str
             disable_person(conn, mia.person_id, by="a test", at=datetime.now(UTC))
         assert browser.get("/v1/session").status_code == 401
     assert login(url, "mia", PASSWORD).status_code == 401
+
+
+def test_the_last_admin_is_kept_over_http(shop: Engine, url: str) -> None:
+    with logged_in(url, "mia") as browser:
+        with writing(shop) as conn:
+            mia = person_named(conn, "mia").person_id
+            for other in list_people(conn):
+                if other.person_id != mia:
+                    set_roles(conn, mia, [Role.ADMIN], by="a test", at=datetime.now(UTC))
+                    disable_person(conn, other.person_id, by="a test", at=datetime.now(UTC))
+            set_roles(conn, mia, [Role.ADMIN], by="a test", at=datetime.now(UTC))
+        path = f"/v1/people/{mia}"
+        for answer in (
+            browser.post(f"{path}/disable"),
+            browser.delete(path),
+            browser.put(f"{path}/roles", json={"roles": ["manager"]}),
+            browser.put(f"{path}/roles", json={"roles": ["admin"], "markets": ["online"]}),
+        ):
+            assert answer.status_code == 409, answer.text
+            assert "nobody else administers" in answer.json()["detail"]
+        assert browser.get("/v1/session").json()["roles"] == ["admin"]
 
 
 def test_guesses_are_few_and_are_answered_alike_whoever_they_are_of(shop: Engine, url: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -27,6 +28,7 @@ from storage.access.people import (
     add_person,
     disable_person,
     erase_person,
+    follow_provider,
     identity_of,
     names_of,
     password_hash_of,
@@ -47,7 +49,14 @@ from storage.access.sessions import (
 )
 from storage.access.tables import login_attempts, login_journeys, people
 from storage.database import reading, writing
-from storage.errors import KeyNotFound, KeyNotInForce, NotWriting, PersonNameTaken, PersonNotFound
+from storage.errors import (
+    KeyNotFound,
+    KeyNotInForce,
+    LastAdmin,
+    NotWriting,
+    PersonNameTaken,
+    PersonNotFound,
+)
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -104,7 +113,7 @@ def test_an_account_is_found_by_name_id_and_identity_and_by_none_once_erased(
 
 
 def test_who_may_approve_what_lies_in_a_reach(engine: Engine) -> None:
-    everywhere = added(engine, "ann", "approver").person_id
+    everywhere = added(engine, "ann", "approver", "admin").person_id
     online = added(engine, "ben", "approver", scope=Scope.of(["online"], None)).person_id
     added(engine, "carl", "manager")
     gone = added(engine, "dora", "admin").person_id
@@ -120,6 +129,31 @@ def test_who_may_approve_what_lies_in_a_reach(engine: Engine) -> None:
         set_roles(conn, online, ["analyst"], by="a test", at=NOW)
         assert active_with_a_role(conn, roles, Scope.of(["online"], None)) == {everywhere}
     assert identity_of("p_1/k_2") == identity_of("p_1") == "p_1"
+
+
+def test_the_last_who_administers_everywhere_stays_until_another_does(engine: Engine) -> None:
+    ada = added(engine, "ada", "admin").person_id
+    part = added(engine, "ben", "admin", scope=Scope.of(["online"], None)).person_id
+    carl = added(engine, "carl", "manager").person_id
+    told: dict[str, Any] = {"by": "a test", "at": NOW}
+    with writing(engine) as conn:
+        for refused in (
+            lambda: disable_person(conn, ada, **told),
+            lambda: erase_person(conn, ada, **told),
+            lambda: set_roles(conn, ada, ["manager"], **told),
+            lambda: set_roles(conn, ada, ["admin"], scope=Scope.of(["online"], None), **told),
+        ):
+            with pytest.raises(LastAdmin, match="give another account the role admin first"):
+                refused()
+        assert set_roles(conn, ada, ["admin", "manager"], **told).roles == {"admin", "manager"}
+        disable_person(conn, part, **told)
+        set_roles(conn, carl, ["admin"], **told)
+        assert disable_person(conn, ada, **told).disabled_at == NOW
+        with pytest.raises(LastAdmin):
+            erase_person(conn, carl, **told)
+        assert disable_person(conn, ada, **told).disabled_at == NOW
+        # What the provider of identities says is not for this service to overrule.
+        assert follow_provider(conn, carl, ["analyst"], at=NOW).roles == {"analyst"}
 
 
 def test_guesses_are_counted_in_windows_by_all_at_once(engine: Engine) -> None:
