@@ -14,6 +14,7 @@ from pricing.deciding.amending import amended
 from pricing.money import Money
 from pricing.price_book import PUBLIC
 from pricing.releases.change_budget import ChangeBudget, measure
+from storage.access.identities import identities_behind
 from storage.access.people import identity_of, names_of
 from storage.database import reading, writing
 from storage.errors import DecisionNotFound, DraftNotReady
@@ -171,11 +172,12 @@ def review_price(engine: Engine, draft_id: int, sku: str, market: str) -> PriceR
 
 def second_person(engine: Engine, draft: DraftReview, by: str, *, four_eyes: bool) -> bool:
     """Whether somebody other than `by` must approve: they proposed the draft, or changed prices."""
-    if not four_eyes:
-        with reading(engine) as conn:
-            four_eyes = takes_a_second_person(conn, draft.draft)
     authors = {draft.draft.created_by, *(item.amended_by for item in draft.amendments)}
-    return four_eyes and identity_of(by) in {identity_of(author) for author in authors}
+    with reading(engine) as conn:
+        if not four_eyes and not takes_a_second_person(conn, draft.draft):
+            return False
+        who = identities_behind(conn, by)
+        return any(not who.isdisjoint(identities_behind(conn, author)) for author in authors)
 
 
 def _actors(draft: Draft, amendments: Sequence[Amendment], comments: Sequence[Comment]) -> set[str]:

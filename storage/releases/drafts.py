@@ -33,7 +33,7 @@ from pricing.events.price_books import (
     ForbiddenPrice,
     StageWentLive,
 )
-from storage.access.people import identity_of
+from storage.access.identities import identities_behind
 from storage.arrow_rows import append, constant_in
 from storage.database import take_turns
 from storage.errors import DraftNotFound, DraftNotReady, PricesNotAllowed, RunNotFound
@@ -226,8 +226,8 @@ def approve(
         draft_id: the draft.
         at: now.
         by: who consents.
-        four_eyes: who proposed it, or changed prices of it, cannot consent to it, nor a key of
-            theirs.
+        four_eyes: who proposed it, or changed prices of it, cannot consent to it, nor a key that
+            they made or rotated.
         alone: nobody but who proposed it could, which the record says if they do.
         note: kept with the consent.
 
@@ -240,16 +240,21 @@ def approve(
     found = read_draft(conn, draft_id)
     if found.status != "draft":
         raise DraftNotReady(f"draft {draft_id} is {found.status} and waits for no approval")
-    own = identity_of(by) == identity_of(found.created_by)
+    who = identities_behind(conn, by)
+
+    def was_also(actor: str) -> bool:
+        return not who.isdisjoint(identities_behind(conn, actor))
+
+    own = was_also(found.created_by)
     if four_eyes and own:
         raise DraftNotReady(
             f"draft {draft_id} was proposed by {by}; somebody else must approve it (four eyes)"
         )
-    if four_eyes and identity_of(by) in {identity_of(who) for who in amenders_of(conn, draft_id)}:
+    if four_eyes and any(map(was_also, amenders_of(conn, draft_id))):
         raise DraftNotReady(
             f"{by} changed prices of draft {draft_id}; somebody else must approve it (four eyes)"
         )
-    if identity_of(by) in {identity_of(approval.approved_by) for approval in found.approvals}:
+    if any(was_also(approval.approved_by) for approval in found.approvals):
         raise DraftNotReady(f"{by} has approved draft {draft_id} already")
     conn.execute(
         approvals.insert().values(draft_id=draft_id, approved_by=by, approved_at=at, note=note)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -11,10 +11,12 @@ from sqlalchemy import Engine
 
 from api.access.principal import Principal
 from api.access.roles import Role
+from api.jobs.draft_review import review_draft, second_person
 from api.jobs.release import ReleaseTerms, approve_draft, release
 from api.server import serving
 from api.settings import Settings
 from pricing.releases.change_budget import ChangeBudget
+from storage.access.keys import rotate_key
 from storage.access.log import read_log
 from storage.access.people import disable_person
 from storage.access.scopes import Scope
@@ -139,6 +141,29 @@ def test_a_key_names_its_maker_and_itself_and_others_themselves() -> None:
     assert Principal("key", "k_1", "x", roles).actor == "k_1"
     assert Principal("person", "p_1", "anna", roles).actor == "p_1"
     assert Principal("operator", "anna", "anna", roles).actor == "anna"
+
+
+@pytest.mark.parametrize("way", ["made", "rotated", "made by a key", "made by an operator"])
+def test_a_key_whose_secret_one_was_told_is_oneself(shop: Engine, way: str) -> None:
+    """Whoever rotates another's key, or makes one as an operator, can use it: it is no second."""
+    anna = person(shop, "anna", Role.ADMIN).person_id
+    ben = person(shop, "ben", Role.APPROVER).person_id
+    me = "owner" if way == "made by an operator" else anna
+    maker = {"made": anna, "rotated": ben, "made by a key": f"{anna}/k_1"}.get(way, me)
+    made, _ = key(shop, Role.MANAGER, Role.APPROVER, by=maker)
+    now = datetime.now(UTC)
+    if way == "rotated":
+        with writing(shop) as conn:
+            rotate_key(conn, made.key_id, by=f"{anna}/k_1", at=now, overlap=timedelta(0))
+    recorded = f"{ben}/{made.key_id}" if way == "rotated" else made.key_id
+    for proposed, approved in ((me, recorded), (recorded, me)):
+        number = waiting(shop, proposed)
+        with pytest.raises(DraftNotReady, match="somebody else must approve it"):
+            approve_draft(shop, number, now=now, by=approved, four_eyes=True)
+        assert second_person(shop, review_draft(shop, number), approved, four_eyes=True)
+    dora = person(shop, "dora", Role.APPROVER).person_id
+    done, _ = approve_draft(shop, number, now=datetime.now(UTC), by=dora, four_eyes=True)
+    assert done.status == "released"
 
 
 def test_a_key_of_nobody_in_particular_is_itself(shop: Engine) -> None:
