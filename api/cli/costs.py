@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.database import database
-from api.cli.moments import operator
+from api.cli.moments import account_or_user
 from api.cli.terminal import out, utc_now
 from api.settings import load_settings
 from storage.database import reading, writing
@@ -65,7 +65,7 @@ def confirm_command(
     moment = _moment(at)
     with database(load_settings()) as engine, writing(engine) as conn:
         known = read_catalogue(conn, at=moment, market=market, skus=sku or None)
-        found = confirm_costs(conn, known, at=moment, by=operator(by))
+        found = confirm_costs(conn, known, at=moment, by=account_or_user(conn, by))
     _show(found[:20])
     out.print(f"{len(found):,} costs confirmed; `pricewright reprice` moves prices by them")
 

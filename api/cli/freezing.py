@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from api.cli.database import database
-from api.cli.moments import operator
+from api.cli.moments import account_or_user
 from api.cli.terminal import out, utc_now
 from api.settings import load_settings
 from storage.database import writing
@@ -27,5 +27,5 @@ def freeze_command(
 ) -> None:
     """Freeze all prices at once: nothing goes live, what is live is served on."""
     with database(load_settings()) as engine, writing(engine) as conn:
-        freeze(conn, at=utc_now(), by=operator(by), reason=reason, market=market)
+        freeze(conn, at=utc_now(), by=account_or_user(conn, by), reason=reason, market=market)
     out.print(f"prices of {escape(market or 'all markets')} are [bold]frozen[/]")

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from api.access.roles import Role
 from api.cli.database import database
-from api.cli.moments import account_or_user, operator
+from api.cli.moments import account_or_user
 from api.cli.terminal import out, utc_now
 from api.settings import load_settings
 from storage.access.keys import AccessKey, list_keys, make_key, revoke_key, rotate_key
@@ -110,7 +110,9 @@ def rotate_command(
     """Give a key a new secret, and show it this once."""
     overlap = timedelta(hours=overlap_hours)
     with database(load_settings()) as engine, writing(engine, durable=True) as conn:
-        key, secret = rotate_key(conn, key_id, by=operator(by), at=utc_now(), overlap=overlap)
+        key, secret = rotate_key(
+            conn, key_id, by=account_or_user(conn, by), at=utc_now(), overlap=overlap
+        )
     _tell(key, secret)
     out.print(f"the secret before is good until {moment(key.previous_until)}")
 
@@ -119,7 +121,7 @@ def rotate_command(
 def revoke_command(key_id: _KeyId, by: By = None) -> None:
     """End a key: no process lets it in after its next poll."""
     with database(load_settings()) as engine, writing(engine, durable=True) as conn:
-        revoke_key(conn, key_id, by=operator(by), at=utc_now())
+        revoke_key(conn, key_id, by=account_or_user(conn, by), at=utc_now())
     out.print(f"{escape(key_id)} is [bold]revoked[/]")
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from sqlalchemy.engine import Connection
 
 from api.cli.database import database
-from api.cli.moments import local_time, operator
+from api.cli.moments import account_or_user, local_time
 from api.cli.terminal import out, utc_now
 from api.jobs.legal import ReferencePrice, judge_announcement, reference_price
 from api.settings import load_settings
@@ -92,7 +92,14 @@ def check_command(
         if record:
             with writing(engine) as conn:
                 number = record_reduction(
-                    conn, sku, market, told, verdicts[0], at=now, by=operator(by), ends_at=until
+                    conn,
+                    sku,
+                    market,
+                    told,
+                    verdicts[0],
+                    at=now,
+                    by=account_or_user(conn, by),
+                    ends_at=until,
                 )
             out.print(f"recorded as reduction {number}")
 
@@ -132,7 +139,7 @@ def market_command(
             market,
             jurisdiction,
             at=now,
-            by=operator(by),
+            by=account_or_user(conn, by),
             perishable_categories=perishable or (),
         )
     out.print(f"{escape(market)} sells under the rules of {escape(pack.name)}")
@@ -163,7 +170,7 @@ def emergency_command(
         declared = _moment(conn, market, since)
         ends = None if until is None else _moment(conn, market, until)
         emergency = Emergency(jurisdiction, declared, ends, tuple(category or ()))
-        number = declare_emergency(conn, emergency, at=now, by=operator(by), note=note)
+        number = declare_emergency(conn, emergency, at=now, by=account_or_user(conn, by), note=note)
     out.print(f"emergency {number}: prices in {jurisdiction} are capped from {declared} on")
 
 

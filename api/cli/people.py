@@ -14,7 +14,7 @@ from api.access.passwords import hash_of, made_up, require_good
 from api.access.roles import Role
 from api.cli.database import database
 from api.cli.keys import By, Categories, Markets, moment, where
-from api.cli.moments import operator
+from api.cli.moments import account_or_user
 from api.cli.terminal import out, utc_now
 from api.settings import load_settings
 from storage.access.people import (
@@ -52,7 +52,7 @@ def add_command(
             conn,
             name=name,
             roles=role,
-            by=operator(by),
+            by=account_or_user(conn, by),
             at=utc_now(),
             scope=Scope.of(market, category),
             password_hash=hash_of(password),
@@ -92,7 +92,9 @@ def roles_command(
     scope = Scope.of(market, category)
     with database(load_settings()) as engine, writing(engine, durable=True) as conn:
         person_id = _known(conn, who).person_id
-        person = set_roles(conn, person_id, role, by=operator(by), at=utc_now(), scope=scope)
+        person = set_roles(
+            conn, person_id, role, by=account_or_user(conn, by), at=utc_now(), scope=scope
+        )
     roles = ", ".join(sorted(person.roles))
     out.print(f"{escape(who)} is now {roles}, {escape(where(person.scope))}")
 
@@ -114,7 +116,7 @@ def password_command(
             conn,
             person.person_id,
             hash_of(password),
-            by=operator(by),
+            by=account_or_user(conn, by),
             at=utc_now(),
             must_change=not stdin,
         )
@@ -128,7 +130,9 @@ def password_command(
 def disable_command(who: _Who, by: By = None) -> None:
     """Let somebody in no more; their sessions end at once."""
     with database(load_settings()) as engine, writing(engine, durable=True) as conn:
-        disable_person(conn, _known(conn, who).person_id, by=operator(by), at=utc_now())
+        disable_person(
+            conn, _known(conn, who).person_id, by=account_or_user(conn, by), at=utc_now()
+        )
     out.print(f"{escape(who)} is let in no more")
 
 
@@ -136,7 +140,9 @@ def disable_command(who: _Who, by: By = None) -> None:
 def erase_command(who: _Who, by: By = None) -> None:
     """Delete all that is known of somebody; what they did stays under an opaque id."""
     with database(load_settings()) as engine, writing(engine, durable=True) as conn:
-        person = erase_person(conn, _known(conn, who).person_id, by=operator(by), at=utc_now())
+        person = erase_person(
+            conn, _known(conn, who).person_id, by=account_or_user(conn, by), at=utc_now()
+        )
     out.print(f"{person.person_id} is erased")
 
 

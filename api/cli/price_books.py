@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.database import database
-from api.cli.moments import account_or_user, operator
+from api.cli.moments import account_or_user
 from api.cli.terminal import out, utc_now
 from api.jobs.draft_review import amend_price, comment_on, restore_price, review_draft
 from api.jobs.release import approve_draft, keep_releases, roll_back_to
@@ -143,8 +143,10 @@ def amend_command(
     if (price is not None) + leave_out + restore != 1:
         raise typer.BadParameter("give a price, or --leave-out, or --restore")
     settings = load_settings()
-    budget, now, who = budget_of(settings), utc_now(), operator(by)
+    budget, now = budget_of(settings), utc_now()
     with database(settings) as engine:
+        with reading(engine) as conn:
+            who = account_or_user(conn, by)
         if restore:
             found = restore_price(
                 engine, draft, sku, market, budget=budget, now=now, by=who, note=note
@@ -177,9 +179,9 @@ def comment_command(
     """Say something of a draft and show what was said; without a text only show it."""
     with database(load_settings()) as engine:
         if text:
-            said = comment_on(
-                engine, draft, text, now=utc_now(), by=operator(by), sku=sku, market=market
-            )
+            with reading(engine) as conn:
+                who = account_or_user(conn, by)
+            said = comment_on(engine, draft, text, now=utc_now(), by=who, sku=sku, market=market)
         else:
             said = review_draft(engine, draft).comments
     for comment in said:
@@ -203,7 +205,7 @@ def rollback_command(
     settings = load_settings()
     with database(settings) as engine:
         with reading(engine) as conn:
-            live = live_version(conn)
+            live, who = live_version(conn), account_or_user(conn, by)
         if live is None:
             raise PriceBookNotFound("no price book was published yet")
         to = live - 1 if version is None else version
@@ -211,7 +213,7 @@ def rollback_command(
             engine,
             to,
             now=utc_now(),
-            by=operator(by),
+            by=who,
             reason=reason,
             while_frozen=while_frozen,
             packs=load_rule_packs(settings.rule_packs),

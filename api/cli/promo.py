@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.database import database
-from api.cli.moments import operator
+from api.cli.moments import account_or_user
 from api.cli.promo_answers import answer_of, tables
 from api.cli.promo_files import parsed
 from api.cli.promo_store import register
@@ -101,7 +101,12 @@ def generate_command(
     with database(load_settings()) as engine:
         with writing(engine, durable=True) as conn:
             batch = generate_codes(
-                conn, promotion, pattern=pattern, count=count, actor=operator(by), at=utc_now()
+                conn,
+                promotion,
+                pattern=pattern,
+                count=count,
+                actor=account_or_user(conn, by),
+                at=utc_now(),
             )
         out.print(f"batch [bold]{batch.batch_id}[/]: {batch.codes:,} codes like {escape(pattern)}")
         if to is not None:
@@ -123,7 +128,12 @@ def import_command(
             writing(engine, durable=True) as conn,
         ):
             batch = import_codes(
-                conn, promotion, lines, source=file.name, actor=operator(by), at=utc_now()
+                conn,
+                promotion,
+                lines,
+                source=file.name,
+                actor=account_or_user(conn, by),
+                at=utc_now(),
             )
     except OSError as error:
         raise CodesRefused(str(file), f"cannot be read: {error.strerror}") from None

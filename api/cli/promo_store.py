@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.database import database
-from api.cli.moments import operator
+from api.cli.moments import account_or_user
 from api.cli.promo_files import parsed
 from api.cli.terminal import out, utc_now
 from api.promotions.conflicts import Conflict
@@ -73,12 +73,14 @@ def add_command(
         found = terms_of_file(document.value)
     now, settings = utc_now(), load_settings()
     with database(settings) as engine:
-        added = add_promotions(engine, found, actor=operator(by), at=now, revise=revise, note=note)
+        with reading(engine) as conn:
+            who = account_or_user(conn, by)
+        added = add_promotions(engine, found, actor=who, at=now, revise=revise, note=note)
         for stored in added:
             out.print(f"{escape(stored.name)}: version {stored.version}, {stored.phase(now)}")
         drafts = [stored for stored in added if stored.status == "draft"]
         for stored in drafts if activate else ():
-            _activate(engine, settings, stored.name, operator(by), now, accept=accept_conflicts)
+            _activate(engine, settings, stored.name, who, now, accept=accept_conflicts)
 
 
 def list_command(
@@ -136,8 +138,10 @@ def activate_command(
     """Let promotions run, from their first moment on; conflicts are looked for before."""
     now, settings = utc_now(), load_settings()
     with database(settings) as engine:
+        with reading(engine) as conn:
+            who = account_or_user(conn, by)
         for name in names:
-            _activate(engine, settings, name, operator(by), now, accept=accept_conflicts)
+            _activate(engine, settings, name, who, now, accept=accept_conflicts)
 
 
 def end_command(
@@ -147,8 +151,9 @@ def end_command(
     """End promotions now and for good; quotes that were made before stay good."""
     now = utc_now()
     with database(load_settings()) as engine, writing(engine, durable=True) as conn:
+        who = account_or_user(conn, by)
         for name in names:
-            end_promotion(conn, name, actor=operator(by), at=now)
+            end_promotion(conn, name, actor=who, at=now)
     for name in names:
         out.print(f"{escape(name)}: ended")
 

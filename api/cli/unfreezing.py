@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from api.cli.database import database
-from api.cli.moments import operator
+from api.cli.moments import account_or_user
 from api.cli.terminal import out, utc_now
 from api.settings import load_settings
 from storage.database import writing
@@ -25,6 +25,6 @@ def unfreeze_command(
 ) -> None:
     """Lift the freeze: prices may change again. What was due meanwhile goes live soon."""
     with database(load_settings()) as engine, writing(engine) as conn:
-        lifted = unfreeze(conn, at=utc_now(), by=operator(by), market=market)
+        lifted = unfreeze(conn, at=utc_now(), by=account_or_user(conn, by), market=market)
         left = freezes_in_force(conn)
     out.print(f"{lifted} freeze(s) lifted, {len(left)} left")

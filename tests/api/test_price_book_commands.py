@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from api.access.roles import Role
 from api.cli.moments import local_time
+from storage.access.log import read_log
+from storage.audit.reading import audit_records
 from storage.database import reading, writing
 from storage.law.market_rules import set_market_rules
 from storage.prices.price_books import load_price_book
+from tests.api.access.let_in import person
 from tests.api.jobs.test_release import TEA, scaled, store_run
 from tests.api.shop import OPENED, PRICES, open_shop, publish_prices
 from tests.databases import url_of
@@ -70,6 +74,39 @@ def test_prices_of_a_draft_are_amended_and_commented(shop: CommandLine, engine: 
     shop(*amend, "TEA-2", "online", "--restore")
     shop("price-books", "approve", "1", "--by", "ben")
     assert served(engine) == {**scaled(1.2), TEA: 525}
+
+
+def test_at_the_terminal_an_account_is_who_it_is_in_the_console(
+    shop: CommandLine, engine: Engine
+) -> None:
+    anna = person(engine, "anna", Role.MANAGER, Role.APPROVER).person_id
+    person(engine, "ben", Role.APPROVER)
+    store_run(engine, scaled(1.2))
+    shop("publish", "--by", "carl")
+    by = ("--by", "anna")
+    assert shop("price-books", "amend", "1", "TEA-1", "online", "5.25", *by).status == 0
+    assert shop("price-books", "comment", "1", "rounded", *by).status == 0
+    refused = shop("price-books", "approve", "1", *by)
+    assert refused.status != 0
+    assert "somebody else must approve it" in refused.err
+    assert shop("price-books", "approve", "1", "--by", "ben").status == 0
+    for deed in (
+        ("price-books", "rollback", "--reason", "dear"),
+        ("freeze", "stop"),
+        ("unfreeze",),
+        ("people", "add", "dora", "--role", "analyst"),
+        ("people", "roles", "dora", "--role", "manager"),
+        ("people", "password", "dora"),
+        ("people", "disable", "dora"),
+        ("people", "erase", "dora"),
+    ):
+        assert shop(*deed, *by).status == 0, deed
+    with reading(engine) as conn:
+        actors = {line.actor for line in read_log(conn, limit=1_000)}
+        assert {record.principal for record in audit_records(conn, limit=1_000)} >= {anna}
+        names = {record.name for record in audit_records(conn, limit=1_000)}
+    assert anna in actors
+    assert not {"anna", "ben"} & (actors | names)  # so that erasing them leaves nobody's name
 
 
 def test_a_small_change_goes_live_at_once(shop: CommandLine, engine: Engine) -> None:
