@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio
 
+from api.access.guesses import guesser_at
 from api.access.passwords import hash_of, is_outdated, is_right, require_good
 from api.access.principal import Principal
 from api.access.roles import Role
@@ -58,7 +59,8 @@ _AN_ID: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _WINDOW: Final = timedelta(minutes=5)
 # Guesses in a window, right ones too: of one account from one address; from one address, behind
 # which a whole office may be; of one account from anywhere, which is high, for whoever wants to
-# keep somebody out would only have to guess wrongly.
+# keep somebody out would only have to guess wrongly. They are counted in this order, and one that
+# is refused counts no further: so nobody keeps an account out from one address alone.
 _MOST_BY_BOTH: Final = 5
 _MOST_BY_ADDRESS: Final = 30
 _MOST_BY_ACCOUNT: Final = 50
@@ -239,19 +241,21 @@ def _account(
     Raises:
         TooManyRequests: too many of them.
     """
+    guesser = guesser_at(address)
     counted = (
-        (_both(name, address), _MOST_BY_BOTH),
-        (f"address {address}", _MOST_BY_ADDRESS),
+        (_both(name, guesser), _MOST_BY_BOTH),
+        (f"address {guesser}", _MOST_BY_ADDRESS),
         (f"account {name}", _MOST_BY_ACCOUNT),
     )
     wait = 0.0
     with writing(desk.engine) as conn:
         for counted_by, most in counted:
             guesses, since = count_attempt(conn, counted_by, at=now, window=_WINDOW)
-            if guesses > most:
-                wait = max(wait, (since + _WINDOW - now).total_seconds())
             if guesses == most + 1:  # told once: a flood of guesses is none of records
                 note_failure(conn, None, "too_many", at=now)
+            if guesses > most:
+                wait = (since + _WINDOW - now).total_seconds()
+                break
         account = password_hash_of(conn, name)
     if wait > 0:
         raise TooManyRequests("too many log-ins were tried; wait and try again").with_headers(
@@ -260,8 +264,8 @@ def _account(
     return account
 
 
-def _both(name: str, address: str) -> str:
-    return f"account {name} from {address}"
+def _both(name: str, guesser: str) -> str:
+    return f"account {name} from {guesser}"
 
 
 def _fail(desk: SessionDesk, person_id: str | None, now: datetime) -> None:
@@ -278,7 +282,8 @@ def _begin(
     now: datetime,
 ) -> Session:
     with writing(desk.engine) as conn:
-        forget_attempts(conn, _both(*guess))
+        name, address = guess
+        forget_attempts(conn, _both(name, guesser_at(address)))
         if replaces is not None:
             end_session(conn, replaces)
         if better is not None:

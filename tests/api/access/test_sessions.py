@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 import sqlalchemy as sa
@@ -16,7 +17,8 @@ from sqlalchemy import Engine
 
 from api.access.pages import COOKIE, HOME, next_path
 from api.access.roles import Role
-from api.access.sessions import SessionDesk, forget_what_is_over
+from api.access.sessions import SessionDesk, forget_what_is_over, log_in
+from api.errors import NotAnOperator, TooManyRequests
 from api.server import serving
 from api.settings import Settings
 from storage.access.log import read_log
@@ -266,6 +268,38 @@ def test_one_address_guesses_no_more_than_thirty_names_in_a_window(url: str) -> 
     assert codes == [401] * 30 + [429] * 2
 
 
+async def tries(engine: Engine, name: str, password: str, address: str) -> str:
+    desk = SessionDesk(engine, idle=timedelta(hours=1), longest=timedelta(hours=1))
+    try:
+        await log_in(desk, name, password, address=address)
+    except (NotAnOperator, TooManyRequests) as refused:
+        return type(refused).__name__
+    return "in"
+
+
+def test_one_address_cannot_keep_an_account_out_of_every_other(shop: Engine) -> None:
+    person(shop, "mia", Role.MANAGER)
+
+    async def story() -> tuple[list[str], str]:
+        wrong = [await tries(shop, "mia", "a guess", "203.0.113.9") for _ in range(60)]
+        return wrong, await tries(shop, "mia", PASSWORD, "198.51.100.7")
+
+    wrong, right = anyio.run(story)
+    assert wrong == ["NotAnOperator"] * 5 + ["TooManyRequests"] * 55
+    assert right == "in"
+
+
+def test_all_addresses_of_one_network_guess_as_one(shop: Engine) -> None:
+    async def story() -> list[str]:
+        return [
+            await tries(shop, "mia", "a guess", address)
+            for address in (*(f"2001:db8::{n}" for n in range(7)), "2001:db8:0:1::1")
+        ]
+
+    told = anyio.run(story)
+    assert told == ["NotAnOperator"] * 5 + ["TooManyRequests"] * 2 + ["NotAnOperator"]
+
+
 def test_a_page_without_a_session_leads_to_the_log_in_and_back(url: str) -> None:
     asks = {"accept": "text/html,application/xhtml+xml"}
     with httpx.Client(base_url=url, timeout=60) as browser:
@@ -281,7 +315,7 @@ def test_a_page_without_a_session_leads_to_the_log_in_and_back(url: str) -> None
     "elsewhere",
     [
         None, "", "//evil.example", "https://evil.example/console", "/\\evil.example",
-        "/v1/freezes",
+        "/v1/freezes", "//[", "https://[::1/console", "//[v1.x]]",
         "/console//evil.example", "/console/../v1", "/consoles", "javascript:alert(1)", "console",
         "/console/\r\nset-cookie: a=b", "\t//evil.example", "/console\\@evil.example", "/console/é",
     ],
