@@ -89,7 +89,10 @@ def next_path(given: str | None) -> str:
     No other host, scheme or folder is ever named, however it is written.
     """
     wanted = given or HOME
-    parts = urlsplit(wanted)
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:  # a host in brackets that is none
+        return HOME
     plain = wanted.isascii() and wanted.isprintable() and "\\" not in wanted
     inside = parts.path == HOME or parts.path.startswith(f"{HOME}/")
     away = parts.scheme or parts.netloc or ".." in parts.path or "//" in parts.path
