@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError
 
+from storage.access.tables import login_journeys, sessions
 from storage.backup.archive import Archive, Part, opened_archive
 from storage.backup.making import BackupReport, Progress, report_of
 from storage.backup.schema import (
@@ -38,6 +39,8 @@ def restore_backup(
     engine: Engine, path: Path, *, replace: bool = False, progress: Progress = lambda *_: None
 ) -> BackupReport:
     """Bring a backup into a database of either kind, and its tables up to this program's step.
+
+    Nobody is logged in afterwards: a session of the backup may have been ended since.
 
     Args:
         engine: the database.
@@ -64,6 +67,7 @@ def restore_backup(
             bring_to(conn, revision)
             _fill(conn, archive, progress)
             bring_to(conn, "head")
+            _log_everybody_out(conn)
         return report_of(archive)
 
 
@@ -114,6 +118,12 @@ def _fill(conn: Connection, archive: Archive, progress: Progress) -> None:
                 done += len(rows)
             progress(name, done, total)
     _count_on(conn, list(tables.values()), archive)
+
+
+def _log_everybody_out(conn: Connection) -> None:
+    """Sessions and log-ins under way are of the time of the backup; who ended one meant it."""
+    for table in (sessions, login_journeys):
+        conn.execute(table.delete())
 
 
 def _require_same_columns(path: Path, table: sa.Table, part: Part) -> None:

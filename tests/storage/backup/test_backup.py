@@ -68,7 +68,9 @@ def plain(rows: dict[str, list[tuple[object, ...]]]) -> dict[str, list[list[obje
 
 @pytest.mark.parametrize("target", DIALECTS)
 @pytest.mark.parametrize("source", DIALECTS)
-def test_every_row_of_every_table_comes_back(source: str, target: str, tmp_path: Path) -> None:
+def test_every_row_of_every_table_comes_back_but_sessions(
+    source: str, target: str, tmp_path: Path
+) -> None:
     file = tmp_path / "shop.zip"
     with opened(source, tmp_path) as engine:
         fill(engine)
@@ -80,6 +82,9 @@ def test_every_row_of_every_table_comes_back(source: str, target: str, tmp_path:
             after = stored(other)
     assert all(before.values()), "every table has rows"
     assert {name: len(rows) for name, rows in before.items()} == made.rows
+    for name in ("sessions", "login_journeys"):  # they are there, and are ended by a restore
+        assert before.pop(name)
+        assert after.pop(name) == []
     if source == target:
         assert after == before
     assert plain(after) == plain(before)
