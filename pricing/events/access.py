@@ -14,6 +14,9 @@ class KeyMade(Deed, frozen=True, kw_only=True):
         prefix: the beginning of its secret.
         roles: what it may do.
         test: whether it redeems nothing.
+        markets: in which markets; null for all.
+        categories: in which categories; null for all.
+        expires_at: when it ends; null for never.
     """
 
     type_name = "access.key_made"
@@ -25,6 +28,9 @@ class KeyMade(Deed, frozen=True, kw_only=True):
     prefix: str
     roles: tuple[str, ...]
     test: bool
+    markets: tuple[str, ...] | None = None
+    categories: tuple[str, ...] | None = None
+    expires_at: Moment | None = None
 
 
 class KeyRotated(Deed, frozen=True, kw_only=True):
@@ -65,6 +71,8 @@ class PersonAdded(Deed, frozen=True, kw_only=True):
     Attributes:
         person: who.
         roles: what they may do.
+        markets: in which markets; null for all.
+        categories: in which categories; null for all.
     """
 
     type_name = "access.person_added"
@@ -73,6 +81,8 @@ class PersonAdded(Deed, frozen=True, kw_only=True):
 
     person: str
     roles: tuple[str, ...]
+    markets: tuple[str, ...] | None = None
+    categories: tuple[str, ...] | None = None
 
 
 class RolesChanged(Deed, frozen=True, kw_only=True):

@@ -124,7 +124,15 @@ def make_key(
             change=_next_change(conn),
         )
     )
-    made = KeyMade(key=key_id, name=name, prefix=prefix, roles=tuple(sorted(roles)), test=test)
+    made = KeyMade(
+        key=key_id,
+        name=name,
+        prefix=prefix,
+        roles=tuple(sorted(roles)),
+        test=test,
+        expires_at=None if expires_at is None else expires_at.isoformat(),
+        **scope.named(),
+    )
     record(conn, made, at=at, actor=by)
     return read_key(conn, key_id), secret
 

@@ -120,7 +120,8 @@ def add_person(
             created_by=by,
         )
     )
-    record(conn, PersonAdded(person=person_id, roles=tuple(sorted(roles))), at=at, actor=by)
+    added = PersonAdded(person=person_id, roles=tuple(sorted(roles)), **scope.named())
+    record(conn, added, at=at, actor=by)
     return read_person(conn, person_id)
 
 
@@ -279,8 +280,7 @@ def _give_roles(
         person=person_id,
         roles=tuple(sorted(roles)),
         before=tuple(sorted(before.roles)),
-        markets=None if scope.markets is None else tuple(sorted(scope.markets)),
-        categories=None if scope.categories is None else tuple(sorted(scope.categories)),
+        **scope.named(),
     )
     record(conn, changed, at=at, actor=by)
     return read_person(conn, person_id)

@@ -33,6 +33,13 @@ class Scope:
         """Whether all of the markets and categories that something is about lie in it."""
         return _holds(self.markets, reach.markets) and _holds(self.categories, reach.categories)
 
+    def named(self) -> dict[str, tuple[str, ...] | None]:
+        """As events tell it."""
+        both = {"markets": self.markets, "categories": self.categories}
+        return {
+            name: None if those is None else tuple(sorted(those)) for name, those in both.items()
+        }
+
     def stored(self) -> dict[str, list[str]]:
         """As it goes into the database: what is not limited is left out."""
         named = {"markets": self.markets, "categories": self.categories}

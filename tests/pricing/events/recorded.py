@@ -60,10 +60,18 @@ _DEEDS: Final[tuple[Event, ...]] = (
     DraftRejected(draft=7, reason="too bold"),
     DraftWithdrawn(draft=7, reason="returns rose"),
     StageWentLive(draft=7, version=4, stage=1),
-    KeyMade(key="k_1", name="web shop", prefix="pw_sk_0a", roles=("storefront",), test=False),
+    KeyMade(
+        key="k_1",
+        name="web shop",
+        prefix="pw_sk_0a",
+        roles=("storefront",),
+        test=False,
+        markets=("online",),
+        expires_at="2027-11-30T12:00:00+00:00",
+    ),
     KeyRotated(key="k_1", prefix="pw_sk_1b", previous_until="2026-11-30T12:00:00+00:00"),
     KeyRevoked(key="k_1"),
-    PersonAdded(person="p_1", roles=("manager",)),
+    PersonAdded(person="p_1", roles=("manager",), categories=("tea",)),
     RolesChanged(
         person="p_1", roles=("analyst",), before=("manager",), markets=("online",), categories=None
     ),

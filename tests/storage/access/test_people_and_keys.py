@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from pricing.events.access import KeyMade, PersonAdded
 from storage.access.keys import (
     count_uses,
     digest_of,
@@ -57,6 +58,7 @@ from storage.errors import (
     PersonNameTaken,
     PersonNotFound,
 )
+from storage.events.store import newest_events
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -129,6 +131,26 @@ def test_who_may_approve_what_lies_in_a_reach(engine: Engine) -> None:
         set_roles(conn, online, ["analyst"], by="a test", at=NOW)
         assert active_with_a_role(conn, roles, Scope.of(["online"], None)) == {everywhere}
     assert identity_of("p_1/k_2") == identity_of("p_1") == "p_1"
+
+
+def test_the_record_says_where_somebody_was_let_in_and_where_a_key_holds(engine: Engine) -> None:
+    part = Scope.of(["online"], ["tea", "coffee"])
+    mia = added(engine, "mia", "manager", scope=part)
+    with writing(engine) as conn:
+        everywhere, _ = make_key(
+            conn, name="a", kind="secret", roles=frozenset({"admin"}), by="a test", at=NOW
+        )
+        made, _ = make_key(
+            conn, name="b", kind="publishable", roles=frozenset(), by="a test", at=NOW,
+            scope=part, expires_at=NOW + HOUR,
+        )  # fmt: skip
+        told = {stored.key: stored.facts for stored in newest_events(conn, [PersonAdded, KeyMade])}
+    where = {"markets": ["online"], "categories": ["coffee", "tea"]}
+    nowhere_named = {"markets": None, "categories": None}
+    assert where.items() <= told[mia.person_id].items()
+    ends = {"expires_at": (NOW + HOUR).isoformat()}
+    assert {**where, **ends}.items() <= told[made.key_id].items()
+    assert {**nowhere_named, "expires_at": None}.items() <= told[everywhere.key_id].items()
 
 
 def test_the_last_who_administers_everywhere_stays_until_another_does(engine: Engine) -> None:
