@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from api.server import serving
@@ -40,6 +42,15 @@ def test_everything_is_readable(
     assert page.locator("html").get_attribute("lang") == language
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     assert visitor.serious_findings() == []
+
+
+def test_a_meter_is_filled_in_its_whole_height(visits: Visits, url: str) -> None:
+    page = visits(url).goes_to("/console/gallery")
+    taken = page.get_by_role("meter", name="Average change").screenshot()
+    with Image.open(io.BytesIO(taken)) as picture:
+        column = picture.convert("RGB").crop((20, 0, 21, picture.height))
+        most, _ = max(column.getcolors() or [])
+        assert most >= picture.height - 2  # its edges may lie between two pixels
 
 
 def test_what_others_wrote_stays_text(visits: Visits, url: str) -> None:
