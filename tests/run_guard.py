@@ -107,6 +107,8 @@ def _kill(pid: int) -> None:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
             _wait(pid)
+    with suppress(ProcessLookupError):  # its workers, where it has a group of its own
+        os.killpg(pid, signal.SIGKILL)
 
 
 def _wait(pid: int) -> None:
