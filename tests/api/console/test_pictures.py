@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from PIL import Image
 from sqlalchemy import Engine
 
@@ -25,7 +26,7 @@ from pricing.deciding.decide import PricingPolicy
 from pricing.releases.change_budget import ChangeBudget
 from pricing.rulebook.document import PricingRules
 from storage.database import open_engine
-from storage.tables import price_books
+from storage.tables import offers, price_books
 from tests.api.access.let_in import person
 from tests.api.conftest import quick_settings
 from tests.api.console.conftest import DESKTOP, PHONE, Visits
@@ -34,8 +35,11 @@ PAGES = (
     ("today", "/console/today", "light", DESKTOP),
     ("today-dark", "/console/today", "dark", DESKTOP),
     ("today-phone", "/console/today", "light", PHONE),
+    ("draft", "/console/drafts/3", "light", DESKTOP),
+    ("product", "/console/products/P00130?market=online", "light", DESKTOP),
+    ("matches", "/console/matches", "light", DESKTOP),
 )
-_COLOURS = 128
+_COLOURS = 256
 _MOST_BYTES = 120_000
 
 pytestmark = pytest.mark.slow
@@ -51,6 +55,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with engine.begin() as conn:
         opened = datetime.now(UTC) - timedelta(days=2)
         conn.execute(price_books.update().values(published_at=opened))
+        newest = sa.select(sa.func.max(offers.c.crawl_id)).scalar_subquery()
+        conn.execute(offers.update().where(offers.c.crawl_id < newest).values(observed_at=opened))
     propose(engine, most=110, terms=ReleaseTerms(budget=ChangeBudget(1, 1, 1, 1)))
     propose(engine, most=45, terms=ReleaseTerms(four_eyes=True))
     yield engine
