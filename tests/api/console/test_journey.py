@@ -27,7 +27,7 @@ from tests.api.conftest import eventually
 from tests.api.console.conftest import Visitor, Visits
 from tests.api.served import START_SECONDS, answers, free_port, process
 from tests.api.shop import EURO_SHOP, OPENED, PRICES, YEN_STORE, decided, open_shop
-from tests.databases import sqlite_engine
+from tests.databases import postgres_engine, sqlite_engine
 
 pytestmark = pytest.mark.slow
 
@@ -126,10 +126,11 @@ def _logged(line: str) -> dict[str, Any]:
     return entry
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    """A shop with a price book in force and a decision run that raises its prices, not started."""
-    with sqlite_engine(tmp_path) as engine:
+@pytest.fixture(params=["sqlite", "postgres"])
+def service(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Service]:
+    """A shop with a price book in force and a decision run that raises a price, not started."""
+    made = sqlite_engine(tmp_path) if request.param == "sqlite" else postgres_engine()
+    with made as engine:
         open_shop(engine)
         raised = {**PRICES, ("TEA-1", "online"): 549}
         run = decided(raised, markets=(EURO_SHOP, YEN_STORE), at=OPENED)
