@@ -379,9 +379,9 @@ def _columns(visit: Visit, markets: Sequence[str]) -> tuple[Column, ...]:
         Column("before", say("Before"), "number", sortable=True, width=95, priority=2),
         Column("after", say("After"), "number", sortable=True, width=95),
         Column("change", say("Change"), "number", sortable=True, filter=ways, width=105),
-        Column("revenue", say("Revenue a period"), "number", sortable=True, width=165, priority=5),
+        Column("revenue", say("Revenue a period"), "number", sortable=True, width=180, priority=5),
         Column("profit", say("Profit a period"), "number", sortable=True, width=165, priority=1),
-        Column("cause", say("Reason"), "badge", filter=causes, width=170, priority=4),
+        Column("cause", say("Reason"), "badge", filter=causes, width=205, priority=4),
     )
 
 
