@@ -7,7 +7,7 @@ arrays it is NaN, or UNKNOWN for money.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -16,10 +16,12 @@ from sqlalchemy.engine import Connection
 
 from models.arrays import FloatArray, IntArray
 from pricing.catalogue import UNKNOWN
-from storage.bulk import BATCH
 
 if TYPE_CHECKING:
     import psycopg
+
+_BATCH: Final = 50_000
+"""Rows that are held as Python objects at one time."""
 
 
 def append(conn: Connection, table: sa.Table, rows: pa.Table) -> None:
@@ -37,14 +39,14 @@ def append(conn: Connection, table: sa.Table, rows: pa.Table) -> None:
             raw.cursor() as cursor,
             cursor.copy(f"COPY {table.name} ({names}) FROM STDIN (FORMAT csv)".encode()) as copy,
         ):
-            for batch in rows.to_batches(max_chunksize=BATCH):
+            for batch in rows.to_batches(max_chunksize=_BATCH):
                 text = io.BytesIO()
                 pa_csv.write_csv(batch, text, pa_csv.WriteOptions(include_header=False))
                 copy.write(text.getvalue())
         return
     marks = ", ".join("?" * rows.num_columns)
     statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608
-    for batch in rows.to_batches(max_chunksize=BATCH):
+    for batch in rows.to_batches(max_chunksize=_BATCH):
         columns = [column.to_pylist() for column in batch.columns]
         conn.exec_driver_sql(statement, list(zip(*columns, strict=True)))
 

@@ -18,8 +18,9 @@ from sqlalchemy.engine import Connection
 from pricing.catalogue import UNKNOWN
 from storage.columns import json_text
 
-BATCH: Final = 50_000
-"""Rows that are held as Python objects at one time."""
+_BATCH: Final = 2_000
+"""Rows that are held as Python objects at one time: of more, most of the time goes to memory that
+is far from the processor, and to the collector that looks at them again and again."""
 
 Kind: TypeAlias = Literal["int", "float", "money", "bool", "str", "day"]
 
@@ -55,7 +56,7 @@ def read_columns(
             UNKNOWN), `bool`, `str` (no NULL), `day` (datetime64[D]).
     """
     chunks: list[list[NDArray[Any]]] = [[] for _ in kinds]
-    result = conn.execute(statement.execution_options(yield_per=BATCH))
+    result = conn.execute(statement.execution_options(yield_per=_BATCH))
     for rows in result.partitions():
         for chunk, kind, values in zip(chunks, kinds, zip(*rows, strict=True), strict=True):
             chunk.append(_array(values, kind))

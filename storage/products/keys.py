@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -12,6 +14,9 @@ from storage.errors import NotStored, UnknownMarket, UnknownProduct
 from storage.products.markets import market_ids
 from storage.products.products import product_ids
 from storage.tables import markets, products
+
+_FEW: Final = 500
+"""Names that are looked up one by one rather than all read."""
 
 
 def key_ids(conn: Connection, sku: StrArray, market: StrArray) -> tuple[IntArray, IntArray]:
@@ -53,5 +58,7 @@ def _names(
     if not len(wanted):
         return np.empty(0, dtype=np.str_)
     query = sa.select(number, name).order_by(number)
+    if len(wanted) <= _FEW:
+        query = query.where(number.in_(np.unique(wanted).tolist()))
     numbers, names = read_columns(conn, query, ("int", "str"))
     return names[np.searchsorted(numbers, wanted)]
