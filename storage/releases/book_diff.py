@@ -150,7 +150,10 @@ def diff_books(
 def diff_draft(conn: Connection, draft: Draft, *, limit: int = 20, offset: int = 0) -> BookDiff:
     """What a draft would change of the live book. See `diff_books`."""
     live = live_version(conn)
-    changes = draft_changes(conn, draft).subquery("changes")
+    whole = draft_changes(conn, draft).subquery("whole")
+    columns = (whole.c[name] for name in (*KEY, "before", "after", "run_id", *_EXPECTED))
+    # Made once: in a sub-select, SQLite looks the price before up again wherever it is named.
+    changes = sa.select(*columns).cte("changes").prefix_with("MATERIALIZED")
     return _summed(
         conn, changes, changes, changes, live, f"draft {draft.draft_id}", (limit, offset)
     )
@@ -180,7 +183,7 @@ _EXPECTED: Final = ("revenue_before", "revenue", "profit_before", "profit")
 
 def _summed(
     conn: Connection,
-    changes: sa.Subquery,
+    changes: sa.FromClause,
     joined: sa.FromClause,
     expected: sa.FromClause,
     older: int | None,
