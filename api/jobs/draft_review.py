@@ -8,9 +8,8 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection, Engine
 
-from api.jobs.release import proposed_prices, takes_a_second_person
+from api.jobs.release import takes_a_second_person
 from models.refusals import Invalid
-from pricing.deciding.amending import amended
 from pricing.money import Money
 from pricing.price_book import PUBLIC
 from pricing.releases.change_budget import ChangeBudget, measure
@@ -19,12 +18,11 @@ from storage.access.people import identity_of, names_of
 from storage.database import reading, writing
 from storage.errors import DecisionNotFound, DraftNotReady
 from storage.law.rule_packs import RulePacks
-from storage.prices.decisions import StoredDecision, decision_of, newest_run, read_run
+from storage.prices.decisions import StoredDecision, decision_of, newest_run
 from storage.prices.price_books import (
     PublishedBook,
     list_price_books,
     live_version,
-    load_price_book,
     price_history,
 )
 from storage.products.markets import list_markets
@@ -40,6 +38,7 @@ from storage.releases.amendments import (
 from storage.releases.book_diff import BookDiff, diff_draft
 from storage.releases.drafts import Draft, list_drafts, read_draft
 from storage.releases.freezes import Freeze, freezes_in_force
+from storage.releases.proposed_prices import proposed_prices
 from storage.releases.publish_checks import require_price_allowed
 
 
@@ -348,9 +347,6 @@ def _measured(
     changes: Mapping[tuple[str, str], Money | None],
     budget: ChangeBudget,
 ) -> dict[str, object]:
-    run = amended(read_run(conn, draft.run_id).decisions, changes)
-    live = draft.measured_against
-    report = measure(
-        proposed_prices(run, None if live is None else load_price_book(conn, live)), budget
-    )
+    proposed = proposed_prices(conn, draft.run_id, draft.measured_against, changes)
+    report = measure(proposed, budget)
     return {**draft.review, "report": asdict(report)}

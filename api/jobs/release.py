@@ -6,18 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
-import numpy as np
 import structlog
 from sqlalchemy.engine import Connection, Engine
 
 from api.access.roles import MAY_APPROVE
 from api.jobs.totals import dominant_of
 from models.sensitivity.dominance import Dominant
-from pricing.catalogue import UNKNOWN, Labels
-from pricing.deciding.decisions import Action, Decisions
+from pricing.deciding.decisions import Decisions
 from pricing.events.price_books import FigureBroke, PriceBookRolledBack
-from pricing.price_book import PUBLIC, PriceBook
-from pricing.releases.change_budget import BudgetReport, ChangeBudget, ProposedPrices, measure
+from pricing.releases.change_budget import BudgetReport, ChangeBudget, measure
 from pricing.releases.staged_release import Band, StagePlan, broken_at, stage_of
 from storage.access.people import active_with_a_role
 from storage.database import reading, writing
@@ -25,7 +22,7 @@ from storage.errors import DraftNotReady, NotPossibleNow, PricesFrozen
 from storage.events.store import SYSTEM, record
 from storage.law.rule_packs import RulePacks
 from storage.prices.decisions import read_run
-from storage.prices.price_books import live_version, load_price_book
+from storage.prices.price_books import live_version
 from storage.releases.drafts import (
     Draft,
     add_parts,
@@ -39,6 +36,7 @@ from storage.releases.drafts import (
     release_next_stage,
 )
 from storage.releases.freezes import require_unfrozen
+from storage.releases.proposed_prices import proposed_prices
 from storage.releases.publishing import roll_back
 from storage.releases.reach import reach_of_run
 from storage.releases.watched_figures import (
@@ -146,8 +144,7 @@ def release(
         require_unfrozen(conn)
         stored = read_run(conn, run_id)
         live = live_version(conn)
-        book = None if live is None else load_price_book(conn, live)
-    report = measure(proposed_prices(stored.decisions, book), terms.budget)
+        report = measure(proposed_prices(conn, run_id, live), terms.budget)
     dominant = dominant_of(stored.decisions)
     waits = terms.four_eyes or not (report.within or live is None)
     with writing(engine) as conn:
@@ -314,32 +311,6 @@ def keep_releases(engine: Engine, *, now: datetime, packs: RulePacks | None = No
             rejected.append(draft_id)
             _log.warning("a draft did not go live", draft=draft_id, why=draft.reason)
     return ReleaseWork(tuple(versions), back, tuple(rejected), tuple(frozen))
-
-
-def proposed_prices(run: Decisions, live: PriceBook | None) -> ProposedPrices:
-    """The prices of a run against those that are served; before the first book, its own inputs.
-
-    What the run left as it found it stays as it is served, whatever it found.
-    """
-    catalogue = run.catalogue
-    old = np.array(catalogue.price)
-    if live is not None:
-        old = np.full(len(run), UNKNOWN, dtype=np.int64)
-        for code, market in enumerate(catalogue.market.names):
-            here = np.flatnonzero(catalogue.market.codes == code)
-            rows = live.rows(catalogue.sku[here], market, PUBLIC)
-            there = rows >= 0
-            old[here[there]] = live.price[rows[there]]
-    currencies = [market.currency for market in catalogue.markets]
-    stays = (run.action != Action.CHANGE) & (run.price == catalogue.price) & (old != UNKNOWN)
-    return ProposedPrices(
-        old=old,
-        new=np.where(stays, old, run.price),
-        revenue=run.revenue_before,
-        elasticity=run.elasticity,
-        elasticity_std_error=run.elasticity_std_error,
-        currency=Labels.of([currencies[code] for code in catalogue.market.codes.tolist()]),
-    )
 
 
 def _assign_stages(conn: Connection, draft_id: int, run: Decisions, terms: ReleaseTerms) -> None:
