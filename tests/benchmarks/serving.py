@@ -172,7 +172,7 @@ def _shop(products: int) -> dict[tuple[str, str], int]:
 
 def _resident(engine: Engine, shop: dict[tuple[str, str], int], *arguments: str) -> float:
     """Megabytes that a server holds once it serves; with a book, after a thousand prices."""
-    with _server(engine, *arguments) as (running, port):
+    with server(engine, *arguments) as (running, port):
         for sku, market in list(shop)[:1_000]:
             _price(port, sku, market)
         answer = subprocess.run(
@@ -184,7 +184,7 @@ def _resident(engine: Engine, shop: dict[tuple[str, str], int], *arguments: str)
 
 
 @contextmanager
-def _server(engine: Engine, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def server(engine: Engine, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """`pricewright serve` in a process of its own, and the port on which it answers."""
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port: int = unused.getsockname()[1]
@@ -238,7 +238,7 @@ def _besieged() -> Iterator[Figure]:
     ):
         open_shop(engine, prices)
         for named, arguments in (("whole service", ()), ("price server", ("--only", "prices"))):
-            with _server(engine, *arguments) as (_, port), ExitStack() as siege:
+            with server(engine, *arguments) as (_, port), ExitStack() as siege:
                 calm = [_price(port, sku, "online") for sku in asked]
                 for _ in range(_HALF_OPEN):
                     half = socket.create_connection(("127.0.0.1", port), timeout=60)
