@@ -13,6 +13,7 @@ import hmac
 import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -28,6 +29,7 @@ from api.errors import NotAnOperator, TooManyRequests
 from models.refusals import Invalid
 from storage.access.people import (
     Person,
+    is_opened_by,
     keep_better_hash,
     password_hash_of,
     set_password,
@@ -45,11 +47,12 @@ from storage.access.sessions import (
     sweep,
 )
 from storage.database import reading, writing
+from storage.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 SESSION: Final = "session"
 """Where the state of a request has its session; absent where it came with none."""
@@ -64,6 +67,7 @@ _WINDOW: Final = timedelta(minutes=5)
 _MOST_BY_BOTH: Final = 5
 _MOST_BY_ADDRESS: Final = 30
 _MOST_BY_ACCOUNT: Final = 50
+_NOBODY: Final = "no account has this name and this password"
 _SEEN_TO_THE: Final = timedelta(minutes=1)
 # Two at a time, in threads of their own: guesses take no thread from the requests.
 _T = TypeVar("_T")
@@ -126,12 +130,12 @@ async def log_in(
     if not right or account is None:
         person_id = None if account is None else account[0].person_id
         await anyio.to_thread.run_sync(_fail, desk, person_id, now)
-        raise NotAnOperator("no account has this name and this password")
+        raise NotAnOperator(_NOBODY)
     better = None
     if is_outdated(account[1]):
         better = await _hashing(hash_of, password)
     return await anyio.to_thread.run_sync(
-        _begin, desk, account[0], (name, address), replaces, better, now
+        _begin, desk, account, (name, address), replaces, better, now
     )
 
 
@@ -162,10 +166,8 @@ def begin(desk: SessionDesk, person: Person, *, by: str, now: datetime) -> Sessi
     Raises:
         DatabaseUnavailable: the database does not answer.
     """
-    session_id = secrets.token_urlsafe(_ID_BYTES)
     with writing(desk.engine) as conn:
-        begin_session(conn, session_id, person.person_id, at=now, by=by)
-    return Session(session_id, principal_of(person))
+        return _begun(conn, person, by=by, now=now)
 
 
 def log_out(desk: SessionDesk, session: Session, *, everywhere: bool = False) -> None:
@@ -195,7 +197,8 @@ def session_of(desk: SessionDesk, session_id: str, now: datetime) -> Session | N
     if stored is None or _is_over(desk, stored, now):
         return None
     if now - stored.seen_at >= min(_SEEN_TO_THE, desk.idle / 4):
-        with writing(desk.engine) as conn:
+        # Who reads a page needs no database that can be written: the next request notes it.
+        with suppress(DatabaseUnavailable), writing(desk.engine) as conn:
             saw_session(conn, session_id, at=now)
     return Session(session_id, principal_of(stored.person))
 
@@ -275,20 +278,29 @@ def _fail(desk: SessionDesk, person_id: str | None, now: datetime) -> None:
 
 def _begin(
     desk: SessionDesk,
-    person: Person,
+    account: tuple[Person, str],
     guess: tuple[str, str],
     replaces: str | None,
     better: str | None,
     now: datetime,
 ) -> Session:
+    person, kept = account
+    name, address = guess
     with writing(desk.engine) as conn:
-        name, address = guess
+        if not is_opened_by(conn, name, kept):  # replaced, or closed, while it was compared
+            raise NotAnOperator(_NOBODY)
         forget_attempts(conn, _both(name, guesser_at(address)))
         if replaces is not None:
             end_session(conn, replaces)
         if better is not None:
             keep_better_hash(conn, person.person_id, better)
-    return begin(desk, person, by="password", now=now)
+        return _begun(conn, person, by="password", now=now)
+
+
+def _begun(conn: Connection, person: Person, *, by: str, now: datetime) -> Session:
+    session_id = secrets.token_urlsafe(_ID_BYTES)
+    begin_session(conn, session_id, person.person_id, at=now, by=by)
+    return Session(session_id, principal_of(person))
 
 
 def _renew(desk: SessionDesk, session: Session, made: str, now: datetime) -> Session:

@@ -197,6 +197,18 @@ def password_hash_of(conn: Connection, name: str) -> tuple[Person, str] | None:
     return _person(row), row.password_hash
 
 
+def is_opened_by(conn: Connection, name: str, password_hash: str) -> bool:
+    """Whether the account of this name still has this hash; it keeps it to the transaction's end.
+
+    Raises:
+        NotWriting: the transaction was opened to read.
+    """
+    require_writer(conn)
+    these = table.c.name == name, table.c.disabled_at.is_(None)
+    query = sa.select(table.c.password_hash).where(*these).with_for_update()
+    return conn.scalar(query) == password_hash
+
+
 def set_password(
     conn: Connection,
     person_id: str,

@@ -16,17 +16,28 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from api.access.pages import COOKIE, HOME, next_path
+from api.access.passwords import hash_of, is_right
 from api.access.roles import Role
-from api.access.sessions import SessionDesk, forget_what_is_over, log_in
+from api.access.sessions import SessionDesk, begin, forget_what_is_over, log_in, session_of
 from api.errors import NotAnOperator, TooManyRequests
 from api.server import serving
 from api.settings import Settings
 from storage.access.log import read_log
-from storage.access.people import disable_person, list_people, person_named, set_roles
+from storage.access.people import (
+    disable_person,
+    list_people,
+    password_hash_of,
+    person_named,
+    set_password,
+    set_roles,
+)
 from storage.access.tables import login_attempts, sessions
 from storage.database import reading, writing
+from storage.errors import DatabaseUnavailable
 from tests.api.access.let_in import PASSWORD, logged_in, person
 from tests.api.conftest import quick_settings
+
+NEW_HASH = hash_of("another good password")
 
 Logs = Callable[[], list[dict[str, Any]]]
 FREEZE = {"reason": "a test"}
@@ -287,6 +298,42 @@ def test_one_address_cannot_keep_an_account_out_of_every_other(shop: Engine) -> 
     wrong, right = anyio.run(story)
     assert wrong == ["NotAnOperator"] * 5 + ["TooManyRequests"] * 55
     assert right == "in"
+
+
+def test_a_password_that_was_replaced_while_it_was_being_compared_lets_nobody_in(
+    shop: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mia = person(shop, "mia", Role.MANAGER).person_id
+
+    def replaced_meanwhile(password: str, kept: str | None) -> bool:
+        with writing(shop) as conn:
+            set_password(conn, mia, NEW_HASH, by="a test", at=datetime.now(UTC), must_change=True)
+        return is_right(password, kept)
+
+    monkeypatch.setattr("api.access.sessions.is_right", replaced_meanwhile)
+    monkeypatch.setattr("api.access.sessions.is_outdated", lambda _: True)
+    assert anyio.run(tries, shop, "mia", PASSWORD, "203.0.113.9") == "NotAnOperator"
+    with reading(shop) as conn:
+        assert conn.execute(sa.select(sessions)).all() == []
+        known = password_hash_of(conn, "mia")
+    assert known is not None
+    assert known[1] == NEW_HASH
+
+
+def test_a_session_holds_while_that_it_was_used_cannot_be_noted(
+    shop: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mia = person(shop, "mia", Role.MANAGER)
+    desk = SessionDesk(shop, idle=timedelta(hours=1), longest=timedelta(hours=9))
+    began = datetime.now(UTC)
+    session = begin(desk, mia, by="password", now=began)
+
+    def locked(*_: object, **__: object) -> None:
+        raise DatabaseUnavailable("the database stays locked")
+
+    monkeypatch.setattr("api.access.sessions.saw_session", locked)
+    assert session_of(desk, session.id, began + timedelta(minutes=30)) == session
+    assert session_of(desk, session.id, began + timedelta(hours=1)) is None
 
 
 def test_all_addresses_of_one_network_guess_as_one(shop: Engine) -> None:
