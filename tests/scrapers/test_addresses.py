@@ -94,6 +94,16 @@ def test_addresses_that_hold_another_one(text: str, public: bool) -> None:
     assert is_public(ip_address(text)) is public
 
 
+@given(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)))
+def test_what_python_itself_calls_not_global_is_not_public(
+    address: IPv4Address | IPv6Address,
+) -> None:
+    """Hypothesis draws from the special blocks, too. Embedded addresses are looked through."""
+    holds_another = any(address in ip_network(block) for block in ("::ffff:0:0/96", "64:ff9b::/96"))
+    if not holds_another and (not address.is_global or address.is_multicast):
+        assert not is_public(address)
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_mapped_and_translated_addresses_are_as_public_as_what_they_hold(number: int) -> None:
     inner = IPv4Address(number)
