@@ -16,8 +16,8 @@ from scrapers.addresses import (
 )
 from scrapers.errors import ForbiddenAddress
 
-# The registries as IANA prints them, with the column "globally reachable": True, False, or None for
-# "N/A" and for what other registries reserve (multicast, 6to4, Teredo).
+# The registries of IANA as far as we know them, with the column "globally reachable": True, False,
+# or None for "N/A" and for what other registries reserve (multicast, 6to4, Teredo).
 IPV4 = {
     "0.0.0.0/8": False, "0.0.0.0/32": False, "10.0.0.0/8": False, "100.64.0.0/10": False,
     "127.0.0.0/8": False, "169.254.0.0/16": False, "172.16.0.0/12": False, "192.0.0.0/24": False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -159,12 +160,13 @@ def test_the_last_who_administers_everywhere_stays_until_another_does(engine: En
     carl = added(engine, "carl", "manager").person_id
     told: dict[str, Any] = {"by": "a test", "at": NOW}
     with writing(engine) as conn:
-        for refused in (
+        refusals: tuple[Callable[[], Person], ...] = (
             lambda: disable_person(conn, ada, **told),
             lambda: erase_person(conn, ada, **told),
             lambda: set_roles(conn, ada, ["manager"], **told),
             lambda: set_roles(conn, ada, ["admin"], scope=Scope.of(["online"], None), **told),
-        ):
+        )
+        for refused in refusals:
             with pytest.raises(LastAdmin, match="give another account the role admin first"):
                 refused()
         assert set_roles(conn, ada, ["admin", "manager"], **told).roles == {"admin", "manager"}
