@@ -1,17 +1,17 @@
 """The rows of a draft as a table asks for them: searched, filtered, sorted, a page at a time.
 
 All rows of a draft are read once and kept as columns, so that each further question of 100,000
-of them is answered from memory.
+of them is answered from memory; after an amendment only the amended rows are read again.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Lock
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +30,7 @@ from storage.database import reading
 from storage.prices.price_books import live_edition
 from storage.products.markets import list_markets
 from storage.releases.amendments import amendments_of
-from storage.releases.draft_rows import DraftRows, draft_rows
+from storage.releases.draft_rows import DraftRows, decided_rows, with_amendments
 from storage.releases.drafts import Draft, read_draft
 
 
@@ -150,6 +150,7 @@ class _Prepared:
 
 _CAUSES: Final = tuple(Cause)
 _KEPT: Final = 3
+_Kept = TypeVar("_Kept")
 _NOTHING: Final = 1e-9
 """A gain below this share of the profit is rounding."""
 
@@ -162,25 +163,39 @@ class _Shelf:
     another price book, an amendment, or a restored backup has another key.
     """
 
+    decided: OrderedDict[object, DraftRows] = field(default_factory=OrderedDict)
     kept: OrderedDict[object, _Prepared] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
     def find(self, conn: Connection, draft: Draft) -> _Prepared:
         amendments = amendments_of(conn, draft.draft_id)
-        key = (
+        of_run = (
             str(conn.engine.url),
             live_edition(conn),
             (draft.draft_id, draft.run_id, draft.created_at),
+        )
+        key = (
+            of_run,
             (len(amendments), max((item.amended_at for item in amendments), default=None)),
             tuple((item.sku, item.market, item.price) for item in amendments),
         )
         with self.lock:  # two tables that open at once read it once
-            if key not in self.kept:
-                self.kept[key] = _prepared(conn, draft)
-                if len(self.kept) > _KEPT:
-                    self.kept.popitem(last=False)
-            self.kept.move_to_end(key)
-            return self.kept[key]
+
+            def amended() -> DraftRows:
+                decided = _from(self.decided, of_run, lambda: decided_rows(conn, draft))
+                return with_amendments(conn, draft, decided)
+
+            return _from(self.kept, key, lambda: _prepared(conn, amended()))
+
+
+def _from(shelf: OrderedDict[object, _Kept], key: object, make: Callable[[], _Kept]) -> _Kept:
+    """What stands under a key, made where nothing does; the longest unused goes."""
+    if key not in shelf:
+        shelf[key] = make()
+        if len(shelf) > _KEPT:
+            shelf.popitem(last=False)
+    shelf.move_to_end(key)
+    return shelf[key]
 
 
 _SHELF: Final = _Shelf()
@@ -200,8 +215,7 @@ def review_page(engine: Engine, draft_id: int, wanted: Wanted) -> ReviewPage:
     return ReviewPage(tuple(_row(found, row) for row in page.tolist()), len(rows))
 
 
-def _prepared(conn: Connection, draft: Draft) -> _Prepared:
-    rows = draft_rows(conn, draft)
+def _prepared(conn: Connection, rows: DraftRows) -> _Prepared:
     currency = {market.code: market.currency for market in list_markets(conn)}
     change = np.full(len(rows), np.nan)
     known = rows.before > 0

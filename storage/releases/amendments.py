@@ -14,10 +14,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from models.arrays import IntArray
 from pricing.deciding.actions import Action
 from pricing.events.price_books import DraftAmended, DraftCommented
 from pricing.money import Money
 from pricing.price_book import PUBLIC
+from storage.bulk import read_columns
 from storage.database import take_turns
 from storage.errors import DraftNotFound
 from storage.events.store import record
@@ -181,7 +183,15 @@ def amenders_of(conn: Connection, draft_id: int) -> frozenset[str]:
     return frozenset(conn.scalars(query))
 
 
-def proposed_decisions(run_id: int, draft_id: int | None) -> sa.Subquery:
+def amended_keys(conn: Connection, draft_id: int) -> list[IntArray]:
+    """Numbers of the products and of the markets of which a draft's price was amended."""
+    query = sa.select(amendments.c.product_id, amendments.c.market_id)
+    return read_columns(conn, query.where(amendments.c.draft_id == draft_id), ("int", "int"))
+
+
+def proposed_decisions(
+    run_id: int, draft_id: int | None, *, amended_only: bool = False
+) -> sa.Subquery:
     """What a draft proposes, as a part of a query: its run's decisions, amended.
 
     It has the columns of `decisions` and `amended`. A price that was amended counts as changed by
@@ -190,6 +200,7 @@ def proposed_decisions(run_id: int, draft_id: int | None) -> sa.Subquery:
     Args:
         run_id: the run.
         draft_id: the draft; None for the run as it was decided.
+        amended_only: only what it says of the products and markets that were amended.
     """
     if draft_id is None:
         return (
@@ -213,7 +224,7 @@ def proposed_decisions(run_id: int, draft_id: int | None) -> sa.Subquery:
             *(instead.get(column.name, column).label(column.name) for column in decisions.c),
             sa.case((given, True), else_=False).label("amended"),
         )
-        .select_from(decisions.outerjoin(amendments, mine))
+        .select_from(decisions.join(amendments, mine, isouter=not amended_only))
         .where(decisions.c.run_id == run_id, sa.not_(left_out))
         .subquery("proposed")
     )

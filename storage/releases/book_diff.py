@@ -164,13 +164,17 @@ def draft_changes(conn: Connection, draft: Draft) -> sa.Select[Any]:
 
     It has the columns of `decisions`, `before`, `after`, and `amended`.
     """
+    amended = draft.draft_id if amenders_of(conn, draft.draft_id) else None
+    return changes_of_live(conn, proposed_decisions(draft.run_id, amended))
+
+
+def changes_of_live(conn: Connection, proposed: sa.Subquery) -> sa.Select[Any]:
+    """What of `proposed_decisions` would change the live book. See `draft_changes`."""
     live = live_version(conn) or 0
-    key = proposed_decisions(
-        draft.run_id, draft.draft_id if amenders_of(conn, draft.draft_id) else None
-    )
-    asked = entry_at(key, live, entries.c.price_minor)
-    return sa.select(*key.c, asked.label("before"), key.c.price_minor.label("after")).where(
-        key.c.price_minor.is_not(None), changes_what_is_asked(key, asked, live)
+    asked = entry_at(proposed, live, entries.c.price_minor)
+    after = proposed.c.price_minor
+    return sa.select(*proposed.c, asked.label("before"), after.label("after")).where(
+        after.is_not(None), changes_what_is_asked(proposed, asked, live)
     )
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from models.arrays import BoolArray, FloatArray, IntArray, StrArray
 from storage.bulk import read_columns
 from storage.products.keys import market_codes_of
-from storage.releases.book_diff import draft_changes
+from storage.releases.amendments import amended_keys, proposed_decisions
+from storage.releases.book_diff import changes_of_live
 from storage.releases.drafts import Draft
 from storage.tables import products
 
@@ -20,6 +22,8 @@ class DraftRows:
     """The n prices that a draft changes of the live book.
 
     Attributes:
+        product: (n,) number of the product.
+        place: (n,) number of the market.
         sku: (n,) the product.
         title: (n,) what it is called; blank where it has no title.
         market: (n,) code of the market.
@@ -40,6 +44,8 @@ class DraftRows:
         amended: (n,) True where somebody set the price by hand.
     """
 
+    product: IntArray
+    place: IntArray
     sku: StrArray
     title: StrArray
     market: StrArray
@@ -63,12 +69,40 @@ class DraftRows:
         return len(self.sku)
 
 
-def draft_rows(conn: Connection, draft: Draft) -> DraftRows:
-    """All prices that a draft changes of the live book, by product, market and tier."""
-    changes = draft_changes(conn, draft).subquery("changes")
+def decided_rows(conn: Connection, draft: Draft) -> DraftRows:
+    """All prices that a draft's run changes of the live book, by product, market and tier."""
+    return _read(conn, proposed_decisions(draft.run_id, None))
+
+
+def with_amendments(conn: Connection, draft: Draft, decided: DraftRows) -> DraftRows:
+    """The same with what people made of them: only the prices that were amended are read.
+
+    Args:
+        conn: an open transaction.
+        draft: the draft.
+        decided: its `decided_rows`, of the book that is live.
+    """
+    product, place = amended_keys(conn, draft.draft_id)
+    if not len(product):
+        return decided
+    amended = proposed_decisions(draft.run_id, draft.draft_id, amended_only=True)
+    instead = _read(conn, amended)
+    markets = 1 + max(place.max(), decided.place.max(initial=0))
+    stays = ~np.isin(decided.product * markets + decided.place, product * markets + place)
+    columns = {
+        item.name: np.concatenate([getattr(decided, item.name)[stays], getattr(instead, item.name)])
+        for item in fields(DraftRows)
+    }
+    order = np.lexsort([columns[name] for name in ("tier", "place", "product")])
+    return DraftRows(**{name: values[order] for name, values in columns.items()})
+
+
+def _read(conn: Connection, proposed: sa.Subquery) -> DraftRows:
+    changes = changes_of_live(conn, proposed).subquery("changes")
     column = changes.c
     query = (
         sa.select(
+            column.product_id,
             products.c.sku,
             sa.func.coalesce(products.c.title, ""),
             column.market_id,
@@ -91,12 +125,24 @@ def draft_rows(conn: Connection, draft: Draft) -> DraftRows:
         .join_from(changes, products, products.c.product_id == column.product_id)
         .order_by(column.product_id, column.market_id, column.tier)
     )
-    sku, title, market, *rest = read_columns(
+    product, sku, title, place, *rest = read_columns(
         conn,
         query,
         (
-            *("str", "str", "int", "str", "money", "money", "float", "float", "float", "float"),
+            *(
+                "int",
+                "str",
+                "str",
+                "int",
+                "str",
+                "money",
+                "money",
+                "float",
+                "float",
+                "float",
+                "float",
+            ),
             *("int", "int", "int", "int", "bool", "bool", "str", "bool"),
         ),
     )
-    return DraftRows(sku, title, market_codes_of(conn, market), *rest)
+    return DraftRows(product, place, sku, title, market_codes_of(conn, place), *rest)
