@@ -31,6 +31,7 @@
     │   └── PersonNotFound
     ├── CostNotHeld             no cost waits for a confirmation there, or another one does
     ├── AlreadyDecided          a person has answered this otherwise
+    ├── NotTakenBack            an answer that cannot be taken back
     ├── PromotionRefused        a change to a promotion that cannot be made
     │   ├── NameTaken           another promotion has this id
     │   ├── StepNotAllowed      its lifecycle does not go there from here
