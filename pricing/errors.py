@@ -115,8 +115,9 @@ class UnreadablePart(PricingError, Invalid):
         super().__init__(problem, place, line=line)
 
     def of(self, kind: type[_Invalid], source: str) -> _Invalid:
-        """The same as a refusal of a document."""
-        return kind.at(self.sentence, self.place, source=source, line=self.line)
+        """The same as a refusal of a document; of a kind whose sentences name the place, in it."""
+        named = f"{self.field}: " if kind.names_place and self.place else ""
+        return kind.at(named + self.sentence, self.place, source=source, line=self.line)
 
 
 class RepeatedKey(UnreadablePart):
