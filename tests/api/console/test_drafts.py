@@ -173,6 +173,7 @@ def test_rows_are_filtered_and_sorted_by_the_service(visits: Visits, url: str) -
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("¥1,170")
     page.get_by_label("Filter: Market").select_option("")
+    expect(rows).to_have_count(4)
     page.get_by_label("Filter: Product").fill("tea-2")
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("€18.75")

@@ -91,7 +91,7 @@ def test_a_defect_is_logged_with_its_trace_and_the_next_job_is_done(database: En
         refused = ended(database, queued(database, "say", say="refuse"))
         assert broken.status == refused.status == "failed"
         assert (broken.error or {})["kind"] == "defect"
-        assert refused.error == {"message": "not this"}
+        assert refused.error == {"message": "not this", "kind": "Refused"}
         assert "ZeroDivisionError" in log_of(database, broken.job_id)
         assert ended(database, queued(database, "say", say="b")).pid == broken.pid
 
