@@ -291,6 +291,7 @@ def test_from_the_first_start_to_a_price_that_changes_and_comes_back(
         proposes(manager, draft)
         opens(approver, "Drafts")
         approver.get_by_role("link", name=f"Draft {draft}").click()
+        expect(approver.locator(".tabulator-row")).to_have_count(1)
         approves(approver)
         service.wait_for_workers(without=dies)
         assert all_workers_ask(service, key, AFTER)
