@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+_UNKEPT: Final = "the character U+0000 can not be kept; leave it out"
 _AWAY: Final = "the database does not answer; try again in some seconds"
 
 
@@ -51,9 +52,17 @@ def refusal_of(error: Exception) -> Refusal | None:
             return Invalid("; ".join(f"{field}: {said}" for field, said in faults), errors=errors)
         case OperationalError() | InterfaceError():
             return DatabaseUnavailable(_AWAY)
+        case DataError() if _holds_nul(error):
+            return Invalid(_UNKEPT)
         case Refusal() if error.kind is not Kind.DEFECT:
             return error
     return None
+
+
+def _holds_nul(error: DataError) -> bool:
+    """Whether a database refused U+0000: PostgreSQL keeps none, in text or JSON."""
+    told = str(error.orig)
+    return "NUL (0x00)" in told or "\\u0000" in told
 
 
 def _answer(request: Request, refusal: Refusal) -> Response:
@@ -126,12 +135,11 @@ def _told(fault: Mapping[str, Any], request: Request) -> str:
 
 
 async def _answer_unkept(request: Request, error: Exception) -> Response:
-    """The character U+0000 in a path, a query or a body: PostgreSQL keeps none, in text or JSON."""
+    """The character U+0000 in a path, a query or a body."""
     assert isinstance(error, DataError)  # noqa: S101  (narrows the type)
-    told = str(error.orig)
-    if "NUL (0x00)" not in told and "\\u0000" not in told:
+    if not _holds_nul(error):
         raise error  # a defect of ours
-    return _answer(request, Invalid("the character U+0000 can not be kept; leave it out"))
+    return _answer(request, Invalid(_UNKEPT))
 
 
 async def _answer_database_away(request: Request, error: Exception) -> Response:
