@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy import Connection
 
 from api.access.admission import not_let_in
-from api.access.oidc import Provider
 from api.access.principal import PRINCIPAL, Principal
 from api.access.sessions import SESSION, Session
 from api.quotes.desk import QuoteDesk
 from api.work.room import RunningRoom
 from storage.database import reading
 from storage.law.rule_packs import RulePacks
+
+if TYPE_CHECKING:  # what verifies log-ins is left out of a process that only serves prices
+    from api.access.oidc import Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Service(QuoteDesk):
 
     packs: RulePacks
     work: RunningRoom
-    provider: Provider | None
+    provider: "Provider | None"
 
 
 async def quote_desk(request: Request) -> QuoteDesk:

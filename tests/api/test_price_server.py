@@ -27,6 +27,7 @@ from tests.databases import url_of
 HEAVY = (
     "ortools", "statsmodels", "matplotlib", "scrapy", "twisted.internet", "pandas", "scipy",
     "sklearn", "pyarrow", "alembic", "extruct", "lxml",
+    "authlib", "joserfc", "cryptography",
 )  # fmt: skip
 LOADED = """
 import sys
